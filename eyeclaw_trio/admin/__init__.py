@@ -1,0 +1,1 @@
+"""The admin listener: metrics and pages, Starlette on hypercorn, loopback unless configured."""

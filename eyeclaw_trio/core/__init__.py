@@ -1,0 +1,1 @@
+"""What to decide. Pure: time is an argument and never read, nothing waits, nothing is sent."""

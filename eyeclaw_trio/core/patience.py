@@ -1,0 +1,52 @@
+"""How long to wait and how much to hold: two small frozen groups that the decisions read.
+
+Defaults are CLI's, "Settings". Durations are in seconds, sizes in bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import field, frozen, validators
+
+# An end with no gap known waits this long for its summary: a lost tail shows only there
+# (PROTOCOL, "Ordering and healing").
+TAIL_GRACE: Final = 0.25
+# Chunks held back because an earlier one is missing (RELIABILITY 12).
+HELD_CHUNKS: Final = 256
+
+
+def _seconds(default: float) -> float:
+    return field(  # type: ignore[no-any-return]
+        default=default, converter=float, validator=[validators.gt(0), validators.lt(1e9)]
+    )
+
+
+def _count(default: int) -> int:
+    return field(default=default, validator=validators.gt(0))  # type: ignore[no-any-return]
+
+
+@frozen
+class Patience:
+    """The durations of `[patience]`, all in seconds and above zero."""
+
+    idle_timeout: float = _seconds(60.0)
+    keepalive: float = _seconds(7.0)
+    presence_timeout: float = _seconds(300.0)
+    resume_grace: float = _seconds(20.0)
+    summary_grace: float = _seconds(2.0)
+    queue_timeout: float = _seconds(30.0)
+    drain_timeout: float = _seconds(30.0)
+    request_timeout: float = _seconds(10.0)
+    write_timeout: float = _seconds(10.0)
+
+
+@frozen
+class Limits:
+    """The bounds of `[limits]`: bytes, except `queued_turns` (per bot) and `connections`."""
+
+    request_body: int = _count(1_048_576)
+    answer_buffer: int = _count(1_048_576)
+    cable_message: int = _count(1_048_576)
+    queued_turns: int = _count(16)
+    connections: int = _count(10_000)

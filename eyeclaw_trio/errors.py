@@ -1,0 +1,179 @@
+"""Every exception that this package raises on purpose, as one tree.
+
+    EyeclawError
+    ├── ConfigurationError     a setting that cannot be obeyed; names file, line and key
+    ├── BadMessage             what a peer sent cannot be read; names every path that is wrong
+    ├── RequestRefused         an HTTP request that gets a plain status instead of a stream
+    ├── TurnFailed             a turn that ends with a text for the wearer
+    │   ├── BotOffline             no link, or it did not come back in time
+    │   ├── BotSilent              nothing heard for the idle time-out
+    │   ├── BotBusy                its queue is full, or the wait in it was too long
+    │   ├── BotFailed              the bot or its model failed, or answered without text
+    │   └── GatewayStopping        the drain's end
+    ├── ListenerGone           nobody is left to write to
+    │   ├── HungUp                 the glasses' connection has ended
+    │   └── SlowReader             it is there, but does not read
+    ├── ProviderFailed         a model did not answer as it should
+    └── StoreError             the data folder cannot be used or has no such record
+        ├── FolderInUse            another gateway runs on it
+        └── NoSuchRecord           an id that is not there
+
+`errors` is imported by every layer and imports none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+
+
+class EyeclawError(Exception):
+    """The root: catch it to catch all that this package raises on purpose."""
+
+
+class ConfigurationError(EyeclawError):
+    """A setting that cannot be obeyed (CLI, "Settings"; RELIABILITY 32).
+
+    `key` is the dotted name; `source` says where the value came from: a file with `line`
+    (counted from 1), an environment variable or a flag. No value is ever in the message, because
+    it may be a secret.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        key: str | None = None,
+        source: Path | str | None = None,
+        line: int | None = None,
+    ) -> None:
+        self.problem = problem
+        self.key = key
+        self.source = source
+        self.line = line
+        where = f"{source}:{line}" if line is not None else str(source or "")
+        super().__init__(": ".join(part for part in (where, key, problem) if part))
+
+
+class BadMessage(EyeclawError):
+    """What a peer sent cannot be read.
+
+    `faults` maps the path of each wrong field (`message[0].role`; empty for the whole message) to
+    what was expected there. Neither ever holds the value that was sent.
+    """
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        self.faults = dict(faults)
+        super().__init__("; ".join(f"{path or 'message'}: {why}" for path, why in faults.items()))
+
+
+class RequestRefused(EyeclawError):
+    """An HTTP request that is answered with a plain status (PROTOCOL 1, last paragraph)."""
+
+    def __init__(
+        self,
+        status: int,
+        error: str,
+        detail: object = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self.status = status
+        self.error = error
+        self.detail = detail
+        self.headers = tuple(headers)
+        super().__init__(f"{status} {error}")
+
+
+class Reason(Enum):
+    """Why a bot or its model failed, in our own short list (PROTOCOL 1, table of failures).
+
+    The value is the word on our connector's wire, in logs and traces; the wearer hears the
+    catalogue's text for it (`core/texts`).
+    """
+
+    UNKNOWN = "unknown"
+    EMPTY_ANSWER = "empty_answer"
+    CUT_ANSWER = "cut_answer"
+    MODEL_UNREACHABLE = "model_unreachable"
+    MODEL_TIMEOUT = "model_timeout"
+    MODEL_KEY_REFUSED = "model_key_refused"
+    MODEL_NO_CREDIT = "model_no_credit"
+    MODEL_NOT_FOUND = "model_not_found"
+    MODEL_REQUEST_REFUSED = "model_request_refused"
+    MODEL_BUSY = "model_busy"
+    MODEL_ERROR = "model_error"
+
+
+class TurnFailed(EyeclawError):
+    """A turn that ends with a text for the wearer instead of (the rest of) an answer."""
+
+
+class BotOffline(TurnFailed):
+    """No link of the bot lives, or it did not come back within `resume_grace`."""
+
+
+class BotSilent(TurnFailed):
+    """No stream message of this turn for `idle_timeout`."""
+
+
+class BotBusy(TurnFailed):
+    """The bot's queue is full, or the question waited in it for `queue_timeout`."""
+
+
+class BotFailed(TurnFailed):
+    """The bot or its model failed, or answered without any text.
+
+    `said` is what it said itself: for the trace and the log, never for the wearer.
+    `reported` is true when the bot said so with a `stream_error`.
+    """
+
+    def __init__(
+        self, reason: Reason = Reason.UNKNOWN, said: str = "", *, reported: bool = False
+    ) -> None:
+        self.reason = reason
+        self.said = said
+        self.reported = reported
+        super().__init__(reason.value)
+
+
+class GatewayStopping(TurnFailed):
+    """The gateway was told to stop, and `drain_timeout` is over."""
+
+
+class ListenerGone(EyeclawError):
+    """Nobody is left to write the answer to."""
+
+
+class HungUp(ListenerGone):
+    """The glasses' connection has ended."""
+
+
+class SlowReader(ListenerGone):
+    """The reader took nothing for `write_timeout`, or `answer_buffer` bytes wait for it."""
+
+
+class ProviderFailed(EyeclawError):
+    """A model did not answer as it should.
+
+    `reason` is for the wearer; `detail` is one line for the owner's log, with no secret in it;
+    `retry_after` is the model's own wish in seconds, where it said one.
+    """
+
+    def __init__(self, reason: Reason, detail: str, *, retry_after: float | None = None) -> None:
+        self.reason = reason
+        self.detail = detail
+        self.retry_after = retry_after
+        super().__init__(f"{reason.value}: {detail}")
+
+
+class StoreError(EyeclawError):
+    """The data folder cannot be used; the message says what is wrong and how to mend it."""
+
+
+class FolderInUse(StoreError):
+    """Another gateway runs on this data folder."""
+
+
+class NoSuchRecord(StoreError):
+    """There is no key or bot with this id."""

@@ -1,0 +1,431 @@
+"""BotChannel: what a bot and the gateway say to each other about turns (PROTOCOL 2).
+
+Both ends live here: the gateway reads what a bot says and writes what it is told, our connector
+does the reverse. The ActionCable envelope around these messages is `protocol/cable`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import field, frozen, validators
+
+from eyeclaw_trio.errors import BadMessage
+from eyeclaw_trio.protocol.decoding import Opaque, build, read_json
+
+# Sequences are counters of one answer; 2**53 is where JavaScript peers stop counting exactly.
+HIGHEST_SEQUENCE: Final = 2**53
+
+
+def _sequence() -> int | None:
+    return field(  # type: ignore[no-any-return]
+        default=None,
+        validator=validators.optional([validators.ge(0), validators.le(HIGHEST_SEQUENCE)]),
+    )
+
+
+# ---- bot to gateway -----------------------------------------------------------------------------
+
+
+@frozen
+class StreamChunk:
+    """A piece of an answer; `sequence` counts from 0 and is absent in old SDKs."""
+
+    session_id: str
+    content: str
+    sequence: int | None = None
+
+
+@frozen
+class StreamEnd:
+    """The answer is over, or so the bot believes: it may overtake chunks, and come twice."""
+
+    session_id: str
+
+
+@frozen
+class StreamError:
+    """The bot or its model failed. `reason` is our connector's word for it, else unknown."""
+
+    session_id: str
+    error: str = ""
+    reason: str | None = None
+
+
+@frozen
+class StreamSummary:
+    """What the whole answer was: the truth about what is missing, and the cure for it."""
+
+    session_id: str
+    total_content: str = ""
+    total_chunks: int | None = None
+    content_hash: str | None = None
+
+
+@frozen
+class Status:
+    """What a bot says about itself. With a `session_id` it is a sign of life of that turn;
+    as a question of the SDK ("how do you see me?") it is answered with `StatusResponse`."""
+
+    session_id: str | None = None
+
+
+@frozen
+class Ping:
+    """The SDK's heartbeat, every 60 s; answered with a pong."""
+
+
+@frozen
+class Pong:
+    """An answer to a ping that we never send on this channel; a heartbeat like any message."""
+
+
+@frozen
+class Log:
+    """A line of the bot's own log; a heartbeat like any message."""
+
+    level: str = "info"
+    message: str = ""
+
+
+@frozen
+class CommandAsked:
+    """The bot calls `execute_command` on the channel; answered with `command_received`."""
+
+    command: str = ""
+
+
+@frozen
+class CommandResult:
+    """`command_result` or `response`: the bot's word about an earlier command; a heartbeat."""
+
+
+@frozen
+class UnknownMessage:
+    """A well-formed message of a name that we do not know: ignored, and never an offence."""
+
+    name: str
+
+
+StreamMessage = StreamChunk | StreamEnd | StreamError | StreamSummary
+FromBot = (
+    StreamMessage
+    | Status
+    | Ping
+    | Pong
+    | Log
+    | CommandAsked
+    | CommandResult
+    | UnknownMessage
+)
+
+
+@frozen
+class _ChunkOnTheWire:
+    session_id: str
+    content: str | None = None
+    chunk: str | None = None
+    sequence: int | None = _sequence()
+
+
+def _build_chunk(value: object) -> StreamChunk:
+    read = build(value, _ChunkOnTheWire)
+    content = read.content if read.content is not None else read.chunk
+    if content is None:
+        raise BadMessage({"content": "is missing"})
+    return StreamChunk(read.session_id, content, read.sequence)
+
+
+def decode_from_bot(data: bytes | str) -> FromBot:
+    """Read the `data` of a bot's message. Raises BadMessage; unknown names are no fault.
+
+    A name may stand in `type` (stream messages) or in `action` (channel calls): both are accepted
+    for every name.
+    """
+    value = read_json(data)
+    if value.__class__ is not dict:
+        raise BadMessage({"data": "must hold an object"})
+    name = value.get("type")
+    if name is None:
+        name = value.get("action")
+    if name.__class__ is not str:
+        raise BadMessage({"type": "must be a string"})
+    match name:
+        case "stream_chunk":
+            return _build_chunk(value)
+        case "stream_end":
+            return build(value, StreamEnd)
+        case "stream_summary":
+            return build(value, StreamSummary)
+        case "stream_error":
+            return build(value, StreamError)
+        case "ping":
+            return Ping()
+        case "pong":
+            return Pong()
+        case "status":
+            return build(value, Status)
+        case "log":
+            return _build_log(value)
+        case "execute_command":
+            command = value.get("command")
+            return CommandAsked(command if isinstance(command, str) else "")
+        case "command_result" | "response":
+            return CommandResult()
+        case _:
+            return UnknownMessage(name)
+
+
+def _build_log(value: Opaque) -> Log:
+    # A log line is for people: whatever shape it has, it is no fault of the link.
+    level, message = value.get("level"), value.get("message")
+    return Log(
+        level if isinstance(level, str) else "info", message if isinstance(message, str) else ""
+    )
+
+
+def encode_from_bot(message: FromBot) -> Opaque:
+    """The JSON object of a message as a bot sends it (our connector's half)."""
+    match message:
+        case StreamChunk(session_id, content, sequence):
+            wire: Opaque = {"type": "stream_chunk", "content": content, "session_id": session_id}
+            if sequence is not None:
+                wire["sequence"] = sequence
+            return wire
+        case StreamEnd(session_id):
+            return {"type": "stream_end", "session_id": session_id}
+        case StreamError(session_id, error, reason):
+            wire = {"type": "stream_error", "session_id": session_id, "error": error}
+            if reason is not None:
+                wire["reason"] = reason
+            return wire
+        case StreamSummary(session_id, total_content, total_chunks, content_hash):
+            return {
+                "type": "stream_summary",
+                "session_id": session_id,
+                "total_content": total_content,
+                "total_chunks": total_chunks,
+                "content_hash": content_hash,
+            }
+        case Status(session_id):
+            return {"action": "status"} | ({"session_id": session_id} if session_id else {})
+        case Ping():
+            return {"action": "ping"}
+        case Pong():
+            return {"type": "pong"}
+        case Log(level, text):
+            return {"action": "log", "level": level, "message": text}
+        case CommandAsked(command):
+            return {"action": "execute_command", "command": command}
+        case CommandResult():
+            return {"type": "command_result"}
+        case UnknownMessage(name):
+            return {"type": name}
+
+
+# ---- gateway to bot -----------------------------------------------------------------------------
+
+
+@frozen
+class CommandMetadata:
+    """What goes along with a question. `session_id` names this turn and no other.
+
+    `message_id` is the platform's conversation; it is beyond what the SDK knows (and ignores), for
+    our connector's `conversation = "per_conversation"`.
+    """
+
+    agent_id: str | int | float
+    session_id: str
+    openclaw_session_id: str
+    trace_id: str
+    user_id: str | None = None
+    message_id: str | None = None
+    source: str = "rokid_lingzhu"
+    full_messages: tuple[Opaque, ...] = ()
+    original_metadata: Opaque = field(factory=dict)
+
+
+@frozen
+class CommandParams:
+    """`message` is the question, never empty: an SDK does not answer an empty one at all."""
+
+    message: str
+
+
+@frozen
+class ExecuteCommand:
+    """One question for a bot. `timestamp` is ISO 8601."""
+
+    params: CommandParams
+    metadata: CommandMetadata
+    timestamp: str
+    command: str = "chat"
+
+    @property
+    def session_id(self) -> str:
+        """The turn that this command opens."""
+        return self.metadata.session_id
+
+
+@frozen
+class ChunkReceived:
+    """The chunk has been written to the glasses' connection. `timestamp` is ISO 8601."""
+
+    session_id: str
+    sequence: int
+    timestamp: str = ""
+
+
+@frozen
+class Cancel:
+    """The turn is over for the glasses; old SDKs ignore it."""
+
+    session_id: str
+    reason: str = ""
+
+
+@frozen
+class Connected:
+    """Sent right after the confirmation of a BotChannel subscription."""
+
+    bot_id: int
+    session_id: str
+    message: str = "Bot connected"
+
+
+@frozen
+class PongToBot:
+    """The answer to a bot's ping."""
+
+    timestamp: str
+
+
+@frozen
+class CommandReceived:
+    """The answer to a bot's `execute_command`."""
+
+    command: str
+    timestamp: str
+
+
+@frozen
+class StatusResponse:
+    """The answer to a bot's `status`. `uptime` in whole seconds."""
+
+    status: str
+    online: bool
+    active_sessions: int
+    total_sessions: int
+    uptime: int
+
+
+ToBot = (
+    ExecuteCommand
+    | ChunkReceived
+    | Cancel
+    | Connected
+    | PongToBot
+    | CommandReceived
+    | StatusResponse
+)
+
+
+def encode_to_bot(message: ToBot) -> Opaque:
+    """The JSON object of a message as the gateway sends it."""
+    match message:
+        case ChunkReceived(session_id, sequence, timestamp):
+            return {
+                "type": "chunk_received",
+                "sequence": sequence,
+                "session_id": session_id,
+                "timestamp": timestamp,
+            }
+        case ExecuteCommand(params, metadata, timestamp, command):
+            return {
+                "type": "execute_command",
+                "command": command,
+                "params": {"message": params.message},
+                "metadata": {
+                    "source": metadata.source,
+                    "agent_id": metadata.agent_id,
+                    "user_id": metadata.user_id,
+                    "message_id": metadata.message_id,
+                    "session_id": metadata.session_id,
+                    "openclaw_session_id": metadata.openclaw_session_id,
+                    "trace_id": metadata.trace_id,
+                    "full_messages": list(metadata.full_messages),
+                    "original_metadata": metadata.original_metadata,
+                },
+                "timestamp": timestamp,
+            }
+        case Cancel(session_id, reason):
+            return {"type": "cancel", "session_id": session_id, "reason": reason}
+        case Connected(bot_id, session_id, text):
+            return {
+                "type": "connected",
+                "bot_id": bot_id,
+                "session_id": session_id,
+                "message": text,
+            }
+        case PongToBot(timestamp):
+            return {"type": "pong", "timestamp": timestamp}
+        case CommandReceived(command, timestamp):
+            return {"type": "command_received", "command": command, "timestamp": timestamp}
+        case StatusResponse(status, online, active, total, uptime):
+            return {
+                "type": "status_response",
+                "status": status,
+                "online": online,
+                "active_sessions": active,
+                "total_sessions": total,
+                "uptime": uptime,
+            }
+
+
+def build_to_bot(value: object) -> ToBot | UnknownMessage:
+    """Read what a gateway told a bot (our connector's half). Raises BadMessage."""
+    if not isinstance(value, dict):
+        raise BadMessage({"message": "must be an object"})
+    match value.get("type"):
+        case "execute_command":
+            return build(value, ExecuteCommand)
+        case "chunk_received":
+            return build(value, ChunkReceived)
+        case "cancel":
+            return build(value, Cancel)
+        case "connected":
+            return build(value, Connected)
+        case "pong":
+            return build(value, PongToBot)
+        case "command_received":
+            return build(value, CommandReceived)
+        case "status_response":
+            return build(value, StatusResponse)
+        case str(name):
+            return UnknownMessage(name)
+        case _:
+            raise BadMessage({"message.type": "must be a string"})
+
+
+# ---- the summary's hash -------------------------------------------------------------------------
+
+
+def hash_content(text: str) -> str:
+    """The `content_hash` of a summary: a 32-bit signed hash over UTF-16 code units.
+
+    `h = h*31 + unit`, wrapping; in hexadecimal without padding, a leading minus where negative
+    (PROTOCOL 2: "你好" gives "9f61d"). A wrong one is reported, never a reason to lose text.
+    """
+    raw = text.encode("utf-16-le", "surrogatepass")
+    value = 0
+    for unit in memoryview(raw).cast("H") if _LITTLE_ENDIAN else _code_units(raw):
+        value = (value * 31 + unit) & 0xFFFFFFFF
+    signed = value - 0x1_0000_0000 if value & 0x8000_0000 else value
+    return f"{signed:x}"
+
+
+_LITTLE_ENDIAN: Final = memoryview(b"\x01\x00").cast("H")[0] == 1
+
+
+def _code_units(raw: bytes) -> list[int]:
+    return [raw[i] | raw[i + 1] << 8 for i in range(0, len(raw), 2)]

@@ -1,0 +1,1 @@
+"""Peers that come to us: glasses over HTTP and SSE, bots over WebSocket."""
