@@ -67,6 +67,7 @@ class Directory:
     bots: Mapping[int, Bot] = field(factory=dict)
     _keys_by_digest: Mapping[bytes, AccessKey] = field(init=False, repr=False, eq=False)
     _bots_by_user: Mapping[str, Bot] = field(init=False, repr=False, eq=False)
+    _bots_by_token: Mapping[bytes, Bot] = field(init=False, repr=False, eq=False)
 
     @_keys_by_digest.default
     def _index_keys(self) -> Mapping[bytes, AccessKey]:
@@ -75,6 +76,10 @@ class Directory:
     @_bots_by_user.default
     def _index_users(self) -> Mapping[str, Bot]:
         return {bot.rokid_user_id: bot for bot in self.bots.values() if bot.rokid_user_id}
+
+    @_bots_by_token.default
+    def _index_tokens(self) -> Mapping[bytes, Bot]:
+        return {bot.token_digest: bot for bot in self.bots.values() if bot.token_digest}
 
     def find_key(self, presented: str) -> AccessKey | None:
         """The active key that was presented, else None. Only digests are ever compared."""
@@ -89,6 +94,12 @@ class Directory:
         bot = self.bots.get(bot_id)
         known = bot.token_digest if bot is not None else None
         return known is not None and hmac.compare_digest(known, digest(presented))
+
+    def find_bot_by_token(self, presented: str) -> Bot | None:
+        """The bot whose token this is, else None. Only digests are ever compared."""
+        wanted = digest(presented)
+        bot = self._bots_by_token.get(wanted)
+        return bot if bot is not None and self.is_token_of(bot.id, presented) else None
 
     def find_bot_of_user(self, user_id: str) -> Bot | None:
         """The bot that this wearer is bound to, else None."""

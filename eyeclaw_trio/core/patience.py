@@ -17,13 +17,11 @@ HELD_CHUNKS: Final = 256
 
 
 def _seconds(default: float) -> float:
-    return field(  # type: ignore[no-any-return]
-        default=default, converter=float, validator=[validators.gt(0), validators.lt(1e9)]
-    )
+    return field(default=default, converter=float, validator=[validators.gt(0), validators.lt(1e9)])
 
 
 def _count(default: int) -> int:
-    return field(default=default, validator=validators.gt(0))  # type: ignore[no-any-return]
+    return field(default=default, validator=validators.gt(0))
 
 
 @frozen

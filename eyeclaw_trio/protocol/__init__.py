@@ -1,1 +1,1 @@
-"""What the bytes mean. Bytes in, messages out, messages to bytes; pure: no trio, no clock, no I/O."""
+"""What the bytes mean: bytes in, messages out, messages to bytes. Pure: no trio, no clock."""

@@ -8,21 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
 from eyeclaw_trio.errors import BadMessage
 from eyeclaw_trio.protocol.decoding import Opaque, build, read_json
 
 # Sequences are counters of one answer; 2**53 is where JavaScript peers stop counting exactly.
 HIGHEST_SEQUENCE: Final = 2**53
-
-
-def _sequence() -> int | None:
-    return field(  # type: ignore[no-any-return]
-        default=None,
-        validator=validators.optional([validators.ge(0), validators.le(HIGHEST_SEQUENCE)]),
-    )
-
 
 # ---- bot to gateway -----------------------------------------------------------------------------
 
@@ -108,16 +100,7 @@ class UnknownMessage:
 
 
 StreamMessage = StreamChunk | StreamEnd | StreamError | StreamSummary
-FromBot = (
-    StreamMessage
-    | Status
-    | Ping
-    | Pong
-    | Log
-    | CommandAsked
-    | CommandResult
-    | UnknownMessage
-)
+FromBot = StreamMessage | Status | Ping | Pong | Log | CommandAsked | CommandResult | UnknownMessage
 
 
 @frozen
@@ -125,7 +108,7 @@ class _ChunkOnTheWire:
     session_id: str
     content: str | None = None
     chunk: str | None = None
-    sequence: int | None = _sequence()
+    sequence: int | None = None
 
 
 def _build_chunk(value: object) -> StreamChunk:
@@ -133,6 +116,8 @@ def _build_chunk(value: object) -> StreamChunk:
     content = read.content if read.content is not None else read.chunk
     if content is None:
         raise BadMessage({"content": "is missing"})
+    if read.sequence is not None and not 0 <= read.sequence <= HIGHEST_SEQUENCE:
+        raise BadMessage({"sequence": f"must be from 0 to {HIGHEST_SEQUENCE}"})
     return StreamChunk(read.session_id, content, read.sequence)
 
 

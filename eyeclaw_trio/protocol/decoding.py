@@ -7,8 +7,10 @@ its own kind of value. Unknown fields are ignored, as all the peers' protocols w
 
 from __future__ import annotations
 
+import types
 import typing
-from typing import Any, Final, TypeVar, cast
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import attrs
 import orjson
@@ -34,38 +36,67 @@ _KINDS: Final[dict[Any, str]] = {
 }
 
 
-class _WrongKind(Exception):
-    """A value is not of the kind that its field takes; the text says which."""
+class UnfitError(Exception):
+    """A value does not fit its field; the text says what would, and never what was sent."""
 
 
 def _strict_string(value: Any, _: Any) -> str:
     if value.__class__ is not str:
-        raise _WrongKind(_KINDS[str])
-    return cast(str, value)
+        raise UnfitError("must be " + _KINDS[str])
+    return value
 
 
 def _strict_integer(value: Any, _: Any) -> int:
     if value.__class__ is not int:
-        raise _WrongKind(_KINDS[int])
-    return cast(int, value)
+        raise UnfitError("must be " + _KINDS[int])
+    return value
 
 
 def _strict_number(value: Any, _: Any) -> float:
     if value.__class__ is not float and value.__class__ is not int:
-        raise _WrongKind(_KINDS[float])
+        raise UnfitError("must be " + _KINDS[float])
     return float(value)
 
 
 def _strict_boolean(value: Any, _: Any) -> bool:
     if value.__class__ is not bool:
-        raise _WrongKind(_KINDS[bool])
-    return cast(bool, value)
+        raise UnfitError("must be " + _KINDS[bool])
+    return value
 
 
 def _strict_object(value: Any, _: Any) -> Opaque:
     if value.__class__ is not dict:
-        raise _WrongKind(_KINDS[Opaque])
-    return cast(Opaque, value)
+        raise UnfitError("must be " + _KINDS[Opaque])
+    return value
+
+
+def _with_check(converter: OrjsonConverter, check: Callable[[Any], object]) -> Any:
+    def structure_and_check(value: Any, kind: Any) -> Any:
+        built = converter.structure(value, kind)
+        check(built)
+        return built
+
+    return structure_and_check
+
+
+def _is_choice(kind: Any) -> bool:
+    """A union of plain values: `str | int | None`."""
+    if typing.get_origin(kind) not in (typing.Union, types.UnionType):
+        return False
+    return set(typing.get_args(kind)) <= {str, int, float, bool, type(None)}
+
+
+def _strict_choice(value: Any, kind: Any) -> Any:
+    choices = typing.get_args(kind)
+    if value.__class__ not in choices:
+        known = [_KINDS[choice] for choice in choices if choice in _KINDS]
+        raise UnfitError("must be " + " or ".join(known))
+    return value
+
+
+def _is_array(kind: Any) -> bool:
+    origin: object = typing.get_origin(kind)
+    return origin is tuple
 
 
 def _make_converter(*, detailed: bool) -> OrjsonConverter:
@@ -75,18 +106,20 @@ def _make_converter(*, detailed: bool) -> OrjsonConverter:
     converter.register_structure_hook(float, _strict_number)
     converter.register_structure_hook(bool, _strict_boolean)
     converter.register_structure_hook_func(lambda kind: kind == Opaque, _strict_object)
+    converter.register_structure_hook_func(_is_choice, _strict_choice)
 
     def build_class(kind: Any) -> Any:
-        renames = {
-            a.name: override(rename=a.metadata["wire"])
+        attrs.resolve_types(kind)
+        overrides = {
+            a.name: override(struct_hook=_with_check(converter, a.metadata["check"]))
             for a in attrs.fields(kind)
-            if "wire" in a.metadata
+            if "check" in a.metadata
         }
-        build = make_dict_structure_fn(kind, converter, **renames)  # type: ignore[arg-type]
+        build = make_dict_structure_fn(kind, converter, **overrides)  # type: ignore[arg-type]
 
         def build_from_object(value: Any, cls: Any) -> Any:
             if value.__class__ is not dict:
-                raise _WrongKind(_KINDS[Opaque])
+                raise UnfitError("must be " + _KINDS[Opaque])
             return build(value, cls)
 
         return build_from_object
@@ -96,15 +129,13 @@ def _make_converter(*, detailed: bool) -> OrjsonConverter:
 
         def build_from_array(value: Any, cls: Any) -> Any:
             if value.__class__ is not list:
-                raise _WrongKind("an array")
+                raise UnfitError("must be an array")
             return build(value, cls)
 
         return build_from_array
 
     converter.register_structure_hook_factory(attrs.has, build_class)
-    converter.register_structure_hook_factory(
-        lambda kind: typing.get_origin(kind) is tuple, build_array
-    )
+    converter.register_structure_hook_factory(_is_array, build_array)
     return converter
 
 
@@ -112,9 +143,12 @@ _fast: Final = _make_converter(detailed=False)
 _detailed: Final = _make_converter(detailed=True)
 
 
-def wire(name: str) -> dict[str, str]:
-    """Field metadata for an attribute whose name on the wire differs from ours."""
-    return {"wire": name}
+def checked(check: Callable[[Any], object]) -> dict[str, Callable[[Any], object]]:
+    """Field metadata: `check` sees the value once it has the right kind, and raises UnfitError.
+
+    Checks sit on fields, so that one decoding names every wrong field and not only the first.
+    """
+    return {"check": check}
 
 
 def read_json(data: bytes | str) -> Any:
@@ -145,7 +179,7 @@ def build(value: object, kind: type[T]) -> T:
 def _build_or_explain(value: object, kind: type[T]) -> T:
     try:
         return _detailed.structure(value, kind)
-    except (BaseValidationError, _WrongKind) as error:
+    except (BaseValidationError, UnfitError) as error:
         lines = transform_error(error, path="$", format_exception=_explain)
     faults: dict[str, str] = {}
     for line in lines:
@@ -163,10 +197,8 @@ def _explain(error: BaseException, kind: Any) -> str:
     match error:
         case KeyError():
             return "is missing"
-        case _WrongKind():
-            return f"must be {error}"
-        case ValueError() if error.args and isinstance(error.args[0], str):
-            return error.args[0]
+        case UnfitError():
+            return str(error)
         case _:
             return f"must be {_KINDS.get(kind, 'of another kind')}"
 
@@ -176,4 +208,4 @@ def _where(error: orjson.JSONDecodeError) -> str:
     return f"line {error.lineno} column {error.colno}"
 
 
-__all__ = ["Opaque", "build", "decode", "encode", "read_json", "wire"]
+__all__ = ["Opaque", "UnfitError", "build", "checked", "decode", "encode", "read_json"]

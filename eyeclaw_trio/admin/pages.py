@@ -1,0 +1,29 @@
+"""The admin listener's application: metrics and health."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from eyeclaw_trio.metrics import CONTENT_TYPE, Metrics
+
+
+def make_admin_app(
+    metrics: Metrics, health: Callable[[], tuple[int, dict[str, object]]]
+) -> Starlette:
+    """The ASGI application. `health` gives the status and the body that `/health` has too."""
+
+    async def show_metrics(_: Request) -> Response:
+        return Response(metrics.render(), media_type=None, headers={"Content-Type": CONTENT_TYPE})
+
+    async def show_health(_: Request) -> Response:
+        status, body = health()
+        return JSONResponse(body, status)
+
+    return Starlette(
+        routes=[Route("/metrics", show_metrics), Route("/health", show_health)],
+    )

@@ -1,0 +1,260 @@
+"""One answer and its clock: what to write now, when to look again, when it is over and how.
+
+`Answer` is the decision behind `relay/turn`: messages and the time go in, events for the reader
+come out. All waiting in a turn is for one moment, `deadline()`, which is the earliest of: a
+keep-alive comment is due, the bot has been silent too long, its link has been gone too long, the
+queue was too slow, the summary is overdue (PROTOCOL 1, table of failures; 2, "Ordering and
+healing").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import frozen
+
+from eyeclaw_trio.core.patience import TAIL_GRACE, Limits, Patience
+from eyeclaw_trio.core.reassembly import Anomaly, Piece, Reassembly
+from eyeclaw_trio.core.trace import Trace
+from eyeclaw_trio.errors import (
+    BotBusy,
+    BotFailed,
+    BotOffline,
+    BotSilent,
+    GatewayStopping,
+    Reason,
+    TurnFailed,
+)
+from eyeclaw_trio.protocol.bot import (
+    Status,
+    StreamChunk,
+    StreamEnd,
+    StreamError,
+    StreamMessage,
+    StreamSummary,
+)
+
+# ---- what a turn hears beside its bot's messages ------------------------------------------------
+
+
+@frozen
+class CommandSent:
+    """The bot had a place: the question is on its way, and the idle clock starts."""
+
+
+@frozen
+class LinkLost:
+    """No link of the bot lives; the idle clock stands still."""
+
+
+@frozen
+class LinkBack:
+    """The bot has a link again."""
+
+
+@frozen
+class DrainOver:
+    """The gateway stops, and its patience with running answers is over."""
+
+
+Notice = CommandSent | LinkLost | LinkBack | DrainOver
+TurnMessage = StreamMessage | Status | Notice
+
+# ---- what a reader gets -------------------------------------------------------------------------
+
+
+@frozen
+class Text:
+    """A piece of the answer, never empty."""
+
+    text: str
+
+
+@frozen
+class KeepAlive:
+    """Nothing to say; it only shows proxies that the connection lives."""
+
+
+ReplyEvent = Text | KeepAlive
+
+_KEEP_ALIVE: Final = KeepAlive()
+_REASONS: Final = {reason.value: reason for reason in Reason}
+
+
+class Answer:
+    """The state of one answer, from the question until it is `complete`.
+
+    `failure` is set when it ended with a text for the wearer instead of an ending. Times are
+    monotonic seconds and never go back.
+    """
+
+    def __init__(self, patience: Patience, limits: Limits, trace: Trace, now: float) -> None:
+        self.complete = False
+        self.failure: TurnFailed | None = None
+        self._patience = patience
+        self._trace = trace
+        self._reassembly = Reassembly(
+            held_bytes=limits.answer_buffer, summary_bytes=limits.cable_message
+        )
+        self._has_text = False
+        self._due: list[int] = []
+        self._written_at = now
+        self._queued_at = now
+        self._heard_at: float | None = None  # None: still in the queue
+        self._lost_at: float | None = None  # None: the link lives
+        self._ended_at: float | None = None
+        self._summary: StreamSummary | None = None
+        self._summary_at = math.inf
+
+    def deadline(self) -> float:
+        """When `step` must be called at the latest, messages or not."""
+        return min(self._written_at + self._patience.keepalive, self._verdict_due())
+
+    def step(self, messages: Iterable[TurnMessage], now: float) -> list[ReplyEvent]:
+        """Take what has come and the time it is; returns what to write, in order.
+
+        Never raises: after a failure the answer is complete and `failure` says why.
+        """
+        events: list[ReplyEvent] = []
+        for message in messages:
+            if self.complete:
+                self._take_late(message)
+            else:
+                self._take(message, now, events)
+        if not self.complete and now >= self._verdict_due():
+            self._pass_verdict(now, events)
+        if not self.complete and not events and now >= self._written_at + self._patience.keepalive:
+            events.append(_KEEP_ALIVE)
+        if events:
+            self._written_at = now
+        return events
+
+    def written(self) -> list[int]:
+        """The chunks that count as written now that the last step's events were: call it after
+        the write. One entry for each copy received; each is returned once."""
+        due, self._due = self._due, []
+        return due
+
+    # ---- what has come --------------------------------------------------------------------------
+
+    def _take(self, message: TurnMessage, now: float, events: list[ReplyEvent]) -> None:
+        if message.__class__ is StreamChunk:
+            self._take_chunk(message, now, events)
+            return
+        match message:
+            case StreamEnd():
+                self._heard(now)
+                if self._ended_at is None:
+                    self._ended_at = self._trace.ended_at = now
+            case StreamSummary():
+                self._heard(now)
+                self._summary, self._summary_at = message, now
+            case StreamError(_, error, reason):
+                self._heard(now)
+                # An answer that has ended cannot fail any more; some bots say both.
+                if self._ended_at is None:
+                    self._fail(
+                        BotFailed(_REASONS.get(reason or "", Reason.UNKNOWN), error, reported=True)
+                    )
+            case Status():
+                self._heard(now)
+            case CommandSent():
+                self._heard_at = self._trace.sent_at = now
+            case LinkLost():
+                if self._lost_at is None:
+                    self._lost_at = now
+            case LinkBack():
+                self._take_link_back(now)
+            case DrainOver():
+                self._fail(GatewayStopping())
+
+    def _take_chunk(self, message: StreamChunk, now: float, events: list[ReplyEvent]) -> None:
+        self._heard(now)
+        trace = self._trace
+        if trace.first_chunk_at is None:
+            trace.first_chunk_at = now
+        trace.last_chunk_at = now
+        self._emit(self._reassembly.add(message.sequence, message.content), events)
+
+    def _take_link_back(self, now: float) -> None:
+        if self._lost_at is None:
+            return
+        away = now - self._lost_at
+        self._lost_at = None
+        self._trace.resumed += 1
+        if self._heard_at is not None:
+            self._heard_at += away  # the clock stood still
+        if self._ended_at is not None:
+            self._ended_at += away
+
+    def _take_late(self, message: TurnMessage) -> None:
+        # A bot that waits for an acknowledgement must not wait in vain (PROTOCOL 2).
+        if isinstance(message, StreamChunk) and message.sequence is not None:
+            self._due.append(message.sequence)
+
+    def _heard(self, now: float) -> None:
+        self._heard_at = now
+
+    def _emit(self, pieces: Iterable[Piece], events: list[ReplyEvent]) -> None:
+        for piece in pieces:
+            self._due += piece.sequences
+            if piece.text:
+                events.append(Text(piece.text))
+                self._trace.chunks_written += 1
+                if not self._has_text:
+                    self._has_text = not piece.text.isspace()
+
+    # ---- what time it is ------------------------------------------------------------------------
+
+    def _verdict_due(self) -> float:
+        """When the answer is over if nothing more comes."""
+        if self._ended_at is not None and self._summary is not None:
+            return -math.inf
+        if self._ended_at is not None and not self._reassembly.has_gap:
+            return self._ended_at + TAIL_GRACE
+        if self._lost_at is not None:
+            return self._lost_at + self._patience.resume_grace
+        if self._ended_at is not None:
+            return self._ended_at + self._patience.summary_grace
+        if self._summary is not None:
+            # All has been said, only the end is missing: do not make the wearer wait for an
+            # idle time-out and then hear an apology behind a whole answer.
+            return self._summary_at + self._patience.summary_grace
+        if self._heard_at is None:
+            return self._queued_at + self._patience.queue_timeout
+        return self._heard_at + self._patience.idle_timeout
+
+    def _pass_verdict(self, now: float, events: list[ReplyEvent]) -> None:
+        if self._ended_at is not None or self._summary is not None:
+            self._finish(now, events)
+        elif self._lost_at is not None:
+            self._fail(BotOffline())
+        elif self._heard_at is None:
+            self._fail(BotBusy())
+        else:
+            self._fail(BotSilent())
+
+    def _finish(self, now: float, events: list[ReplyEvent]) -> None:
+        ending = self._reassembly.finish(self._summary)
+        self._emit(ending.pieces, events)
+        self._trace.missing = ending.missing
+        self._trace.anomalies += ending.anomalies
+        if self._ended_at is None:
+            self._trace.anomalies.append(Anomaly.NO_END)
+            self._trace.ended_at = now
+        if self._has_text:
+            self._complete()
+        else:
+            self._fail(BotFailed(Reason.EMPTY_ANSWER))
+
+    def _fail(self, failure: TurnFailed) -> None:
+        self.failure = failure
+        self._complete()
+
+    def _complete(self) -> None:
+        self.complete = True
+        self._trace.chunks_received = self._reassembly.received
+        self._trace.duplicates = self._reassembly.duplicates
+        self._trace.dropped = self._reassembly.dropped

@@ -1,0 +1,212 @@
+"""The order of an answer: what may be written now, what waits, what is missing, what heals it.
+
+One `Reassembly` belongs to one turn. Chunks go in as they arrive; pieces come out in the order
+of the answer, each character once (PROTOCOL 2, "Ordering and healing"). Until `finish` all that
+came out is a prefix of the answer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from enum import Enum
+
+from attrs import frozen
+
+from eyeclaw_trio.core.patience import HELD_CHUNKS
+from eyeclaw_trio.protocol.bot import StreamSummary, hash_content
+
+
+class Anomaly(Enum):
+    """What was not as it should have been; the value is the word in traces and logs."""
+
+    HEALED = "healed"  # chunks were missing and the summary gave their text
+    LOST = "lost"  # chunks were missing and nothing gave their text
+    CONTRADICTION = "contradictory_summary"  # the summary does not fit the chunks
+    WRONG_HASH = "wrong_hash"  # the summary's hash is not that of its own text
+    DROPPED = "dropped"  # early chunks that did not fit what may be held
+    NO_END = "no_end"  # a summary and all its chunks, but never an end
+
+
+@frozen
+class Piece:
+    """Text that may be written now, and the chunks that count as written with it.
+
+    `sequences` has one entry for each received copy, so that a duplicate is acknowledged too;
+    a duplicate of a chunk that was written already comes with an empty `text`.
+    """
+
+    text: str
+    sequences: tuple[int, ...] = ()
+
+
+@frozen
+class Ending:
+    """How an answer ended: the last pieces, and what is missing as ranges [first, last]."""
+
+    pieces: tuple[Piece, ...]
+    missing: tuple[tuple[int, int], ...]
+    anomalies: tuple[Anomaly, ...]
+
+
+class Reassembly:
+    """Puts the chunks of one answer in order, in bounded memory.
+
+    At most HELD_CHUNKS early chunks of together `held_bytes` bytes wait for an earlier one
+    (RELIABILITY 12). The written text is kept for the comparison with the summary, up to
+    `summary_bytes`: no summary can be longer than the largest message.
+    """
+
+    def __init__(self, *, held_bytes: int, summary_bytes: int) -> None:
+        self.duplicates = 0
+        self.dropped = 0
+        self.received = 0
+        """Distinct chunks, the unnumbered ones too."""
+        self.written_characters = 0
+        self._unnumbered = 0
+        self._next = 0
+        self._held: dict[int, str] = {}
+        self._held_copies: Counter[int] = Counter()
+        self._held_bytes = 0
+        self._held_limit = held_bytes
+        self._written: list[str] | None = []
+        self._written_limit = summary_bytes
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether a chunk is missing that a later one has shown to exist."""
+        return bool(self._held)
+
+    def add(self, sequence: int | None, content: str) -> Sequence[Piece]:
+        """Take one chunk; returns what may be written now, in order."""
+        if sequence is None:
+            self.received += 1
+            self._unnumbered += 1
+            return (self._write(content, ()),)
+        if sequence == self._next:
+            self.received += 1
+            self._next += 1
+            piece = self._write(content, (sequence,))
+            return (piece, *self._release()) if self._held else (piece,)
+        if sequence < self._next:
+            self.duplicates += 1
+            return (Piece("", (sequence,)),)
+        self._hold(sequence, content)
+        return ()
+
+    def finish(self, summary: StreamSummary | None) -> Ending:
+        """The answer is over: say what is missing, and heal it where the summary can.
+
+        Without a cure, what is held goes out in order and the loss is recorded; with a summary
+        that contradicts what was written, nothing of its text is used (RELIABILITY 13, 14).
+        """
+        total = summary.total_chunks if summary is not None else None
+        missing = tuple(self._missing(total))
+        anomalies = [Anomaly.DROPPED] if self.dropped else []
+        if summary is not None and _has_wrong_hash(summary):
+            anomalies.append(Anomaly.WRONG_HASH)
+        is_short = total is not None and self._unnumbered > 0 and self.received < total
+        if not missing and not is_short and not self._lacks_tail(summary):
+            if summary is not None and not self._agrees(summary):
+                anomalies.append(Anomaly.CONTRADICTION)
+            return Ending((), (), tuple(anomalies))
+        cure = self._cure(summary)
+        if cure is not None:
+            sequences = tuple(self._held_copies.elements())
+            self._held.clear()
+            anomalies.append(Anomaly.HEALED)
+            return Ending((self._write(cure, sequences),), missing, tuple(anomalies))
+        if summary is not None and summary.total_content:
+            anomalies.append(Anomaly.CONTRADICTION)
+        anomalies.append(Anomaly.LOST)
+        return Ending(tuple(self._release_all()), missing, tuple(anomalies))
+
+    # ---- inside ---------------------------------------------------------------------------------
+
+    def _write(self, content: str, sequences: tuple[int, ...]) -> Piece:
+        self.written_characters += len(content)
+        if self._written is not None:
+            self._written.append(content)
+            if self.written_characters > self._written_limit:
+                self._written = None
+        return Piece(content, sequences)
+
+    def _hold(self, sequence: int, content: str) -> None:
+        if sequence in self._held:
+            self.duplicates += 1
+            # One acknowledgement for each copy, but a bot that repeats itself for ever does not
+            # fill our memory: the count is all that is kept.
+            self._held_copies[sequence] = min(self._held_copies[sequence] + 1, HELD_CHUNKS)
+            return
+        size = len(content.encode())
+        if len(self._held) >= HELD_CHUNKS or self._held_bytes + size > self._held_limit:
+            self.dropped += 1
+            return
+        self.received += 1
+        self._held[sequence] = content
+        self._held_copies[sequence] = 1
+        self._held_bytes += size
+
+    def _release(self) -> Iterator[Piece]:
+        while self._next in self._held:
+            yield self._take(self._next)
+            self._next += 1
+
+    def _release_all(self) -> Iterator[Piece]:
+        for sequence in sorted(self._held):
+            yield self._take(sequence)
+            self._next = sequence + 1
+
+    def _take(self, sequence: int) -> Piece:
+        content = self._held.pop(sequence)
+        self._held_bytes -= len(content.encode())
+        return self._write(content, (sequence,) * self._held_copies.pop(sequence))
+
+    def _missing(self, total: int | None) -> Iterator[tuple[int, int]]:
+        """The ranges of numbers that never came, up to the highest that is known to exist."""
+        first = self._next
+        for sequence in sorted(self._held):
+            if sequence > first:
+                yield first, sequence - 1
+            first = sequence + 1
+        # In an answer without numbers nothing can be named; `finish` goes by the count.
+        if total is not None and total > first and not self._unnumbered:
+            yield first, total - 1
+
+    def _lacks_tail(self, summary: StreamSummary | None) -> bool:
+        """A summary that does not count the chunks can still show that the text goes on."""
+        if summary is None or summary.total_chunks is not None or self._written is None:
+            return False
+        written = "".join(self._written)
+        return len(summary.total_content) > len(written) and summary.total_content.startswith(
+            written
+        )
+
+    def _agrees(self, summary: StreamSummary) -> bool:
+        if summary.total_chunks is not None and summary.total_chunks != self.received:
+            return False
+        return self._written is None or summary.total_content == "".join(self._written)
+
+    def _cure(self, summary: StreamSummary | None) -> str | None:
+        """The part of the summary's text that is still to be written, if it can be trusted."""
+        if summary is None or not summary.total_content or self._written is None:
+            return None
+        written = "".join(self._written)
+        if not summary.total_content.startswith(written):
+            return None
+        rest = summary.total_content[len(written) :]
+        place = 0
+        for sequence in sorted(self._held):
+            # What did arrive must be in there, or the summary would take text away.
+            content = self._held[sequence]
+            place = rest.find(content, place)
+            if place < 0:
+                return None
+            place += len(content)
+        return rest or None
+
+
+def _has_wrong_hash(summary: StreamSummary) -> bool:
+    return summary.content_hash is not None and summary.content_hash.lower() != hash_content(
+        summary.total_content
+    )

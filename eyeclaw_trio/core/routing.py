@@ -1,0 +1,67 @@
+"""Which bot answers a question (CLI, "Which bot answers")."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from eyeclaw_trio.core.directory import AccessKey, Bot, Directory
+from eyeclaw_trio.errors import BotOffline, RequestRefused
+
+
+@frozen
+class Asker:
+    """Who asks, as far as the choice of a bot needs to know."""
+
+    key: AccessKey
+    agent_id: str
+    user_id: str | None = None
+    bot_id: int | None = None
+
+
+def choose_bot(directory: Directory, asker: Asker) -> Bot:
+    """The bot that answers this asker.
+
+    Raises RequestRefused: 403 where the key is made for another bot, 404 where `bot_id` names
+    none or several bots could answer and none is marked as the default. Raises BotOffline where
+    there is no bot at all: then the wearer hears why nothing answers.
+    """
+    bot = _find_bot(directory, asker)
+    if asker.key.bot_id is not None and bot.id != asker.key.bot_id:
+        raise RequestRefused(403, "This key is not valid for this bot")
+    return bot
+
+
+def _find_bot(directory: Directory, asker: Asker) -> Bot:
+    if asker.bot_id is not None:
+        bot = directory.bots.get(asker.bot_id)
+        if bot is None:
+            raise RequestRefused(404, "Bot not found")
+        return bot
+    if asker.user_id:
+        bot = directory.find_bot_of_user(asker.user_id)
+        if bot is not None:
+            return bot
+    bot = directory.find_bot_named(asker.agent_id)
+    if bot is not None:
+        return bot
+    if asker.key.bot_id is not None and asker.key.bot_id in directory.bots:
+        return directory.bots[asker.key.bot_id]
+    return _default_bot(directory)
+
+
+def _default_bot(directory: Directory) -> Bot:
+    bots = list(directory.bots.values())
+    marked = [bot for bot in bots if bot.is_default]
+    if len(marked) == 1:
+        return marked[0]
+    # The stand-in of the first start steps aside as soon as there is a real bot.
+    real = [bot for bot in bots if bot.origin != "demo"] or bots
+    if len(real) == 1:
+        return real[0]
+    if not real:
+        raise BotOffline
+    raise RequestRefused(
+        404,
+        "Bot not found",
+        "agent_id names no bot, the key is made for none, and none of several is the default",
+    )

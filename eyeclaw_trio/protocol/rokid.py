@@ -1,0 +1,178 @@
+"""A question as glasses send it: the body of `POST /sse/rokid` (PROTOCOL 1).
+
+The platform's documentation and the field differ: metadata flat or under `context`, ids as
+numbers, an image's address in `text`, no `type` and the text in `content`. All of them come out
+as one `Question`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from eyeclaw_trio.errors import BadMessage
+from eyeclaw_trio.protocol.decoding import Opaque, UnfitError, build, checked, read_json
+
+LONGEST_ID: Final = 128  # characters (RELIABILITY 22)
+_ROLES: Final = {"user": "user", "agent": "agent", "assistant": "agent"}
+_TYPES: Final = ("text", "image")
+
+
+@frozen
+class Entry:
+    """One entry of the conversation; `text` is never None, an image has its address in `image`."""
+
+    role: str
+    text: str
+    image: str | None = None
+
+    @property
+    def as_text(self) -> str:
+        """The entry in words: a photo is named by its address."""
+        if self.image is None:
+            return self.text
+        return " ".join(part for part in (self.text, f"[图片] {self.image}") if part)
+
+
+@frozen
+class Question:
+    """One question: the last entry of role `user`, with what came before and along with it.
+
+    `agent_id` is as it came, for the echo; `messages` are the entries as they came, for a bot
+    that wants them all; `metadata` is flat, its unknown keys kept.
+    """
+
+    message_id: str
+    agent_id: str | int | float
+    user_id: str | None
+    asked: Entry
+    history: tuple[Entry, ...]
+    messages: tuple[Opaque, ...]
+    metadata: Mapping[str, Any]
+    original_metadata: Opaque = field(factory=dict)
+    bot_id: int | None = None
+
+    @property
+    def agent_name(self) -> str:
+        """`agent_id` as text, for the choice of a bot."""
+        return str(self.agent_id)
+
+    @property
+    def text(self) -> str:
+        """What the bot is asked; never empty."""
+        return self.asked.as_text
+
+
+def _check_role(role: str) -> None:
+    if role not in _ROLES:
+        raise UnfitError("must be user, agent or assistant")
+
+
+def _check_type(kind: str | None) -> None:
+    if kind is not None and kind not in _TYPES:
+        raise UnfitError("must be text or image")
+
+
+def _check_id(value: str | int | float | None) -> None:
+    if value is not None and not 0 < len(str(value).strip()) <= len(str(value)) <= LONGEST_ID:
+        raise UnfitError(f"must be 1 to {LONGEST_ID} characters")
+
+
+def _check_user_id(value: str | int | float | None) -> None:
+    if value is not None and len(str(value)) > LONGEST_ID:
+        raise UnfitError(f"must be at most {LONGEST_ID} characters")
+
+
+def _check_bot_id(value: str | int | None) -> None:
+    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) < 19):
+        raise UnfitError("must be a bot's id")
+
+
+def _check_messages(messages: tuple[_EntryOnTheWire, ...]) -> None:
+    if not messages:
+        raise UnfitError("must not be empty")
+    asked = next((entry for entry in reversed(messages) if entry.role == "user"), None)
+    if asked is None:
+        raise UnfitError("must hold an entry whose role is user")
+    if not _read_entry(asked).as_text:
+        raise UnfitError("must hold a text or an image in its last entry of role user")
+
+
+@frozen
+class _EntryOnTheWire:
+    role: str = field(metadata=checked(_check_role))
+    type: str | None = field(default=None, metadata=checked(_check_type))
+    text: str | None = None
+    content: str | None = None
+    image_url: str | None = None
+
+
+@frozen
+class _QuestionOnTheWire:
+    message_id: str | int | float = field(metadata=checked(_check_id))
+    agent_id: str | int | float = field(metadata=checked(_check_id))
+    message: tuple[_EntryOnTheWire, ...] = field(metadata=checked(_check_messages))
+    user_id: str | int | float | None = field(default=None, metadata=checked(_check_user_id))
+    metadata: Opaque | None = None
+    bot_id: int | str | None = field(default=None, metadata=checked(_check_bot_id))
+
+
+def decode_question(body: bytes) -> Question:
+    """Read a question. Raises BadMessage that names every field that is wrong or missing."""
+    value = read_json(body)
+    wire = build(value, _QuestionOnTheWire)
+    entries = tuple(_read_entry(entry) for entry in wire.message)
+    asked = _place_of_question(entries)
+    metadata = wire.metadata or {}
+    return Question(
+        message_id=str(wire.message_id),
+        agent_id=wire.agent_id,
+        user_id=None if wire.user_id is None else str(wire.user_id),
+        asked=entries[asked],
+        history=entries[:asked],
+        messages=tuple(value["message"]),
+        metadata=flatten_metadata(metadata),
+        original_metadata=metadata,
+        bot_id=None if wire.bot_id is None else int(wire.bot_id),
+    )
+
+
+def read_history(messages: tuple[Opaque, ...]) -> tuple[Entry, ...]:
+    """The entries before the question, from a command's `full_messages` (a bot's half).
+
+    They come from another machine: what cannot be read is left out.
+    """
+    entries: list[Entry] = []
+    for message in messages:
+        try:
+            entries.append(_read_entry(build(message, _EntryOnTheWire)))
+        except BadMessage:
+            continue
+    before = entries[: _place_of_question(tuple(entries))]
+    return tuple(entry for entry in before if entry.as_text)
+
+
+def flatten_metadata(metadata: Opaque) -> Opaque:
+    """Metadata with what stands under `context` lifted to the top, where glasses put it."""
+    context = metadata.get("context")
+    if not isinstance(context, dict):
+        return metadata
+    return {key: value for key, value in metadata.items() if key != "context"} | context
+
+
+def _place_of_question(entries: tuple[Entry, ...]) -> int:
+    """Where the last entry of role `user` is; 0 when there is none."""
+    return next((i for i in reversed(range(len(entries))) if entries[i].role == "user"), 0)
+
+
+def _read_entry(wire: _EntryOnTheWire) -> Entry:
+    role = _ROLES[wire.role]
+    text = wire.text if wire.text is not None else wire.content
+    if wire.type == "image":
+        # Some senders put the address where the words belong.
+        image = wire.image_url or wire.text or wire.content
+        words = "" if image == text else text or ""
+        return Entry(role, words.strip(), (image or "").strip() or None)
+    return Entry(role, (text or "").strip(), (wire.image_url or "").strip() or None)

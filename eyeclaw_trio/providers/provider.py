@@ -1,0 +1,57 @@
+"""The shape that all providers share: a question in, pieces of text out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from attrs import frozen
+
+from eyeclaw_trio.protocol.completions import ChatMessage
+from eyeclaw_trio.providers.settings import Conversation
+
+
+@frozen
+class ProviderQuestion:
+    """What a model is asked.
+
+    `history` is what was said before, oldest first. `conversation` names the context for models
+    that remember it themselves (`user` upstream); empty: none.
+    """
+
+    text: str
+    history: tuple[ChatMessage, ...] = ()
+    conversation: str = ""
+
+
+class Provider(Protocol):
+    """A model. Any number of questions may be open at once."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def conversation(self) -> Conversation:
+        """What shares one context: the caller makes `ProviderQuestion.conversation` from it."""
+
+    def answer(
+        self, question: ProviderQuestion
+    ) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        """Ask, and read the answer piece by piece, in order; no piece is empty.
+
+            async with provider.answer(question) as pieces:
+                async for piece in pieces: ...
+
+        Leaving the context closes the request upstream at once, whether the answer is whole or
+        not, and also under cancellation. Entering and reading may wait, can be cancelled, and
+        raise ProviderFailed, each with its own Reason; an answer without any text is
+        EMPTY_ANSWER, one that broke off CUT_ANSWER. Pieces that came before a failure were given
+        out before it. One task may read at a time.
+        """
+
+    async def warm_up(self) -> None:
+        """Make the next question fast. Never raises but for cancellation; may take a minute."""
+
+    async def aclose(self) -> None:
+        """Let go of all connections. No question may be asked afterwards."""

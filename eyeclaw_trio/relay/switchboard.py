@@ -1,0 +1,412 @@
+"""Who is connected and whose turn it is: the seam where a second machine would join.
+
+A `Station` stands for one bot: its links, the places its commands take, the questions that wait
+for a place, and the turns that are open. Turns and places belong to the bot and not to a link
+(PROTOCOL 2): an EyeClaw SDK comes back on a new link and finishes there what it began.
+
+Nothing here waits. Links put in what their bot said, turns wait for it in their own channel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+import trio
+from attrs import define
+
+from eyeclaw_trio.core.answer import (
+    CommandSent,
+    DrainOver,
+    LinkBack,
+    LinkLost,
+    Notice,
+    TurnMessage,
+)
+from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.errors import BotBusy, BotOffline
+from eyeclaw_trio.protocol.bot import (
+    Cancel,
+    ExecuteCommand,
+    Status,
+    StreamChunk,
+    StreamEnd,
+    StreamError,
+    StreamMessage,
+    StreamSummary,
+    ToBot,
+)
+
+# What a message costs in memory beside its text, in bytes: the object, its fields, its place in
+# the channel. It keeps a flood of empty chunks within `answer_buffer` too.
+_MESSAGE_COST: Final = 200
+
+
+class Link(Protocol):
+    """One way to a bot. Nothing here waits: what is said goes into the link's own outbox."""
+
+    @property
+    def capacity(self) -> int:
+        """How many commands the bot takes at once."""
+
+    @property
+    def can_cancel(self) -> bool:
+        """Whether the bot stops when it is told `cancel`."""
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether a command that is sent again is not run again."""
+
+    def send(self, message: ToBot) -> None:
+        """Put a message into the outbox."""
+
+    def acknowledge(self, session_id: str, sequences: Sequence[int]) -> None:
+        """Put `chunk_received` for each of these into the outbox, as one write."""
+
+    def replace(self) -> None:
+        """A newer link has taken over: say so and end, without wanting the bot back."""
+
+
+@define(eq=False)
+class _Presence:
+    """A link, and when its bot was last heard on it (monotonic seconds)."""
+
+    link: Link
+    heard_at: float
+
+
+@define(eq=False)
+class _Place:
+    """Whose command a bot is busy with, on which link, and when it was last heard of."""
+
+    link: Link
+    heard_at: float
+
+
+class OpenTurn:
+    """A turn as the switchboard knows it: its memory channel, and the way back to its bot.
+
+    At most `answer_buffer` bytes wait in the channel; a message more means that the reader takes
+    less than the bot gives, and cancels `overflow`.
+    """
+
+    def __init__(
+        self, station: Station, command: ExecuteCommand, buffer: int, overflow: trio.CancelScope
+    ) -> None:
+        self.command = command
+        self.overflowed = False
+        self.link: Link | None = None
+        self.has_spoken = False
+        self._station = station
+        self._buffer = buffer
+        self._overflow = overflow
+        self._waiting = 0
+        # Unbounded in messages because it is bounded in bytes, here and not in trio.
+        self._inbox, self._outlet = trio.open_memory_channel[TurnMessage](math.inf)
+
+    def put(self, message: TurnMessage) -> None:
+        """Hand the turn a message, without waiting."""
+        cost = _MESSAGE_COST
+        match message:
+            case StreamChunk(content=text) | StreamSummary(total_content=text):
+                cost += len(text.encode())
+        if self._waiting and self._waiting + cost > self._buffer:
+            self.overflowed = True
+            self._overflow.cancel()
+            return
+        self._waiting += cost
+        self._inbox.send_nowait(message)
+
+    async def receive_all(self) -> list[TurnMessage]:
+        """Wait for at least one message and take all that are there, in order.
+
+        Cancellation loses none: what was not returned stays in the channel.
+        """
+        messages = [await self._outlet.receive()]
+        try:
+            while True:
+                messages.append(self._outlet.receive_nowait())
+        except trio.WouldBlock:
+            self._waiting = 0
+            return messages
+
+    def acknowledge(self, sequences: Sequence[int]) -> None:
+        """Tell the bot that these chunks have been written, on the link it is heard on."""
+        if sequences:
+            self._station.acknowledge(self, sequences)
+
+    def next_place_due(self) -> float:
+        """When a place may become free by silence alone (monotonic seconds, inf for never)."""
+        return self._station.next_place_due(self)
+
+    def claim_place(self) -> None:
+        """Where this turn still waits: look whether silence has freed a place."""
+        if self._station.is_waiting(self):
+            self._station.assign_places()
+
+    def close(self) -> None:
+        """Release the channel."""
+        self._inbox.close()
+        self._outlet.close()
+
+
+class Station:
+    """One bot: its links, its places, its queue and its open turns."""
+
+    def __init__(self, bot_id: int, board: Switchboard) -> None:
+        self.bot_id = bot_id
+        self.late_messages = 0
+        self.foreign_messages = 0
+        self.links_ever = 0
+        self._board = board
+        self._links: list[_Presence] = []  # the newest last
+        self._places: dict[str, _Place] = {}
+        self._queue: OrderedDict[str, OpenTurn] = OrderedDict()
+        self._turns: dict[str, OpenTurn] = {}
+
+    # ---- links ----------------------------------------------------------------------------------
+
+    @property
+    def is_online(self) -> bool:
+        """Whether a link lives whose last heartbeat is younger than `presence_timeout`."""
+        youngest = self._board.now() - self._board.patience.presence_timeout
+        return any(presence.heard_at >= youngest for presence in self._links)
+
+    @property
+    def links(self) -> int:
+        """How many links live now."""
+        return len(self._links)
+
+    @property
+    def open_turns(self) -> int:
+        """How many turns are open, the waiting ones too."""
+        return len(self._turns)
+
+    @contextmanager
+    def attached(self, link: Link) -> Iterator[None]:
+        """The link takes this bot's commands while inside; leaving tells the open turns."""
+        was_linked = bool(self._links)
+        presence = _Presence(link, self._board.now())
+        self._links.append(presence)
+        self.links_ever += 1
+        self._retire_older_links()
+        if not was_linked:
+            self._notify_all(LinkBack())
+            self._repeat_unheard_commands(link)
+        self.assign_places()
+        try:
+            yield
+        finally:
+            self._links.remove(presence)
+            if not self._links:
+                self._notify_all(LinkLost())
+
+    def heard(self, link: Link) -> None:
+        """Any message of a bot is a heartbeat of its link."""
+        for presence in self._links:
+            if presence.link is link:
+                presence.heard_at = self._board.now()
+
+    def deliver(self, link: Link, message: StreamMessage | Status) -> None:
+        """Hand a bot's message to the turn that it names.
+
+        A bot speaks for its own turns only; what is said of a turn that is over is acknowledged
+        and dropped (RELIABILITY 23, 26).
+        """
+        session_id = message.session_id
+        if session_id is None:
+            return
+        turn = self._turns.get(session_id)
+        if turn is not None:
+            turn.link, turn.has_spoken = link, True
+            turn.put(message)
+        elif self._board.is_turn_of_another(session_id, self):
+            self.foreign_messages += 1
+            return
+        else:
+            self.late_messages += 1
+            if isinstance(message, StreamChunk) and message.sequence is not None:
+                link.acknowledge(session_id, [message.sequence])
+        place = self._places.get(session_id)
+        if place is None:
+            return
+        if isinstance(message, StreamEnd | StreamError | StreamSummary):
+            self._free_place(session_id)
+        else:
+            place.link, place.heard_at = link, self._board.now()
+
+    # ---- turns ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def turn(self, command: ExecuteCommand, *, overflow: trio.CancelScope) -> Iterator[OpenTurn]:
+        """Open a turn: listen first, then ask (or wait in the queue for a place).
+
+        Raises BotOffline and BotBusy at once. Leaving it, however, tells the bot `cancel` when its
+        end has not come, without waiting; its place is then free at once where the bot can
+        cancel, else when it has ended or been silent for `idle_timeout`.
+        """
+        if not self.is_online:
+            raise BotOffline
+        self.assign_places()
+        if len(self._places) >= self._capacity and (
+            len(self._queue) >= self._board.limits.queued_turns
+        ):
+            raise BotBusy
+        turn = OpenTurn(self, command, self._board.limits.answer_buffer, overflow)
+        session_id = command.session_id
+        self._turns[session_id] = self._queue[session_id] = turn
+        self._board.note_open(session_id, self)
+        try:
+            self.assign_places()
+            yield turn
+        finally:
+            del self._turns[session_id]
+            self._board.note_closed(session_id)
+            if self._queue.pop(session_id, None) is None:
+                self._leave_place(session_id)
+            turn.close()
+
+    def acknowledge(self, turn: OpenTurn, sequences: Sequence[int]) -> None:
+        """Pass acknowledgements on: to the link the turn was last heard on, else the newest."""
+        link = turn.link
+        if link is None or not any(presence.link is link for presence in self._links):
+            link = self._links[-1].link if self._links else None
+        if link is not None:
+            link.acknowledge(turn.command.session_id, sequences)
+
+    def end_turns(self) -> None:
+        """The drain is over: tell every open turn."""
+        self._notify_all(DrainOver())
+
+    # ---- places ---------------------------------------------------------------------------------
+
+    def assign_places(self) -> None:
+        """Send the next questions, in order, while the newest link has places for them."""
+        now = self._board.now()
+        self._forget_silent_places(now)
+        while self._queue and self._links and len(self._places) < self._capacity:
+            session_id, turn = self._queue.popitem(last=False)
+            turn.link = link = self._links[-1].link
+            self._places[session_id] = _Place(link, now)
+            link.send(turn.command)
+            turn.put(CommandSent())
+
+    def is_waiting(self, turn: OpenTurn) -> bool:
+        """Whether this turn has no place yet."""
+        return turn.command.session_id in self._queue
+
+    def next_place_due(self, turn: OpenTurn) -> float:
+        """When the first abandoned place is free by silence, for a turn that waits for one."""
+        if not self.is_waiting(turn) or not self._links:
+            return math.inf
+        left = [place.heard_at for key, place in self._places.items() if key not in self._turns]
+        return min(left, default=math.inf) + self._board.patience.idle_timeout
+
+    @property
+    def _capacity(self) -> int:
+        return self._links[-1].link.capacity if self._links else 1
+
+    def _leave_place(self, session_id: str) -> None:
+        """The turn is over for its reader; its place may be needed longer than it."""
+        place = self._places.get(session_id)
+        if place is None:
+            return
+        if any(presence.link is place.link for presence in self._links):
+            place.link.send(Cancel(session_id, "turn is over"))
+        if place.link.can_cancel:
+            self._free_place(session_id)
+        else:
+            self.assign_places()
+
+    def _free_place(self, session_id: str) -> None:
+        del self._places[session_id]
+        self._retire_older_links()
+        self.assign_places()
+
+    def _forget_silent_places(self, now: float) -> None:
+        """Free the places of turns that are over and whose bot has said nothing for long."""
+        oldest = now - self._board.patience.idle_timeout
+        silent = [
+            session_id
+            for session_id, place in self._places.items()
+            if place.heard_at <= oldest and session_id not in self._turns
+        ]
+        for session_id in silent:
+            del self._places[session_id]
+        if silent:
+            self._retire_older_links()
+
+    def _retire_older_links(self) -> None:
+        """An older link goes once its running turns are over (RELIABILITY 25)."""
+        busy = {id(place.link) for key, place in self._places.items() if key in self._turns}
+        for presence in self._links[:-1]:
+            if id(presence.link) not in busy:
+                presence.link.replace()
+
+    def _repeat_unheard_commands(self, link: Link) -> None:
+        """A command may have died with the link: send it again where that is safe."""
+        for session_id, place in self._places.items():
+            turn = self._turns.get(session_id)
+            if turn is not None and not turn.has_spoken and link.can_resume:
+                place.link = turn.link = link
+                link.send(turn.command)
+
+    def _notify_all(self, notice: Notice) -> None:
+        for turn in self._turns.values():
+            turn.put(notice)
+
+
+class Switchboard:
+    """The stations of all bots, by bot id."""
+
+    def __init__(
+        self, patience: Patience, limits: Limits, now: Callable[[], float] = trio.current_time
+    ) -> None:
+        self.patience = patience
+        self.limits = limits
+        self.now = now
+        self._stations: dict[int, Station] = {}
+        self._owners: dict[str, Station] = {}
+
+    def station(self, bot_id: int) -> Station:
+        """The station of a bot that is known; made when first asked for, and kept, because a
+        link may hold it long before it subscribes."""
+        station = self._stations.get(bot_id)
+        if station is None:
+            station = self._stations[bot_id] = Station(bot_id, self)
+        return station
+
+    @property
+    def open_turns(self) -> int:
+        """How many turns are open, of all bots."""
+        return len(self._owners)
+
+    @property
+    def online_bots(self) -> int:
+        """How many bots are online."""
+        return sum(station.is_online for station in self._stations.values())
+
+    def is_online(self, bot_id: int) -> bool:
+        """Whether this bot can be asked now."""
+        station = self._stations.get(bot_id)
+        return station is not None and station.is_online
+
+    def end_turns(self) -> None:
+        """The drain is over: tell every open turn."""
+        for station in list(self._stations.values()):
+            station.end_turns()
+
+    def note_open(self, session_id: str, station: Station) -> None:
+        """A turn was opened (for stations)."""
+        self._owners[session_id] = station
+
+    def note_closed(self, session_id: str) -> None:
+        """A turn was closed (for stations)."""
+        del self._owners[session_id]
+
+    def is_turn_of_another(self, session_id: str, station: Station) -> bool:
+        """Whether the turn is open and belongs to another bot than this one."""
+        return self._owners.get(session_id, station) is not station

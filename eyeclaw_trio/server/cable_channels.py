@@ -1,0 +1,295 @@
+"""What is said on `/cable`: credentials, subscriptions, and BotChannel (PROTOCOL 2)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+import trio
+from attrs import define, field, frozen
+
+from eyeclaw_trio.core.directory import Bot
+from eyeclaw_trio.core.patience import Limits
+from eyeclaw_trio.errors import BadMessage, RequestRefused
+from eyeclaw_trio.protocol.bot import (
+    ChunkReceived,
+    CommandAsked,
+    CommandReceived,
+    Connected,
+    Log,
+    Ping,
+    PongToBot,
+    Status,
+    StatusResponse,
+    StreamChunk,
+    StreamEnd,
+    StreamError,
+    StreamSummary,
+    ToBot,
+    UnknownMessage,
+    decode_from_bot,
+    encode_to_bot,
+)
+from eyeclaw_trio.protocol.cable import (
+    WELCOME,
+    BotIdentifier,
+    ChannelData,
+    ChannelFraming,
+    Subscribe,
+    UnknownFrame,
+    Unsubscribe,
+    decode_from_client,
+    decode_identifier,
+    encode_confirmation,
+    encode_rejection,
+    read_bot_id,
+)
+from eyeclaw_trio.relay.switchboard import Station, Switchboard
+from eyeclaw_trio.server.cable_socket import CableSocket, check_upgrade
+from eyeclaw_trio.server.front_door import Origins
+from eyeclaw_trio.server.gate import Gate
+from eyeclaw_trio.server.http import HttpConnection, Request
+
+log = structlog.get_logger(__name__)
+
+
+class SessionBook(Protocol):
+    """Where the sessions of bots are written down; nothing here waits."""
+
+    def session_opened(self, bot_id: int, session_id: str, metadata: dict[str, object]) -> None:
+        """A bot has linked."""
+
+    def session_heard(self, session_id: str) -> None:
+        """A heartbeat of the bot on this session."""
+
+    def session_closed(self, session_id: str) -> None:
+        """The link has ended."""
+
+
+@define(eq=False)
+class LinkedBots:
+    """The links that live now, to be told when the gateway stops."""
+
+    sockets: set[CableSocket] = field(factory=set)
+
+
+@frozen
+class CableDoor:
+    """Takes `GET /cable`: checks who comes and serves the link until it ends."""
+
+    gate: Gate
+    origins: Origins
+    switchboard: Switchboard
+    limits: Limits
+    sessions: SessionBook
+    links: LinkedBots
+    is_draining: Callable[[], bool]
+    unix_seconds: Callable[[], int]
+
+    async def serve(self, request: Request, connection: HttpConnection) -> None:
+        """Handle one upgrade. Raises RequestRefused before it: 404 for a foreign browser's
+        origin, 400 and 426 for what is no handshake, 429 for guessing, 503 while draining."""
+        origin = request.headers.get("origin")
+        if origin is not None and not self.origins.allows(origin):
+            raise RequestRefused(404, "Not found")
+        check_upgrade(request)
+        if self.is_draining():
+            raise RequestRefused(503, "Shutting down", headers=[("Retry-After", "5")])
+        socket = CableSocket(self.limits.cable_message, self.unix_seconds)
+        bot = self._find_bot(request)
+        if bot is None:
+            if request.bearer or request.query.get("sdk_token"):
+                self.gate.note_failure(request)
+            await socket.run(connection, _Stranger(socket))
+            return
+        link = BotLink(socket, self.switchboard.station(bot.id), self.sessions)
+        self.links.sockets.add(socket)
+        try:
+            await socket.run(connection, link)
+        finally:
+            self.links.sockets.discard(socket)
+            link.ended()
+
+    def _find_bot(self, request: Request) -> Bot | None:
+        """The bot whose token came along, in the query or as Bearer; None for bad credentials."""
+        token = request.query.get("sdk_token") or request.bearer
+        if not token:
+            return None
+        directory = self.gate.directory()
+        if "bot_id" not in request.query:
+            return directory.find_bot_by_token(token)
+        try:
+            bot_id = read_bot_id(request.query["bot_id"])
+        except BadMessage:
+            return None
+        return directory.bots[bot_id] if directory.is_token_of(bot_id, token) else None
+
+    def say_goodbye(self, socket: CableSocket) -> None:
+        """Tell one link that the gateway stops and will be back."""
+        socket.disconnect("server_restart", reconnect=True)
+
+
+@frozen
+class _Stranger:
+    """Whoever comes without good credentials: let in to be told, then out."""
+
+    socket: CableSocket
+
+    def opened(self) -> None:
+        self.socket.disconnect("unauthorized", reconnect=False)
+
+    def frame(self, text: str) -> None:
+        pass
+
+
+class BotLink:
+    """One authenticated link of a bot; a `relay.switchboard.Link` once it has subscribed.
+
+    What the bot says of its turns counts even before: after a broken link an SDK sends the end
+    and the summary of the running turn first.
+    """
+
+    def __init__(self, socket: CableSocket, station: Station, sessions: SessionBook) -> None:
+        self.session_id = secrets.token_hex(16)
+        self._socket = socket
+        self._station = station
+        self._sessions = sessions
+        self._subscription: BotIdentifier | None = None
+        self._identifier = ""
+        self._framing = ChannelFraming.of("")
+        self._attached = ExitStack()
+        self._opened_at = trio.current_time()
+
+    # ---- as the switchboard sees it -------------------------------------------------------------
+
+    @property
+    def capacity(self) -> int:
+        """How many commands this bot takes at once: one, unless its identifier says more."""
+        return self._subscription.max_concurrency if self._subscription else 1
+
+    @property
+    def can_cancel(self) -> bool:
+        """Whether the bot stops when it is told `cancel`."""
+        return self._subscription is not None and self._subscription.cancel
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether a command that is sent again is not run again."""
+        return self._subscription is not None and self._subscription.resume
+
+    def send(self, message: ToBot) -> None:
+        """Put a message into the outbox."""
+        self._socket.send([self._framing.message(encode_to_bot(message))])
+
+    def acknowledge(self, session_id: str, sequences: Sequence[int]) -> None:
+        """Put `chunk_received` for each of these into the outbox, as one write."""
+        now = _timestamp()
+        self._socket.send(
+            [
+                self._framing.message(encode_to_bot(ChunkReceived(session_id, sequence, now)))
+                for sequence in sequences
+            ]
+        )
+
+    def replace(self) -> None:
+        """A newer link has taken over: say so and end (RELIABILITY 25)."""
+        self._socket.disconnect("replaced", reconnect=False)
+
+    # ---- as the socket sees it ------------------------------------------------------------------
+
+    def opened(self) -> None:
+        """Welcome the bot."""
+        self._socket.send([WELCOME])
+
+    def ended(self) -> None:
+        """The socket is gone."""
+        self._detach()
+
+    def frame(self, text: str) -> None:
+        """Take one frame. Raises BadMessage for a malformed one."""
+        match decode_from_client(text):
+            case ChannelData(identifier, data):
+                self._take_data(identifier, data)
+            case Subscribe(identifier):
+                self._subscribe(identifier)
+            case Unsubscribe(identifier):
+                if identifier == self._identifier:
+                    self._detach()
+            case UnknownFrame(name):
+                log.debug("cable.unknown_frame", name=name[:40])
+
+    # ---- subscriptions --------------------------------------------------------------------------
+
+    def _subscribe(self, identifier: str) -> None:
+        if self._subscription is not None and identifier == self._identifier:
+            return  # a client repeats itself until it is confirmed; a second one would harm it
+        try:
+            wanted = decode_identifier(identifier)
+        except BadMessage:
+            self._socket.send([encode_rejection(identifier)])
+            raise
+        if wanted.bot_id != self._station.bot_id or self._subscription is not None:
+            self._socket.send([encode_rejection(identifier)])
+            return
+        self._subscription = wanted
+        self._identifier = identifier
+        self._framing = ChannelFraming.of(identifier)
+        self._socket.send([encode_confirmation(identifier)])
+        self.send(Connected(self._station.bot_id, self.session_id))
+        self._sessions.session_opened(
+            self._station.bot_id, self.session_id, {"max_concurrency": wanted.max_concurrency}
+        )
+        self._attached.enter_context(self._station.attached(self))
+        log.info("bot.linked", bot_id=self._station.bot_id, session_id=self.session_id)
+
+    def _detach(self) -> None:
+        if self._subscription is None:
+            return
+        self._subscription = None
+        self._attached.close()
+        self._sessions.session_closed(self.session_id)
+        log.info("bot.unlinked", bot_id=self._station.bot_id, session_id=self.session_id)
+
+    # ---- what the bot says ----------------------------------------------------------------------
+
+    def _take_data(self, identifier: str, data: str) -> None:
+        if identifier != self._identifier:
+            wanted = decode_identifier(identifier)
+            if wanted.bot_id != self._station.bot_id:
+                raise BadMessage({"identifier.bot_id": "is another bot's"})
+            if self._subscription is None:
+                self._identifier, self._framing = identifier, ChannelFraming.of(identifier)
+        message = decode_from_bot(data)
+        self._station.heard(self)
+        self._sessions.session_heard(self.session_id)
+        match message:
+            case StreamChunk() | StreamEnd() | StreamError() | StreamSummary():
+                self._station.deliver(self, message)
+            case Status():
+                self._station.deliver(self, message)
+                self.send(self._describe())
+            case Ping():
+                self.send(PongToBot(_timestamp()))
+            case CommandAsked(command):
+                self.send(CommandReceived(command, _timestamp()))
+            case Log(level, _):
+                log.debug("bot.log", bot_id=self._station.bot_id, level=level)
+            case UnknownMessage(name):
+                log.debug("bot.unknown_message", name=name[:40])
+
+    def _describe(self) -> StatusResponse:
+        return StatusResponse(
+            status="online",
+            online=self._station.is_online,
+            active_sessions=self._station.links,
+            total_sessions=self._station.links_ever,
+            uptime=int(trio.current_time() - self._opened_at),
+        )
+
+
+def _timestamp() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,226 @@
+"""One WebSocket on `/cable`: outbox, pings, malformed frames, and how it ends.
+
+What the frames mean is `cable_channels`; this is the line they travel on. Each socket is a
+nursery of its own, so that nothing that goes wrong here is felt elsewhere.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+import structlog
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+
+from eyeclaw_trio.errors import BadMessage, RequestRefused
+from eyeclaw_trio.protocol.cable import (
+    SUBPROTOCOL,
+    DisconnectReason,
+    encode_disconnect,
+    encode_ping,
+)
+from eyeclaw_trio.server.frame_stream import FrameStream
+from eyeclaw_trio.server.http import RECEIVE_SIZE, HttpConnection, Request
+
+log = structlog.get_logger(__name__)
+
+PING_EVERY: Final = 3.0  # seconds (PROTOCOL 2)
+SOCKET_PING_EVERY: Final = 15.0
+PONG_WITHIN: Final = 10.0
+# A peer that does not read what we say is let go before it costs more than this (bytes).
+OUTBOX_LIMIT: Final = 1_048_576
+# RELIABILITY 16: so many malformed frames within so many seconds, and the link is closed.
+MALFORMED_FRAMES: Final = 20
+MALFORMED_WINDOW: Final = 10.0
+# The request is there already when the library is asked to read it (seconds).
+HANDSHAKE_WITHIN: Final = 5.0
+# A closing handshake with a peer that does not answer takes no longer (seconds).
+CLOSE_WITHIN: Final = 1.0
+
+_KEY: Final = re.compile(r"[A-Za-z0-9+/]{22}==")
+NORMAL, POLICY, TOO_BIG = 1000, 1008, 1009
+# Codes of errors that trio-websocket finds in the peer's frames and keeps to itself.
+_UNSPOKEN_CODES: Final = (1002, 1007)
+
+
+class Listener(Protocol):
+    """What is done with the frames of one socket."""
+
+    def frame(self, text: str) -> None:
+        """A text frame has come. Raises BadMessage for a malformed one."""
+
+    def opened(self) -> None:
+        """The socket is open: the first words can go into the outbox."""
+
+
+class CableSocket:
+    """The line to one peer. `send` and `disconnect` never wait; `run` is the life of it."""
+
+    def __init__(self, message_limit: int, unix_seconds: Callable[[], int]) -> None:
+        self._message_limit = message_limit
+        self._unix_seconds = unix_seconds
+        self._outbox: deque[bytes] = deque()
+        self._outbox_bytes = 0
+        self._has_mail = trio.Event()
+        self._last_code: int | None = None
+        self._malformed: deque[float] = deque(maxlen=MALFORMED_FRAMES)
+        self._scope = trio.CancelScope()
+
+    # ---- for those who have something to say ----------------------------------------------------
+
+    def send(self, payloads: Sequence[bytes]) -> None:
+        """Put text frames into the outbox; what is put in together goes out in one write."""
+        if self._last_code is not None:
+            return
+        self._outbox.extend(payloads)
+        self._outbox_bytes += sum(map(len, payloads))
+        self._has_mail.set()
+        if self._outbox_bytes > OUTBOX_LIMIT:
+            log.warning("cable.outbox_full")
+            self.abort()
+
+    def disconnect(self, reason: DisconnectReason, *, reconnect: bool, code: int = NORMAL) -> None:
+        """Say `disconnect` behind all that waits in the outbox, then close."""
+        self.send([encode_disconnect(reason, reconnect=reconnect)])
+        self.close(code)
+
+    def close(self, code: int) -> None:
+        """Close with this code once the outbox is empty."""
+        if self._last_code is None:
+            self._last_code = code
+            self._has_mail.set()
+
+    def abort(self) -> None:
+        """End the connection now, whatever waits."""
+        self._scope.cancel()
+
+    # ---- its life -------------------------------------------------------------------------------
+
+    async def run(self, connection: HttpConnection, listener: Listener) -> None:
+        """Accept the upgrade and serve the socket until either side ends it.
+
+        Cancellation ends the connection without a closing handshake.
+        """
+        stream = FrameStream(connection.give_back())
+        code: int | None = None
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    ws = None
+                    with trio.move_on_after(HANDSHAKE_WITHIN):
+                        ws = await self._accept(nursery, stream)
+                    if ws is None:  # a handshake that only the library finds fault with
+                        self.abort()
+                        return
+                    listener.opened()
+                    nursery.start_soon(self._write, ws, stream)
+                    nursery.start_soon(self._ping)
+                    nursery.start_soon(self._ping_socket, ws)
+                    await self._read(ws, listener)
+                    if ws.closed is not None and ws.closed.code in _UNSPOKEN_CODES:
+                        code = ws.closed.code
+                    nursery.cancel_scope.cancel()
+        finally:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_WITHIN):
+                await stream.close_transport(code=code)
+
+    async def _accept(self, nursery: trio.Nursery, stream: FrameStream) -> WebSocketConnection:
+        request = await wrap_server_stream(
+            nursery,
+            stream,
+            # The library counts characters and the limit is in bytes: it can only be stricter.
+            max_message_size=self._message_limit,
+            receive_buffer_size=RECEIVE_SIZE,
+        )
+        offered = SUBPROTOCOL in request.proposed_subprotocols
+        return await request.accept(subprotocol=SUBPROTOCOL if offered else None)
+
+    async def _read(self, ws: WebSocketConnection, listener: Listener) -> None:
+        """Take frames until the peer ends the link or has to be shown out."""
+        try:
+            while True:
+                frame = await ws.get_message()
+                if len(frame) * 4 > self._message_limit and (
+                    isinstance(frame, str) and len(frame.encode()) > self._message_limit
+                ):
+                    self.close(TOO_BIG)
+                    continue
+                try:
+                    if isinstance(frame, bytes):
+                        raise BadMessage({"": "must be a text frame"})
+                    listener.frame(frame)
+                except BadMessage as bad:
+                    self._note_malformed(bad)
+        except ConnectionClosed:
+            return
+
+    async def _write(self, ws: WebSocketConnection, stream: FrameStream) -> None:
+        """Write what is in the outbox, all of it at once; then close if that is wanted."""
+        try:
+            while True:
+                await self._has_mail.wait()
+                self._has_mail = trio.Event()
+                if self._outbox:
+                    payloads = list(self._outbox)
+                    self._outbox.clear()
+                    self._outbox_bytes = 0
+                    await stream.send_texts(payloads)
+                if self._last_code is not None and not self._outbox:
+                    break
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return  # the reader notices too, and ends the socket
+        with trio.move_on_after(CLOSE_WITHIN):
+            await ws.aclose(self._last_code)
+        self.abort()
+
+    async def _ping(self) -> None:
+        """The cable's own ping, at a moment of its own so that not all links are due at once."""
+        await trio.sleep(random.random() * PING_EVERY)  # noqa: S311 (spread, not secrecy)
+        while True:
+            self.send([encode_ping(self._unix_seconds())])
+            await trio.sleep(PING_EVERY)
+
+    async def _ping_socket(self, ws: WebSocketConnection) -> None:
+        """WebSocket pings: no pong in time, and the link is dead (RELIABILITY 3)."""
+        try:
+            while True:
+                await trio.sleep(SOCKET_PING_EVERY)
+                with trio.move_on_after(PONG_WITHIN) as patience:
+                    await ws.ping()
+                if patience.cancelled_caught:
+                    log.info("cable.half_open")
+                    self.abort()
+        except ConnectionClosed:
+            return
+
+    def _note_malformed(self, bad: BadMessage) -> None:
+        now = trio.current_time()
+        log.debug("cable.malformed", faults=bad.faults)
+        self._malformed.append(now)
+        if len(self._malformed) == MALFORMED_FRAMES and (
+            now - self._malformed[0] <= MALFORMED_WINDOW
+        ):
+            self.disconnect("invalid_request", reconnect=False, code=POLICY)
+
+
+def check_upgrade(request: Request) -> None:
+    """Refuse what is no WebSocket handshake before the library sees it.
+
+    Raises RequestRefused (400, 426): trio-websocket would wait for ever on such a request.
+    """
+    if not request.is_upgrade:
+        raise RequestRefused(
+            426,
+            "This address speaks WebSocket",
+            headers=[("Upgrade", "websocket"), ("Connection", "Upgrade")],
+        )
+    if request.headers.get("sec-websocket-version") != "13":
+        raise RequestRefused(
+            426, "Unsupported WebSocket version", headers=[("Sec-WebSocket-Version", "13")]
+        )
+    if not _KEY.fullmatch(request.headers.get("sec-websocket-key", "")):
+        raise RequestRefused(400, "Sec-WebSocket-Key must be 16 bytes in base64")

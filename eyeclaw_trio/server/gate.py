@@ -1,0 +1,49 @@
+"""Who may come in: keys and tokens against the snapshot, and the brake on guessing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import trio
+
+from eyeclaw_trio.core.directory import AccessKey, Directory
+from eyeclaw_trio.core.throttle import Throttle
+from eyeclaw_trio.errors import RequestRefused
+from eyeclaw_trio.server.http import Request
+
+
+class Gate:
+    """Checks credentials against the current directory; nothing here waits for a database.
+
+    A good credential always opens, however many bad ones came from the same address (everybody
+    behind one reverse proxy shares it); bad ones beyond the brake get 429 instead of 401.
+    """
+
+    def __init__(
+        self, directory: Callable[[], Directory], on_failure: Callable[[], None] = lambda: None
+    ) -> None:
+        self.directory = directory
+        self._throttle = Throttle()
+        self._on_failure = on_failure
+
+    def admit(self, request: Request) -> AccessKey:
+        """The access key of this request. Raises RequestRefused (401, 429)."""
+        presented = request.bearer
+        key = self.directory().find_key(presented) if presented is not None else None
+        if key is None:
+            if presented is not None:
+                self.note_failure(request)
+            raise RequestRefused(
+                401, "Invalid access key", headers=[("WWW-Authenticate", "Bearer")]
+            )
+        return key
+
+    def note_failure(self, request: Request) -> None:
+        """Count a bad key or token. Raises RequestRefused (429) beyond the brake."""
+        self._on_failure()
+        wait = self._throttle.note_failure(request.peer, trio.current_time())
+        if wait > 0:
+            raise RequestRefused(
+                429, "Too many failed keys", headers=[("Retry-After", str(math.ceil(wait)))]
+            )

@@ -1,0 +1,320 @@
+"""One HTTP/1.1 connection of a peer: h11 says what the bytes mean, trio moves them.
+
+`HttpConnection` reads one request after the other and writes one response to each. Every wait has
+a deadline: the whole request must arrive within `request_timeout`, each slice of a response be
+taken within `write_timeout` (RELIABILITY 4, 17).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from email.utils import formatdate
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import h11
+import trio
+from attrs import frozen
+
+from eyeclaw_trio.errors import HungUp, RequestRefused, SlowReader
+from eyeclaw_trio.protocol.decoding import encode
+from eyeclaw_trio.server.replayed_stream import ReplayedStream
+
+# A head larger than this is refused with 431. nginx and h11 draw the line near here too.
+HEAD_LIMIT: Final = 16_384
+RECEIVE_SIZE: Final = 65_536
+# The unit of progress for a slow reader: CLI, `write_timeout`.
+SLICE: Final = 65_536
+# A client may keep an idle connection this long between two requests (seconds; as nginx does).
+IDLE_BETWEEN_REQUESTS: Final = 75.0
+# How much of a refused request is read and thrown away, so that its sender gets to read why.
+LINGER_SIZE: Final = 8 * 1_048_576
+LINGER_SECONDS: Final = 2.0
+
+Headers = Sequence[tuple[str, str]]
+
+
+@frozen
+class Request:
+    """The head of a request. Header names are lower case; `peer` is the other end's address."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    peer: str
+
+    @property
+    def is_upgrade(self) -> bool:
+        """Whether the client wants to go on with WebSocket."""
+        wanted = {part.strip().lower() for part in self.headers.get("connection", "").split(",")}
+        return "upgrade" in wanted and self.headers.get("upgrade", "").strip().lower() == (
+            "websocket"
+        )
+
+    @property
+    def bearer(self) -> str | None:
+        """The credential of `Authorization: Bearer`, whose scheme is case-insensitive."""
+        scheme, _, credential = self.headers.get("authorization", "").strip().partition(" ")
+        return credential.strip() or None if scheme.lower() == "bearer" else None
+
+
+@frozen
+class ConnectionPatience:
+    """The two durations that matter to a connection, in seconds."""
+
+    request_timeout: float
+    write_timeout: float
+
+
+class HttpConnection:
+    """Requests and responses over one stream, one after the other.
+
+    `extra_headers` go into every response of the current request (CORS). After a write that was
+    cancelled or failed nothing more is written: `can_continue` is then false.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, patience: ConnectionPatience, peer: str) -> None:
+        self.extra_headers: Headers = ()
+        self.has_responded = False
+        self._stream = stream
+        self._patience = patience
+        self._peer = peer
+        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
+        self._raw = bytearray()
+        self._deadline = trio.current_time() + patience.request_timeout
+        self._is_first = True
+        self._method = ""
+        self._is_broken = False
+
+    # ---- the request ----------------------------------------------------------------------------
+
+    async def receive_request(self) -> Request | None:
+        """Read the next head; None when the peer has ended the connection or stays silent.
+
+        Raises RequestRefused (400, 408, 431, 501) for what is no request.
+        """
+        if not self._is_first and not await self._wait_for_more():
+            return None
+        self._is_first = False
+        while True:
+            try:
+                event = self._h11.next_event()
+            except h11.RemoteProtocolError as error:
+                raise _refusal(error) from None
+            if isinstance(event, h11.Request):
+                if len(self._raw) - len(self._h11.trailing_data[0]) > HEAD_LIMIT:
+                    raise RequestRefused(431, "Request head too large")
+                return self._read_head(event)
+            if event is not h11.NEED_DATA:
+                return None
+            try:
+                data = await self._receive()
+            except RequestRefused:
+                if not self._raw:
+                    return None  # connected and said nothing: nobody waits for an answer
+                raise
+            if not data and not self._raw:
+                return None
+            self._raw += data
+            self._h11.receive_data(data)
+
+    async def receive_body(self, limit: int) -> bytes:
+        """Read the body, of at most `limit` bytes.
+
+        Raises RequestRefused (400, 408, 413). A client that waits for 100 Continue gets it.
+        """
+        if self._h11.they_are_waiting_for_100_continue:
+            await self._send(h11.InformationalResponse(status_code=100, headers=[]))
+        body = bytearray()
+        while True:
+            try:
+                event = self._h11.next_event()
+            except h11.RemoteProtocolError as error:
+                raise _refusal(error) from None
+            if isinstance(event, h11.Data):
+                body += event.data
+                if len(body) > limit:
+                    raise RequestRefused(413, "Request body too large", {"limit": limit})
+            elif isinstance(event, h11.EndOfMessage):
+                return bytes(body)
+            elif event is h11.NEED_DATA:
+                self._h11.receive_data(await self._receive())
+            else:
+                raise HungUp
+
+    def give_back(self) -> ReplayedStream:
+        """The stream with the current request's bytes put back, for a WebSocket upgrade."""
+        self.has_responded = True
+        self._is_broken = True  # no HTTP on this connection any more
+        return ReplayedStream(bytes(self._raw), self._stream)
+
+    # ---- the response ---------------------------------------------------------------------------
+
+    async def respond(self, status: int, body: bytes = b"", headers: Headers = ()) -> None:
+        """Write a whole response. Raises HungUp and SlowReader."""
+        length = () if status in (204, 304) else (("Content-Length", str(len(body))),)
+        await self._start(status, (*headers, *length))
+        if body and self._method != "HEAD":
+            await self._send(h11.Data(data=body))
+        await self._send(h11.EndOfMessage())
+
+    async def respond_json(self, status: int, value: object, headers: Headers = ()) -> None:
+        """Write a JSON response. Raises HungUp and SlowReader."""
+        await self.respond(status, encode(value), (("Content-Type", "application/json"), *headers))
+
+    async def refuse(self, refused: RequestRefused) -> None:
+        """Write what a RequestRefused says. Raises HungUp and SlowReader."""
+        value = {"error": refused.error, "detail": refused.detail}
+        await self.respond_json(refused.status, value, refused.headers)
+
+    async def start_stream(self, headers: Headers) -> None:
+        """Begin a 200 response of unknown length; `write` and `end_stream` follow."""
+        await self._start(200, headers)
+
+    async def write(self, data: bytes) -> None:
+        """Write a piece of the stream. Raises HungUp and SlowReader."""
+        await self._send(h11.Data(data=data))
+
+    async def end_stream(self) -> None:
+        """End the response. Raises HungUp and SlowReader."""
+        await self._send(h11.EndOfMessage())
+
+    async def wait_until_gone(self) -> None:
+        """Return when the peer has ended the connection; until then, wait.
+
+        A pipelined next request is kept for later, up to RECEIVE_SIZE bytes. Behind more than
+        that the end of the connection shows only when a write fails.
+        """
+        early = 0
+        while early < RECEIVE_SIZE:
+            data = await self._receive_once()
+            if not data:
+                return
+            early += len(data)
+            self._h11.receive_data(data)
+        await trio.sleep_forever()
+
+    # ---- between requests -----------------------------------------------------------------------
+
+    def start_next_request(self) -> bool:
+        """Get ready for the next request; false when this connection has to end."""
+        if self._is_broken or self._h11.our_state is not h11.DONE:
+            return False
+        if self._h11.their_state is not h11.DONE:
+            # The rest of a body that nobody read may be there already; else the end is near.
+            while isinstance(self._next_event_or_none(), h11.Data | h11.EndOfMessage):
+                if self._h11.their_state is h11.DONE:
+                    break
+            else:
+                return False
+        self._h11.start_next_cycle()
+        self._raw = bytearray(self._h11.trailing_data[0])
+        self.extra_headers = ()
+        self.has_responded = False
+        return True
+
+    async def linger(self) -> None:
+        """Let a peer that is still sending read the response, before the connection ends.
+
+        Closing with unread bytes would reset it and the response might be lost. Bounded in bytes
+        and time.
+        """
+        if self._is_broken or not self.has_responded:
+            return
+        with trio.move_on_after(LINGER_SECONDS):
+            try:
+                if isinstance(self._stream, trio.abc.HalfCloseableStream):
+                    await self._stream.send_eof()
+                size = 0
+                while size < LINGER_SIZE:
+                    data = await self._stream.receive_some(RECEIVE_SIZE)
+                    if not data:
+                        return
+                    size += len(data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return
+
+    # ---- inside ---------------------------------------------------------------------------------
+
+    def _read_head(self, event: h11.Request) -> Request:
+        headers: dict[str, str] = {}
+        for name, value in event.headers:
+            key, text = name.decode("ascii"), value.decode("latin-1")
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        if "transfer-encoding" in headers and "content-length" in headers:
+            # The two ends of a proxy chain might each believe another one (RELIABILITY 18).
+            raise RequestRefused(400, "Both Content-Length and Transfer-Encoding")
+        self._method = event.method.decode("ascii")
+        target = urlsplit(event.target.decode("latin-1"))
+        return Request(
+            method=self._method,
+            path=unquote(target.path, errors="replace"),
+            query=dict(parse_qsl(target.query, keep_blank_values=True, errors="replace")),
+            headers=headers,
+            peer=self._peer,
+        )
+
+    async def _wait_for_more(self) -> bool:
+        """Wait for the first byte of the next request; the clock starts only then."""
+        if not self._raw:
+            data = b""
+            with trio.move_on_after(IDLE_BETWEEN_REQUESTS):
+                data = await self._receive_once()
+            self._raw += data
+            self._h11.receive_data(data)
+        self._deadline = trio.current_time() + self._patience.request_timeout
+        return bool(self._raw)
+
+    async def _receive(self) -> bytes:
+        with trio.move_on_at(self._deadline):
+            return await self._receive_once()
+        raise RequestRefused(408, "Request timed out")
+
+    async def _receive_once(self) -> bytes:
+        try:
+            return bytes(await self._stream.receive_some(RECEIVE_SIZE))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return b""
+
+    async def _start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
+        self.has_responded = True
+        response = h11.Response(
+            status_code=status,
+            headers=[*headers, *self.extra_headers, ("Date", formatdate(usegmt=True))],
+        )
+        await self._send(response)
+
+    async def _send(self, event: h11.Event) -> None:
+        """Write one event in slices; each must be taken within `write_timeout`.
+
+        A write that does not get through, for whatever reason, may have left half an event: the
+        connection is then broken for good.
+        """
+        if self._is_broken:
+            raise HungUp
+        data = self._h11.send(event)
+        if not data:
+            return
+        self._is_broken = True
+        view = memoryview(data)
+        for start in range(0, len(view), SLICE):
+            with trio.move_on_after(self._patience.write_timeout) as progress:
+                try:
+                    await self._stream.send_all(view[start : start + SLICE])
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    raise HungUp from None
+            if progress.cancelled_caught:
+                raise SlowReader
+        self._is_broken = False
+
+    def _next_event_or_none(self) -> object:
+        try:
+            return self._h11.next_event()
+        except h11.RemoteProtocolError:
+            return None
+
+
+def _refusal(error: h11.RemoteProtocolError) -> RequestRefused:
+    status = error.error_status_hint
+    return RequestRefused(status, "Request head too large" if status == 431 else "Bad request")

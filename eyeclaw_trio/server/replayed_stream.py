@@ -1,0 +1,38 @@
+"""Bytes given back before an upgrade: a stream that is read again from an earlier point."""
+
+from __future__ import annotations
+
+import trio
+
+
+class ReplayedStream(trio.abc.Stream):
+    """A stream whose first bytes have been read once already, and are read again.
+
+    The front door reads a request's head to route it; the WebSocket library wants to read it too.
+    All else passes through to the stream below.
+    """
+
+    def __init__(self, replay: bytes, stream: trio.abc.Stream) -> None:
+        self._replay = memoryview(replay)
+        self._stream = stream
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """First what is replayed, then what the stream has; as `trio.abc.ReceiveStream`."""
+        if self._replay:
+            await trio.lowlevel.checkpoint()
+            size = len(self._replay) if max_bytes is None else max_bytes
+            piece, self._replay = self._replay[:size], self._replay[size:]
+            return bytes(piece)
+        return await self._stream.receive_some(max_bytes)
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """As the stream below."""
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """As the stream below."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        """As the stream below."""
+        await self._stream.aclose()

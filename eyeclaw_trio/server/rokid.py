@@ -1,0 +1,158 @@
+"""`POST /sse/rokid`: a question of the glasses, from the checked request to the turn."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+import trio
+from attrs import frozen
+
+from eyeclaw_trio.core.answer import Answer
+from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.core.routing import Asker, choose_bot
+from eyeclaw_trio.core.texts import choose_language
+from eyeclaw_trio.core.trace import Outcome, Trace
+from eyeclaw_trio.errors import BadMessage, BotOffline, RequestRefused
+from eyeclaw_trio.protocol.bot import CommandMetadata, CommandParams, ExecuteCommand
+from eyeclaw_trio.protocol.rokid import LONGEST_ID, Question, decode_question
+from eyeclaw_trio.protocol.sse import AnswerFraming
+from eyeclaw_trio.relay.switchboard import Switchboard
+from eyeclaw_trio.relay.turn import relay_turn
+from eyeclaw_trio.server.gate import Gate
+from eyeclaw_trio.server.http import HttpConnection, Request
+from eyeclaw_trio.server.sse_reply import SseReply
+
+log = structlog.get_logger(__name__)
+
+# The platform's own path for such bridges, so that a user can switch without touching settings.
+PATHS: Final = ("/sse/rokid", "/metis/agent/api/sse")
+# What a caller is told to wait while the gateway stops (seconds): a restart takes about that.
+RETRY_AFTER: Final = "5"
+
+
+@frozen
+class RokidDoor:
+    """Answers questions of glasses. `is_draining` says that no new turn may begin.
+
+    `on_turn_over` sees the trace of every turn, also of a cancelled one; it must not wait.
+    """
+
+    gate: Gate
+    switchboard: Switchboard
+    patience: Patience
+    limits: Limits
+    is_draining: Callable[[], bool]
+    on_key_used: Callable[[int], None]
+    on_turn_over: Callable[[Trace], None]
+    has_error_event: bool = True
+
+    async def answer(self, request: Request, connection: HttpConnection) -> None:
+        """Handle one POST: check it, find the bot, relay the turn.
+
+        Raises RequestRefused before the stream starts (PROTOCOL 1), then only ListenerGone.
+        """
+        if self.is_draining():
+            raise RequestRefused(503, "Shutting down", headers=[("Retry-After", RETRY_AFTER)])
+        key = self.gate.admit(request)
+        self.on_key_used(key.id)
+        question = await self._receive_question(request, connection)
+        started_at = trio.current_time()
+        asker = Asker(key, question.agent_name, question.user_id, question.bot_id)
+        reply = SseReply(
+            connection,
+            AnswerFraming(question.message_id, question.agent_id),
+            choose_language(question.metadata.get("lang")),
+            self.has_error_event,
+        )
+        trace = Trace(
+            trace_id=f"trace_{secrets.token_hex(12)}",
+            session_id=secrets.token_hex(16),
+            bot_id=None,
+            started_at=started_at,
+        )
+        try:
+            await self._relay(asker, question, reply, trace)
+        finally:
+            trace.end(Outcome.CANCELLED)
+            self.on_turn_over(trace)
+
+    async def _relay(self, asker: Asker, question: Question, reply: SseReply, trace: Trace) -> None:
+        try:
+            bot = choose_bot(self.gate.directory(), asker)
+        except BotOffline as offline:
+            log.warning("turn.no_bot", hint="add one: eyeclaw bot add NAME")
+            trace.end(Outcome.OFFLINE)
+            await reply.open()
+            await reply.apologise(offline)
+            return
+        except RequestRefused:
+            trace.end(Outcome.REJECTED)
+            raise
+        trace.bot_id = bot.id
+        command = make_command(question, bot.id, trace)
+        answer = Answer(self.patience, self.limits, trace, trio.current_time())
+        await reply.open()
+        await relay_turn(command, self.switchboard.station(bot.id), reply, answer, trace)
+
+    async def _receive_question(self, request: Request, connection: HttpConnection) -> Question:
+        content_type = request.headers.get("content-type", "application/json")
+        if content_type.partition(";")[0].strip().lower() != "application/json":
+            raise RequestRefused(415, "Content-Type must be application/json")
+        length = request.headers.get("content-length", "0")
+        if length.isdigit() and int(length) > self.limits.request_body:
+            raise RequestRefused(413, "Request body too large", {"limit": self.limits.request_body})
+        body = await connection.receive_body(self.limits.request_body)
+        try:
+            return decode_question(body)
+        except BadMessage as bad:
+            raise RequestRefused(400, "Invalid request", bad.faults) from None
+
+
+def make_command(question: Question, bot_id: int, trace: Trace) -> ExecuteCommand:
+    """The command that asks a bot this question (PROTOCOL 2, `execute_command`).
+
+    The conversation is the bot's shared one unless the request's metadata names one.
+    """
+    named = question.metadata.get("openclaw_session_id")
+    is_named = isinstance(named, str) and 0 < len(named) <= LONGEST_ID
+    return ExecuteCommand(
+        params=CommandParams(question.text),
+        metadata=CommandMetadata(
+            agent_id=question.agent_id,
+            user_id=question.user_id,
+            message_id=question.message_id,
+            session_id=trace.session_id,
+            openclaw_session_id=str(named) if is_named else f"bot_{bot_id}",
+            trace_id=trace.trace_id,
+            full_messages=question.messages,
+            original_metadata=question.original_metadata,
+        ),
+        timestamp=datetime.now(UTC).isoformat(),
+    )
+
+
+def log_turn(trace: Trace, now: float) -> None:
+    """The one canonical line of a turn: no question, answer, place or key in it."""
+    first = trace.first_chunk_at
+    log.info(
+        "turn.finished",
+        trace_id=trace.trace_id,
+        session_id=trace.session_id,
+        bot_id=trace.bot_id,
+        outcome=trace.outcome.value if trace.outcome else None,
+        reason=trace.reason or None,
+        chunks=trace.chunks_received,
+        written=trace.chunks_written,
+        lost=trace.missing_count,
+        duplicates=trace.duplicates,
+        resumed=trace.resumed,
+        anomalies=[anomaly.value for anomaly in trace.anomalies] or None,
+        first_ms=None if first is None else round((first - trace.started_at) * 1000),
+        ms=round((now - trace.started_at) * 1000),
+    )
+    if trace.said:
+        log.warning("turn.bot_error", trace_id=trace.trace_id, said=trace.said[:500])

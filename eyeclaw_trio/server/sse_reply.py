@@ -1,0 +1,68 @@
+"""The reply that glasses read: server-sent events over one HTTP response (PROTOCOL 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import frozen
+
+from eyeclaw_trio.core.answer import KeepAlive, ReplyEvent, Text
+from eyeclaw_trio.core.texts import Language, apology
+from eyeclaw_trio.errors import BotFailed, TurnFailed
+from eyeclaw_trio.protocol.sse import CONNECTED, KEEP_ALIVE, AnswerFraming
+from eyeclaw_trio.server.http import Headers, HttpConnection
+
+_HEADERS: Final[Headers] = (
+    ("Content-Type", "text/event-stream; charset=utf-8"),
+    ("Cache-Control", "no-cache, no-transform"),
+    ("X-Accel-Buffering", "no"),
+)
+
+
+@frozen
+class SseReply:
+    """Writes one answer; a `relay.turn.Reply`.
+
+    Each batch of events is one write, with one SSE event per piece of text. All writes raise
+    HungUp or SlowReader, and a cancelled one leaves the connection broken: it is never used again.
+    """
+
+    connection: HttpConnection
+    framing: AnswerFraming
+    language: Language
+    has_error_event: bool = True
+
+    async def open(self) -> None:
+        """Send the head and the first comment, at once."""
+        await self.connection.start_stream(_HEADERS)
+        await self.connection.write(CONNECTED)
+
+    async def send(self, events: Sequence[ReplyEvent]) -> None:
+        """Write these events, in order, as one write."""
+        await self.connection.write(b"".join([self._frame(event) for event in events]))
+
+    async def finish(self) -> None:
+        """Write the empty finishing message and `done`, and end the response."""
+        await self.connection.write(self.framing.last_text("") + self.framing.done())
+        await self.connection.end_stream()
+
+    async def apologise(self, failure: TurnFailed) -> None:
+        """Write the text for this failure and `done`, and end the response."""
+        text = apology(failure, self.language)
+        ending = self.framing.last_text(text) + self.framing.done()
+        if self.has_error_event and isinstance(failure, BotFailed) and failure.reported:
+            ending = self.framing.error(text) + ending
+        await self.connection.write(ending)
+        await self.connection.end_stream()
+
+    async def wait_until_gone(self) -> None:
+        """Return when the reader has ended its connection."""
+        await self.connection.wait_until_gone()
+
+    def _frame(self, event: ReplyEvent) -> bytes:
+        match event:
+            case Text(text):
+                return self.framing.text(text)
+            case KeepAlive():
+                return KEEP_ALIVE
