@@ -14,6 +14,9 @@
     │   ├── HungUp                 the glasses' connection has ended
     │   └── SlowReader             it is there, but does not read
     ├── ProviderFailed         a model did not answer as it should
+    ├── LinkFailed             a connector has no link to its gateway
+    │   ├── LinkBroken             it did not come about, or has ended: it may come back
+    │   └── LinkRefused            the gateway does not want it: coming back would not help
     └── StoreError             the data folder cannot be used or has no such record
         ├── FolderInUse            another gateway runs on it
         └── NoSuchRecord           an id that is not there
@@ -165,6 +168,26 @@ class ProviderFailed(EyeclawError):
         self.detail = detail
         self.retry_after = retry_after
         super().__init__(f"{reason.value}: {detail}")
+
+
+class LinkFailed(EyeclawError):
+    """A connector has no link to its gateway; the message says why."""
+
+
+class LinkBroken(LinkFailed):
+    """The link did not come about, or has ended; it is tried again."""
+
+
+class LinkRefused(LinkFailed):
+    """The gateway does not want this link, and trying again would not help.
+
+    `reason` is the gateway's word for it (PROTOCOL 2, `disconnect`); the message is one sentence
+    for the bot's owner, with how to mend it.
+    """
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        self.reason = reason
+        super().__init__(sentence)
 
 
 class StoreError(EyeclawError):

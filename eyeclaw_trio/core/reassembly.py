@@ -65,6 +65,7 @@ class Reassembly:
         self.written_characters = 0
         self._unnumbered = 0
         self._next = 0
+        self._beyond = 0  # one more than the highest number seen, the dropped ones too
         self._held: dict[int, str] = {}
         self._held_copies: Counter[int] = Counter()
         self._held_bytes = 0
@@ -75,7 +76,7 @@ class Reassembly:
     @property
     def has_gap(self) -> bool:
         """Whether a chunk is missing that a later one has shown to exist."""
-        return bool(self._held)
+        return self._next < self._beyond
 
     def add(self, sequence: int | None, content: str) -> Sequence[Piece]:
         """Take one chunk; returns what may be written now, in order."""
@@ -132,6 +133,7 @@ class Reassembly:
         return Piece(content, sequences)
 
     def _hold(self, sequence: int, content: str) -> None:
+        self._beyond = max(self._beyond, sequence + 1)
         if sequence in self._held:
             self.duplicates += 1
             # One acknowledgement for each copy, but a bot that repeats itself for ever does not
@@ -170,8 +172,9 @@ class Reassembly:
                 yield first, sequence - 1
             first = sequence + 1
         # In an answer without numbers nothing can be named; `finish` goes by the count.
-        if total is not None and total > first and not self._unnumbered:
-            yield first, total - 1
+        last = self._beyond if total is None or self._unnumbered else max(total, self._beyond)
+        if last > first:
+            yield first, last - 1
 
     def _lacks_tail(self, summary: StreamSummary | None) -> bool:
         """A summary that does not count the chunks can still show that the text goes on."""
@@ -203,7 +206,7 @@ class Reassembly:
             if place < 0:
                 return None
             place += len(content)
-        return rest or None
+        return rest
 
 
 def _has_wrong_hash(summary: StreamSummary) -> bool:

@@ -17,9 +17,6 @@ from eyeclaw_trio.protocol.decoding import encode, read_json
 
 Role = Literal["system", "user", "assistant"]
 
-# Characters of a model's own words that are kept: a line of a log.
-EXCERPT_LENGTH: Final = 200
-
 
 @frozen
 class ChatMessage:
@@ -71,10 +68,10 @@ class Done:
 
 @frozen
 class Failure:
-    """The model failed in the middle of a good response. `detail` is one line of its own words."""
+    """The model failed. `words` are its own, as long and as wild as they came, secrets included."""
 
     reason: Reason
-    detail: str
+    words: str
 
 
 CompletionEvent = Delta | Done | Failure
@@ -92,27 +89,21 @@ def decode_completion(body: bytes) -> Delta | Failure:
     return _read(body, "message")
 
 
-def explain_error(status: int, body: bytes) -> Failure:
-    """Read the body of an HTTP error; a code of its own that we know goes before the status."""
+def decode_error(status: int, body: bytes) -> Failure:
+    """Read the body of an HTTP error, whatever it is. A code that we know outranks the status."""
     try:
         value = read_json(body)
     except BadMessage:
-        return Failure(reason_of_status(status), excerpt(body.decode("utf-8", "replace")))
-    reason, said = _read_error(value.get("error", value) if isinstance(value, dict) else value)
-    return Failure(reason or reason_of_status(status), said)
+        return Failure(reason_of_status(status), body.decode("utf-8", "replace"))
+    error = value.get("error", value) if isinstance(value, dict) else value
+    reason = next(filter(None, map(_REASON_OF_CODE.get, _codes(error))), None)
+    words = _words(error) or body.decode("utf-8", "replace")
+    return Failure(reason or reason_of_status(status), words)
 
 
 def reason_of_status(status: int) -> Reason:
     """The reason that an HTTP status stands for, on the response or inside an error."""
     return _REASON_OF_STATUS.get(status, Reason.MODEL_ERROR)
-
-
-def excerpt(text: str) -> str:
-    """One printable line of at most EXCERPT_LENGTH characters."""
-    # Cut early, too: the text may be megabytes, and only its beginning is looked at.
-    line = "".join(c if c.isprintable() else " " for c in text[: EXCERPT_LENGTH * 10])
-    line = " ".join(line.split())
-    return line if len(line) <= EXCERPT_LENGTH else line[: EXCERPT_LENGTH - 1] + "…"
 
 
 _REASON_OF_STATUS: Final = {
@@ -132,10 +123,15 @@ _REASON_OF_CODE: Final = {
     "insufficient_quota": Reason.MODEL_NO_CREDIT,
     "insufficient_balance": Reason.MODEL_NO_CREDIT,
     "1113": Reason.MODEL_NO_CREDIT,
+    "billing_error": Reason.MODEL_NO_CREDIT,
     "invalid_api_key": Reason.MODEL_KEY_REFUSED,
+    "authentication_error": Reason.MODEL_KEY_REFUSED,
+    "permission_error": Reason.MODEL_KEY_REFUSED,
     "model_not_found": Reason.MODEL_NOT_FOUND,
     "1211": Reason.MODEL_NOT_FOUND,
     "rate_limit_exceeded": Reason.MODEL_BUSY,
+    "rate_limit_error": Reason.MODEL_BUSY,
+    "overloaded_error": Reason.MODEL_BUSY,
     "1302": Reason.MODEL_BUSY,
     "1303": Reason.MODEL_BUSY,
     "1305": Reason.MODEL_BUSY,
@@ -153,8 +149,7 @@ def _read(data: bytes | str, part: Literal["delta", "message"]) -> Delta | Failu
     if not isinstance(value, dict):
         return Delta()
     if value.get("error"):
-        reason, said = _read_error(value["error"])
-        return Failure(reason or Reason.MODEL_ERROR, said)
+        return _read_failure(value["error"])
     choices = value.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return Delta()  # a usage report has no choices at all
@@ -176,19 +171,25 @@ def _read_text(content: object) -> str:
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def _read_error(error: object) -> tuple[Reason | None, str]:
-    """What an error says of its reason (None: nothing that we know), and its words."""
+def _read_failure(error: object) -> Failure:
+    """An error inside a good response: its own code or status is all that names a reason."""
+    for code in _codes(error):
+        if code in _REASON_OF_CODE:
+            return Failure(_REASON_OF_CODE[code], _words(error))
+        if _HTTP_STATUS.fullmatch(code):
+            return Failure(reason_of_status(int(code)), _words(error))
+    return Failure(Reason.MODEL_ERROR, _words(error))
+
+
+def _codes(error: object) -> list[str]:
     if not isinstance(error, dict):
-        return None, excerpt(error if isinstance(error, str) else "an error without words")
-    words = (error.get(key) for key in ("message", "detail", "error", "title"))
-    said = next((word for word in words if isinstance(word, str) and word), "")
-    for key in ("code", "type", "status"):
-        code = error.get(key)
-        if not isinstance(code, str | int):
-            continue
-        if str(code) in _REASON_OF_CODE:
-            return _REASON_OF_CODE[str(code)], excerpt(said or str(code))
-        if _HTTP_STATUS.fullmatch(str(code)):
-            return reason_of_status(int(code)), excerpt(said or str(code))
-        said = said or str(code)
-    return None, excerpt(said or "an error without words")
+        return []
+    codes = (error.get(key) for key in ("code", "type", "status"))
+    return [str(code) for code in codes if isinstance(code, str | int)]
+
+
+def _words(error: object) -> str:
+    if not isinstance(error, dict):
+        return error if isinstance(error, str) else ""
+    words = (error.get(key) for key in ("message", "detail", "error", "title", "code", "type"))
+    return next((word for word in words if isinstance(word, str) and word), "")

@@ -24,6 +24,10 @@ from eyeclaw_trio.errors import BadMessage
 
 T = TypeVar("T")
 
+# Levels that may come around a value on its way out; and the brackets that cannot be too many.
+_ENVELOPE: Final = 16
+_SURELY_WRITABLE: Final = 200
+
 # A JSON object whose content is none of our business and is passed on as it came.
 Opaque = dict[str, Any]
 
@@ -154,9 +158,12 @@ def checked(check: Callable[[Any], object]) -> dict[str, Callable[[Any], object]
 def read_json(data: bytes | str) -> Any:
     """Parse JSON text. Raises BadMessage when it is none."""
     try:
-        return orjson.loads(data)
+        value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise BadMessage({"": f"not JSON: {_where(error)}"}) from None
+    if _may_be_deep(data) and not _can_be_written(value):
+        raise BadMessage({"": "is nested too deep"})
+    return value
 
 
 def decode(data: bytes | str, kind: type[T]) -> T:
@@ -201,6 +208,24 @@ def _explain(error: BaseException, kind: Any) -> str:
             return str(error)
         case _:
             return f"must be {_KINDS.get(kind, 'of another kind')}"
+
+
+def _may_be_deep(data: bytes | str) -> bool:
+    if isinstance(data, str):
+        return data.count("[") + data.count("{") > _SURELY_WRITABLE
+    return data.count(b"[") + data.count(b"{") > _SURELY_WRITABLE
+
+
+def _can_be_written(value: Any) -> bool:
+    # orjson reads 1,024 levels but writes only 254, and what came in goes out again, some levels
+    # deeper: refuse it here, where the sender is still known.
+    for _ in range(_ENVELOPE):
+        value = [value]
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def _where(error: orjson.JSONDecodeError) -> str:

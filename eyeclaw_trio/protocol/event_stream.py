@@ -54,7 +54,9 @@ class EventStreamReader:
 
         Raises BadMessage when an event grows over the limit; the reader is of no use after that.
         """
-        if self._after_cr and data:
+        if not data:
+            return []
+        if self._after_cr:
             # A CR ended its line at once, so that no event waits for the next piece; if that was
             # only half of a CRLF, its other half comes now.
             self._after_cr = False

@@ -169,7 +169,9 @@ def _place_of_question(entries: tuple[Entry, ...]) -> int:
 
 def _read_entry(wire: _EntryOnTheWire) -> Entry:
     role = _ROLES[wire.role]
-    text = wire.text if wire.text is not None else wire.content
+    # Without a type the words are in `content` (PROTOCOL 1), else in `text`; an empty one of the
+    # two does not hide the other.
+    text = (wire.content or wire.text) if wire.type is None else (wire.text or wire.content)
     if wire.type == "image":
         # Some senders put the address where the words belong.
         image = wire.image_url or wire.text or wire.content

@@ -20,7 +20,9 @@ DELAY: Final = 0.05
 MAX_PIECES: Final = 60
 
 # Scripts without spaces between words: CJK with its punctuation, kana, hangul, full-width forms.
-_NO_SPACES: Final = "\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
+_NO_SPACES: Final = (
+    "\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
+)
 _WORD: Final = re.compile(rf"[{_NO_SPACES}]{{1,2}}\s*|[^\s{_NO_SPACES}]+\s*|\s+")
 
 

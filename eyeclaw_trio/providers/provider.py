@@ -35,9 +35,7 @@ class Provider(Protocol):
     def conversation(self) -> Conversation:
         """What shares one context: the caller makes `ProviderQuestion.conversation` from it."""
 
-    def answer(
-        self, question: ProviderQuestion
-    ) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+    def answer(self, question: ProviderQuestion) -> AbstractAsyncContextManager[AsyncIterator[str]]:
         """Ask, and read the answer piece by piece, in order; no piece is empty.
 
             async with provider.answer(question) as pieces:

@@ -173,7 +173,7 @@ class Station:
     def is_online(self) -> bool:
         """Whether a link lives whose last heartbeat is younger than `presence_timeout`."""
         youngest = self._board.now() - self._board.patience.presence_timeout
-        return any(presence.heard_at >= youngest for presence in self._links)
+        return any(presence.heard_at > youngest for presence in self._links)
 
     @property
     def links(self) -> int:

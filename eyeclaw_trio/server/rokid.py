@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
 
@@ -34,6 +35,30 @@ PATHS: Final = ("/sse/rokid", "/metis/agent/api/sse")
 RETRY_AFTER: Final = "5"
 
 
+class OpenAnswers:
+    """How many answers are being written, for whoever waits for the last of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._none_left = trio.Event()
+
+    @contextmanager
+    def one_more(self) -> Iterator[None]:
+        """Counts while inside."""
+        self.count += 1
+        try:
+            yield
+        finally:
+            self.count -= 1
+            self._none_left.set()
+
+    async def wait_for_none(self) -> None:
+        """Return when no answer is open."""
+        while self.count:
+            self._none_left = trio.Event()
+            await self._none_left.wait()
+
+
 @frozen
 class RokidDoor:
     """Answers questions of glasses. `is_draining` says that no new turn may begin.
@@ -46,6 +71,7 @@ class RokidDoor:
     patience: Patience
     limits: Limits
     is_draining: Callable[[], bool]
+    answers: OpenAnswers
     on_key_used: Callable[[int], None]
     on_turn_over: Callable[[Trace], None]
     has_error_event: bool = True
@@ -75,7 +101,8 @@ class RokidDoor:
             started_at=started_at,
         )
         try:
-            await self._relay(asker, question, reply, trace)
+            with self.answers.one_more():
+                await self._relay(asker, question, reply, trace)
         finally:
             trace.end(Outcome.CANCELLED)
             self.on_turn_over(trace)

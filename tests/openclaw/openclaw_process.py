@@ -6,7 +6,7 @@ off. Its locks it keeps in `/tmp` whatever `TMPDIR` says: its own are removed wh
 
 from __future__ import annotations
 
-import hashlib
+import fcntl
 import json
 import os
 import socket
@@ -62,15 +62,15 @@ class OpenClaw:
             "OPENCLAW_CONFIG_PATH": str(config),
             "OPENCLAW_STATE_DIR": str(self.folder / "state"),
         }
-        command = [self.installation.node, self.installation.openclaw, "gateway"]
+        program = (self.installation.node, self.installation.openclaw)
+        command = (*program, "gateway", "--port", str(self.port))
+        locks = find_locks()
         try:
-            async with child(
-                "openclaw", [*command, "--port", str(self.port)], environment, self.folder
-            ) as process:
+            async with child("openclaw", command, environment, self.folder) as process:
                 await self._wait_until_ready(process)
                 yield process
         finally:
-            self._sweep()
+            sweep_locks(locks)
 
     def _config(self, *, endpoint: bool) -> dict[str, Any]:
         words = {"id": "words", "name": "Words", "reasoning": False, "input": ["text"]}
@@ -115,18 +115,20 @@ class OpenClaw:
                     await trio.sleep(0.05)
         raise process.failure(f"was not ready within {READY_TIMEOUT:.0f} s")
 
-    def _sweep(self) -> None:
-        """Remove what this OpenClaw left outside its folder: a lock for each database."""
-        for locks in Path("/tmp").glob("openclaw-state-locks*"):  # one folder for each user
-            for database in (self.folder / "state").rglob("*.sqlite"):
-                ours = hashlib.sha256(str(database.resolve()).encode()).hexdigest()[:8]
-                for lock in locks.glob(f"*.{ours}.lock.sqlite*"):
-                    with suppress(OSError):
-                        lock.unlink()
-            with suppress(OSError):
-                locks.rmdir()  # unless another OpenClaw's are there
+
+def find_locks() -> set[Path]:
+    return set(Path("/tmp").glob("openclaw-state-locks*/*.sqlite*"))
+
+
+def sweep_locks(others: set[Path]) -> None:
+    """Remove the locks that came since `others` were found, unless a process holds them."""
+    for lock in find_locks() - others:
+        with suppress(OSError), lock.open("r+b") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as SQLite locks
+            lock.unlink()
+    for folder in (*Path("/tmp").glob("openclaw-state-locks*"), Path("/tmp/openclaw")):
         with suppress(OSError):
-            Path("/tmp/openclaw").rmdir()
+            folder.rmdir()  # only when it is empty
 
 
 def free_port() -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from enum import Enum
 from typing import Any, Final
@@ -19,12 +19,14 @@ import h11
 import trio
 from attrs import define, field
 
-PIECES: Final = tuple(f"第{number}句话说完了，" for number in range(1, 25)) + ("再见。",)
+PIECES: Final = (*(f"第{number}句话说完了，" for number in range(1, 25)), "再见。")
 ANSWER: Final = "".join(PIECES)
 PAUSE: Final = 0.01  # seconds between two pieces: a fast model
 ENDLESS_PAUSE: Final = 0.05
 ENDLESS: Final = 1_200  # pieces, one minute: longer than any check waits
-FAILURE: Final = {"error": {"message": "scripted failure", "type": "server_error"}}
+# OpenClaw passes a 400 on at once, and asks again after a 500: 8 times, for up to 90 s.
+STATUSES: Final = {"http_400": 400, "http_500": 500}
+FAILURE: Final = {"error": {"message": "scripted failure", "type": "invalid_request_error"}}
 RECEIVE_SIZE: Final = 64 * 1024  # bytes; OpenClaw's prompt alone is about 60 KiB
 SCRIPT: Final = re.compile(r"\[script:(\w+)\]")
 SESSION: Final = re.compile(r"\bsession=(\S+)")  # in the prompt's line on OpenClaw's runtime
@@ -90,13 +92,14 @@ class StandInModel:
             nursery.cancel_scope.cancel()
 
 
-async def perform(script: str) -> AsyncIterator[tuple[h11.Event, ...]]:
+async def perform(script: str) -> AsyncGenerator[tuple[h11.Event, ...], None]:
     """The answer to one request, as its script wants it: the events of one write after another."""
-    if script == "refuse":
-        yield _head(500, "application/json"), _data(json.dumps(FAILURE)), h11.EndOfMessage()
+    if script in STATUSES:
+        head = _head(STATUSES[script], "application/json")
+        yield head, _data(json.dumps(FAILURE)), h11.EndOfMessage()
         return
     yield (_head(200, "text/event-stream"),)
-    if script == "fail_in_band":
+    if script == "in_band":
         yield _event(FAILURE), *_END
         return
     pieces = ("又一句，",) * ENDLESS if script == "endless" else PIECES

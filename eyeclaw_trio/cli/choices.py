@@ -1,0 +1,98 @@
+"""What every command takes, before or after its name: --data, --config, --json; and secrets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from attrs import define
+
+from eyeclaw_trio.errors import EyeclawError
+from eyeclaw_trio.settings import Settings, SettingsCheck, check_settings, load_settings
+
+COMMON_HELP: Final = (
+    "Settings come from options, else from EYECLAW_… in the environment, else from eyeclaw.toml, "
+    "else they are the defaults: `eyeclaw config show` shows them."
+)
+
+AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
+
+
+@define
+class Choices:
+    """The common options as given, wherever they stood; the innermost wins."""
+
+    data: Path | None = None
+    config: Path | None = None
+    json: bool = False
+
+    def load(self, **flags: object) -> Settings:
+        """The settings in force. Raises ConfigurationError."""
+        return load_settings(
+            {"data": self.data, **flags}, config=self.config, environ=os.environ, cwd=Path.cwd()
+        )
+
+    def check(self) -> SettingsCheck:
+        """The settings with all their faults."""
+        return check_settings(
+            {"data": self.data}, config=self.config, environ=os.environ, cwd=Path.cwd()
+        )
+
+
+pass_choices = click.make_pass_decorator(Choices, ensure=True)
+
+
+def _remember(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
+    choices = ctx.ensure_object(Choices)
+    if value and parameter.name is not None:
+        setattr(choices, parameter.name, value)
+
+
+def common_options(command: AnyCommand) -> AnyCommand:
+    """Give a command or group the options that all have; `Choices` receives them."""
+    path = click.Path(path_type=Path)
+    hidden: dict[str, Any] = {"expose_value": False, "callback": _remember}
+    options = [
+        click.option("--data", type=path, metavar="DIR", help="The data folder.", **hidden),
+        click.option("--config", type=path, metavar="FILE", help="The settings' file.", **hidden),
+        click.option("--json", is_flag=True, help="Print the result as JSON.", **hidden),
+    ]
+    for option in options:
+        command = option(command)
+    return command
+
+
+def secret_option(name: str, what: str) -> Callable[[AnyCommand], AnyCommand]:
+    """`--key` or `--token`; see `require_secret`."""
+    variable = f"EYECLAW_{name.upper()}"
+    return click.option(
+        f"--{name}",
+        metavar=name.upper(),
+        help=f"{what} Better given as {variable} or {variable}_FILE: others can see options.",
+    )
+
+
+def require_secret(name: str, given: str | None, hint: str) -> str:
+    """The option, else `EYECLAW_<NAME>`, else what is in the file `EYECLAW_<NAME>_FILE`.
+
+    Raises UsageError when there is none, EyeclawError when it cannot be one. Never names it.
+    """
+    variable = f"EYECLAW_{name.upper()}"
+    file = os.environ.get(f"{variable}_FILE")
+    secret, source = given or os.environ.get(variable), variable
+    if not secret and file:
+        source = f"{variable}_FILE"
+        try:
+            secret = Path(file).expanduser().read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "not UTF-8 text"
+            raise EyeclawError(f"{source}: the file cannot be read ({why})") from None
+    secret = (secret or "").strip()
+    if not secret:
+        raise click.UsageError(f"There is no {name}: set {variable} or {variable}_FILE. {hint}")
+    if not secret.isascii() or not secret.isprintable() or " " in secret:
+        raise EyeclawError(f"{source if not given else '--' + name} holds no {name}: {hint}")
+    return secret

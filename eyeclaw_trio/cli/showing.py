@@ -1,0 +1,46 @@
+"""Results on stdout: one JSON document, or a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from eyeclaw_trio.ask import printable
+
+
+def show_json(value: object) -> None:
+    """One JSON document, on one line."""
+    click.echo(orjson.dumps(value).decode())
+
+
+def show_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
+    """A table; on a pipe as wide as it must be, so that nothing is cut."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        # Text, not markup: names are other people's words.
+        table.add_row(*(Text(_word(row[column])) for column in columns))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.measure(table).maximum, 1))
+    console.print(table)
+
+
+def _word(value: object) -> str:
+    match value:
+        case None:
+            return "–"
+        case True:
+            return "yes"
+        case False:
+            return "no"
+        case list() | tuple():
+            return ", ".join(map(_word, value)) or "–"
+        case _:
+            return printable(str(value)).replace("\n", " ")

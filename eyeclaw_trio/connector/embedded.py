@@ -1,0 +1,111 @@
+"""An embedded bot: in the gateway's process, without a socket (DESIGN, "Two ways for a bot").
+
+It takes the same commands as a linked one and gives the same messages; a turn cannot tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import trio
+from attrs import field, frozen
+
+from eyeclaw_trio.connector.delivery import Unacknowledged
+from eyeclaw_trio.connector.running import Room, Runs, warm_up
+from eyeclaw_trio.protocol.bot import (
+    Cancel,
+    ExecuteCommand,
+    StreamChunk,
+    StreamMessage,
+    ToBot,
+)
+from eyeclaw_trio.providers.provider import Provider
+from eyeclaw_trio.relay.switchboard import Station
+
+# Questions at once; a model's own limits are lower, and say so themselves.
+CAPACITY: Final = 64
+
+
+async def run_embedded_bot(
+    station: Station,
+    provider: Provider,
+    *,
+    heartbeat: float = 60.0,
+    task_status: trio.TaskStatus[EmbeddedLink] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Be this bot until cancelled: online for as long as it runs, answering with the provider.
+
+    `heartbeat` is in seconds and has to be shorter than `presence_timeout`. Cancellation ends all
+    answers at once, and their turns learn that the link is lost. The provider stays the caller's
+    to close.
+    """
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(warm_up, provider)
+        link = EmbeddedLink(station, Runs(nursery, provider))
+        with station.attached(link):
+            task_status.started(link)
+            while True:
+                await trio.sleep(heartbeat)
+                station.heard(link)  # it runs, so it is alive
+
+
+@frozen(eq=False)
+class _Answer:
+    """How much of one answer waits to be written to its reader."""
+
+    unacknowledged: Unacknowledged = field(factory=Unacknowledged)
+    room: Room = field(init=False)
+
+    @room.default
+    def _make_room(self) -> Room:
+        return Room(self.unacknowledged)
+
+
+class EmbeddedLink:
+    """The `relay.switchboard.Link` of an embedded bot."""
+
+    capacity = CAPACITY
+    can_cancel = True
+    can_resume = True
+
+    def __init__(self, station: Station, runs: Runs) -> None:
+        self._station = station
+        self._runs = runs
+        self._answers: dict[str, _Answer] = {}
+
+    def send(self, message: ToBot) -> None:
+        """Start or cancel a run; other messages are for bots elsewhere."""
+        match message:
+            case ExecuteCommand(metadata=metadata) if not self._runs.knows(metadata.session_id):
+                self._answers[metadata.session_id] = answer = _Answer()
+                self._runs.start(message, partial(self._say, answer))
+            case Cancel(session_id):
+                self._runs.cancel(session_id)
+                self._answers.pop(session_id, None)
+
+    def acknowledge(self, session_id: str, sequences: Sequence[int]) -> None:
+        """These chunks have been written: the answer may go on."""
+        answer = self._answers.get(session_id)
+        if answer is None:
+            return
+        for sequence in sequences:
+            answer.unacknowledged.acknowledge(sequence)
+        answer.room.acknowledged()
+
+    def replace(self) -> None:
+        """An embedded bot ends with the gateway, or when its nursery is told to."""
+
+    async def _say(self, answer: _Answer, message: StreamMessage) -> None:
+        # Cancelled, but already on its way here: nothing more of it may be said.
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if isinstance(message, StreamChunk):
+            answer.unacknowledged.add(message)
+            self._station.deliver(self, message)
+            await answer.room.wait()
+        else:
+            self._answers.pop(message.session_id, None)
+            self._station.deliver(self, message)
+            # Let the turn take its end first: both at once could be more than may wait for it.
+            await trio.lowlevel.checkpoint()

@@ -1,0 +1,309 @@
+"""The connector: keeps one bot linked to a gateway over `/cable`, for ever (PROTOCOL 2).
+
+`keep_connected` opens one link after another; `_Link` is the life of one of them. What outlives
+it is in `linked`.
+"""
+
+from __future__ import annotations
+
+import random as random_module
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NoReturn, cast
+
+import structlog
+import trio
+from trio_websocket import (
+    ConnectionClosed,
+    ConnectionRejected,
+    WebSocketConnection,
+    wrap_client_stream,
+)
+
+from eyeclaw_trio.connector.address import GatewayAddress
+from eyeclaw_trio.connector.link_stream import LinkStream, open_link_stream
+from eyeclaw_trio.connector.linked import LinkedBot
+from eyeclaw_trio.connector.running import warm_up
+from eyeclaw_trio.core.backoff import backoff
+from eyeclaw_trio.errors import BadMessage, LinkBroken, LinkFailed, LinkRefused
+from eyeclaw_trio.protocol.bot import FromBot, Ping, build_to_bot, encode_from_bot
+from eyeclaw_trio.protocol.cable import (
+    SUBPROTOCOL,
+    BotIdentifier,
+    CablePing,
+    ChannelMessage,
+    Confirmation,
+    Disconnect,
+    Rejection,
+    UnknownFrame,
+    Welcome,
+    decode_from_gateway,
+    encode_data,
+    encode_identifier,
+    encode_subscribe,
+)
+from eyeclaw_trio.providers.provider import Provider
+
+log = structlog.get_logger(__name__)
+
+# Seconds for the way to the gateway (TCP and TLS), and for each of its first words.
+OPEN_WITHIN: Final = 10.0
+ANSWER_WITHIN: Final = 10.0
+SUBSCRIBE_EVERY: Final = 0.5  # seconds, as ActionCable clients do until they are confirmed
+PING_EVERY: Final = 60.0  # seconds, as the SDK does
+# The gateway pings every 3 s: three of them missed, and the link is dead (seconds).
+SILENCE: Final = 10.0
+# A confirmed link that has lived so long (seconds) was a good one: the next delay is the first
+# again. One that breaks sooner goes on with longer delays, so that a gateway in trouble is not
+# kept there by those who come back.
+SETTLED: Final = 60.0
+# A question with its whole history, in characters; a gateway takes requests of 1 MiB, and a
+# command holds what was asked up to three times.
+LARGEST_COMMAND: Final = 8_388_608
+RECEIVE_SIZE: Final = 65_536
+
+_REFUSALS: Final = {
+    "unauthorized": "The gateway does not know this bot with this token: check both, or make a "
+    "new token with `eyeclaw bot token ID`.",
+    "replaced": "Another connector has linked this bot and has taken over: stop one of the two.",
+    "rejected": "The gateway does not take this bot's subscription: check the bot's id.",
+}
+
+
+async def keep_connected(
+    target: GatewayAddress,
+    provider: Provider,
+    *,
+    max_concurrency: int = 8,
+    announce: Callable[[dict[str, object]], None],
+    random: Callable[[], float] = random_module.random,
+) -> NoReturn:
+    """Keep the bot linked and answer its commands with the provider, until cancelled.
+
+    Raises LinkRefused when the gateway does not want the bot back. Everything else is tried
+    again, after the delays of `core/backoff`; they start over behind a link that was confirmed
+    and lived for SETTLED. Answers go on while the link is down. `announce` gets
+    `{"event": "connected", …}` for each confirmed link and
+    `{"event": "disconnected", "reason", "retry_in_s"}` for each that ended or failed.
+    Cancellation ends link and answers at once. The provider stays the caller's to close.
+    """
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(warm_up, provider)
+        bot = LinkedBot(nursery, provider, max_concurrency)
+        refusal = await _link_until_refused(target, bot, announce, random)
+        nursery.cancel_scope.cancel()
+    raise refusal
+
+
+async def _link_until_refused(
+    target: GatewayAddress,
+    bot: LinkedBot,
+    announce: Callable[[dict[str, object]], None],
+    random: Callable[[], float],
+) -> LinkRefused:
+    delays = backoff(random)
+    while True:
+        link = _Link(target, bot, announce)
+        try:
+            await link.live()
+        except LinkRefused as refusal:
+            return refusal
+        except LinkFailed as failure:
+            reason = str(failure)
+        bot.link_lost()
+        if link.confirmed_at + SETTLED <= trio.current_time():
+            delays = backoff(random)
+        delay = next(delays)
+        log.info("connector.disconnected", reason=reason, retry_in_s=round(delay, 3))
+        announce({"event": "disconnected", "reason": reason, "retry_in_s": round(delay, 3)})
+        await trio.sleep(delay)
+
+
+class _Link:
+    """One link, from opening to end. `confirmed_at` is in monotonic seconds, inf until then."""
+
+    def __init__(
+        self,
+        target: GatewayAddress,
+        bot: LinkedBot,
+        announce: Callable[[dict[str, object]], None],
+    ) -> None:
+        self.confirmed_at = float("inf")
+        self._target = target
+        self._bot = bot
+        self._announce = announce
+        self._identifier = encode_identifier(
+            BotIdentifier(target.bot_id, bot.max_concurrency, cancel=True, resume=True)
+        )
+        self._welcomed = trio.Event()
+        self._confirmed = trio.Event()
+
+    async def live(self) -> NoReturn:
+        """Open the link and serve it until it ends. Raises LinkFailed, always."""
+        failure: LinkFailed | None = None
+        stream = None
+        with trio.move_on_after(OPEN_WITHIN):
+            stream = await open_link_stream(self._target)
+        if stream is None:
+            raise LinkBroken(f"cannot connect within {OPEN_WITHIN:.0f} s")
+        try:
+            async with trio.open_nursery() as nursery:
+                websocket = await self._upgrade(nursery, stream)
+                nursery.start_soon(_end_when_silent, stream)
+                nursery.start_soon(self._talk, websocket, stream)
+                await self._listen(websocket)
+        except* Exception as group:
+            failure = _explain(group)
+        finally:
+            # No closing handshake: the library's waits for a peer that may be gone, and the end
+            # of the connection says enough.
+            await stream.aclose()
+        raise failure or LinkBroken("the link has ended")
+
+    # ---- beginning ------------------------------------------------------------------------------
+
+    async def _upgrade(self, nursery: trio.Nursery, stream: LinkStream) -> WebSocketConnection:
+        """Make a WebSocket of the stream; its reader lives in the nursery."""
+        websocket: WebSocketConnection | None = None
+        with trio.move_on_after(ANSWER_WITHIN):
+            async with trio.open_nursery() as race:
+                # The library waits for ever for a gateway that hangs up instead of answering.
+                race.start_soon(_cancel_when_ended, stream, race.cancel_scope)
+                websocket = await wrap_client_stream(
+                    nursery,
+                    # The library asks for less than it says: any stream will do.
+                    cast(trio.SocketStream, stream),
+                    self._target.authority,
+                    self._target.resource,
+                    subprotocols=[SUBPROTOCOL],
+                    extra_headers=[(b"Authorization", f"Bearer {self._target.token}".encode())],
+                    max_message_size=LARGEST_COMMAND,
+                    receive_buffer_size=RECEIVE_SIZE,
+                )
+                race.cancel_scope.cancel()
+        if websocket is not None:
+            return websocket
+        if stream.ended.is_set():
+            raise LinkBroken("the gateway hung up on our upgrade")
+        raise LinkBroken(f"the gateway did not answer within {ANSWER_WITHIN:.0f} s")
+
+    async def _subscribe(self, websocket: WebSocketConnection) -> None:
+        """Wait for the welcome and ask for the channel until it is granted."""
+        with trio.move_on_after(ANSWER_WITHIN):
+            await self._welcomed.wait()
+            while not self._confirmed.is_set():
+                await websocket.send_message(encode_subscribe(self._identifier).decode())
+                with trio.move_on_after(SUBSCRIBE_EVERY):
+                    await self._confirmed.wait()
+        if not self._confirmed.is_set():
+            raise LinkBroken(f"the gateway did not let us in within {ANSWER_WITHIN:.0f} s")
+
+    # ---- speaking -------------------------------------------------------------------------------
+
+    async def _talk(self, websocket: WebSocketConnection, stream: LinkStream) -> None:
+        """All that is said on the link, one task: subscription, answers, heartbeat."""
+        await self._subscribe(websocket)
+        self.confirmed_at = trio.current_time()
+        log.info("connector.connected", bot_id=self._target.bot_id, server=self._target.shown)
+        self._announce(
+            {
+                "event": "connected",
+                "bot_id": self._target.bot_id,
+                "server": self._target.shown,
+            }
+        )
+        ping_due = self.confirmed_at + PING_EVERY
+        while True:
+            messages: list[FromBot] = [*self._bot.take()]
+            if trio.current_time() >= ping_due:
+                ping_due += PING_EVERY
+                messages.append(Ping())
+            await self._say(websocket, stream, messages)
+            with trio.move_on_at(ping_due):
+                await self._bot.wait()
+
+    async def _say(
+        self, websocket: WebSocketConnection, stream: LinkStream, messages: Sequence[FromBot]
+    ) -> None:
+        """Send these messages, one frame each, in one write."""
+        with stream.hold():
+            for message in messages:
+                data = encode_data(self._identifier, encode_from_bot(message))
+                await websocket.send_message(data.decode())
+        await stream.flush()
+
+    # ---- listening ------------------------------------------------------------------------------
+
+    async def _listen(self, websocket: WebSocketConnection) -> None:
+        """Take frames until the link ends. Raises ConnectionClosed or LinkFailed."""
+        while True:
+            frame = await websocket.get_message()
+            try:
+                self._take_frame(frame)
+            except BadMessage as bad:
+                log.warning("connector.unreadable_message", faults=bad.faults)
+
+    def _take_frame(self, frame: str | bytes) -> None:
+        match decode_from_gateway(frame):
+            case CablePing():
+                pass  # hearing it was all
+            case ChannelMessage(identifier, message) if identifier == self._identifier:
+                self._bot.hear(build_to_bot(message))
+            case Welcome():
+                self._welcomed.set()
+            case Confirmation(identifier) if identifier == self._identifier:
+                self._confirmed.set()
+            case Rejection(identifier) if identifier == self._identifier:
+                raise LinkRefused("rejected", _REFUSALS["rejected"])
+            case Disconnect(reason, reconnect):
+                if reconnect:
+                    raise LinkBroken(reason or "disconnected by the gateway")
+                sentence = f"The gateway has ended this bot's link for good ({reason[:40]})."
+                raise LinkRefused(reason, _REFUSALS.get(reason, sentence))
+            case UnknownFrame(name):
+                log.debug("connector.unknown_frame", name=name[:40])
+
+
+async def _end_when_silent(stream: LinkStream) -> None:
+    """A link on which nothing is heard is dead, whatever TCP believes (RELIABILITY 3)."""
+    while trio.current_time() < stream.heard_at + SILENCE:
+        await trio.sleep_until(stream.heard_at + SILENCE)
+    raise LinkBroken(f"nothing heard from the gateway for {SILENCE:.0f} s")
+
+
+async def _cancel_when_ended(stream: LinkStream, scope: trio.CancelScope) -> None:
+    await stream.ended.wait()
+    scope.cancel()
+
+
+# ---- why a link has ended -----------------------------------------------------------------------
+
+
+def _explain(group: BaseExceptionGroup[Exception]) -> LinkFailed:
+    """The one reason among all that went wrong at once: the gateway's own word before the rest."""
+    errors = list(_leaves(group))
+    for kind in (LinkRefused, LinkBroken):
+        for error in errors:
+            if isinstance(error, kind):
+                return error
+    for error in errors:
+        match error:
+            case ConnectionRejected(status_code=status):
+                return LinkBroken(f"the gateway answered HTTP {status}")
+            case ConnectionClosed(reason=reason):
+                return LinkBroken(_describe_close(reason.code if reason is not None else 1006))
+            case trio.BrokenResourceError() | trio.ClosedResourceError():
+                return LinkBroken(_describe_close(1006))
+    log.error("connector.link_crashed", exc_info=group)
+    return LinkBroken("internal error")
+
+
+def _describe_close(code: int) -> str:
+    return "the connection was lost" if code == 1006 else f"the gateway closed the link ({code})"
+
+
+def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

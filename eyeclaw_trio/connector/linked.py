@@ -1,0 +1,143 @@
+"""What of a linked bot outlives its links: the runs, and what their answers still owe.
+
+Nothing here knows of sockets. A link hands in what it hears, takes what there is to send, and
+says when it is gone; answers go on in between.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Final
+
+import structlog
+import trio
+from attrs import field, frozen
+
+from eyeclaw_trio.connector.delivery import DOUBT, Delivery
+from eyeclaw_trio.connector.running import Room, Runs
+from eyeclaw_trio.errors import Reason
+from eyeclaw_trio.protocol.bot import (
+    Cancel,
+    ChunkReceived,
+    ExecuteCommand,
+    StreamChunk,
+    StreamError,
+    StreamMessage,
+    ToBot,
+    UnknownMessage,
+)
+from eyeclaw_trio.providers.provider import Provider
+
+log = structlog.get_logger(__name__)
+
+# Answers that are kept after their ending until the doubt has passed, the newest of them.
+KEPT: Final = 256
+
+
+@frozen(eq=False)
+class _Answer:
+    delivery: Delivery
+    room: Room = field(init=False)
+
+    @room.default
+    def _make_room(self) -> Room:
+        return Room(self.delivery.unacknowledged)
+
+
+class LinkedBot:
+    """The commands of one bot, over any number of links, one after another.
+
+    Runs live in the nursery. Twice `max_concurrency` may run at once, because a gateway that was
+    started anew does not know of those that still run; a command beyond that is answered as busy.
+    """
+
+    def __init__(self, nursery: trio.Nursery, provider: Provider, max_concurrency: int) -> None:
+        self.max_concurrency = max_concurrency
+        self._runs = Runs(nursery, provider)
+        self._open: dict[str, _Answer] = {}
+        self._closed: dict[str, _Answer] = {}  # the oldest first; waiting for the doubt to pass
+        self._news = trio.Event()
+
+    def hear(self, message: ToBot | UnknownMessage) -> None:
+        """Take what the gateway has said."""
+        match message:
+            case ChunkReceived(session_id, sequence):
+                self._acknowledge(session_id, sequence)
+            case ExecuteCommand(metadata=metadata):
+                # Sent again after a broken link: run once, whether it still runs or not.
+                if not self._runs.knows(metadata.session_id):
+                    self._start(message)
+            case Cancel(session_id):
+                self._runs.cancel(session_id)
+                self._open.pop(session_id, None)
+                self._closed.pop(session_id, None)
+
+    def link_lost(self) -> None:
+        """Whatever was not acknowledged is to be sent again on the next link."""
+        self._open = self._closed | self._open
+        self._closed = {}
+        for answer in self._open.values():
+            answer.delivery.link_lost()
+        self._news.set()
+
+    def take(self) -> list[StreamMessage]:
+        """What to send now, in the order of each answer; it counts as sent."""
+        self._news = trio.Event()
+        now = trio.current_time()
+        messages: list[StreamMessage] = []
+        for session_id, answer in list(self._open.items()):
+            messages += answer.delivery.take(now)
+            if answer.delivery.closed_at is not None:
+                self._closed[session_id] = self._open.pop(session_id)
+        self._forget_closed(now)
+        return messages
+
+    async def wait(self) -> None:
+        """Return when there may be something to `take`."""
+        with trio.move_on_at(self._deadline()):
+            await self._news.wait()
+
+    def _deadline(self) -> float:
+        due = [answer.delivery.deadline() for answer in self._open.values()]
+        oldest = next(iter(self._closed.values()), None)
+        if oldest is not None and oldest.delivery.closed_at is not None:
+            due.append(oldest.delivery.closed_at + DOUBT)
+        return min(due, default=math.inf)
+
+    def _forget_closed(self, now: float) -> None:
+        while self._closed:
+            session_id, oldest = next(iter(self._closed.items()))
+            if len(self._closed) <= KEPT and not oldest.delivery.is_over(now):
+                break
+            del self._closed[session_id]
+
+    def _start(self, command: ExecuteCommand) -> None:
+        session_id = command.session_id
+        answer = self._open[session_id] = _Answer(Delivery(session_id))
+        if len(self._runs) >= 2 * self.max_concurrency:
+            log.warning("connector.too_many_commands", running=len(self._runs))
+            self._runs.refuse(session_id)
+            answer.delivery.say(
+                StreamError(session_id, "too many commands at once", Reason.MODEL_BUSY.value)
+            )
+            self._news.set()
+            return
+        self._runs.start(command, partial(self._say, answer))
+
+    def _acknowledge(self, session_id: str, sequence: int) -> None:
+        answer = self._open.get(session_id) or self._closed.get(session_id)
+        if answer is None:
+            return
+        answer.delivery.acknowledge(sequence)
+        answer.room.acknowledged()
+        if not answer.delivery.unacknowledged:
+            self._news.set()  # an ending may have waited for this
+
+    async def _say(self, answer: _Answer, message: StreamMessage) -> None:
+        # Cancelled, but already on its way here: nothing more of it may be said.
+        await trio.lowlevel.checkpoint_if_cancelled()
+        answer.delivery.say(message)
+        self._news.set()
+        if isinstance(message, StreamChunk):
+            await answer.room.wait()

@@ -1,0 +1,103 @@
+"""What went wrong with a model, as a ProviderFailed: one reason, one line without secrets."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import httpx2
+from attrs import field, frozen
+
+from eyeclaw_trio.errors import ProviderFailed, Reason
+from eyeclaw_trio.protocol.completions import Failure, decode_error
+
+# Characters of a model's own words that are kept: a line of a log.
+EXCERPT_LENGTH: Final = 200
+
+_ENDPOINT_OFF: Final = (
+    "OpenClaw's chat endpoint is off: set gateway.http.endpoints.chatCompletions.enabled to true"
+)
+
+
+@frozen
+class Blame:
+    """Makes the failures of one provider. The API key never gets into any of them."""
+
+    api_key: str | None = field(default=None, repr=False)
+    is_openclaw: bool = False
+
+    def failure(self, failure: Failure) -> ProviderFailed:
+        """What the model said itself, in the middle of a good response."""
+        return ProviderFailed(failure.reason, self.excerpt(failure.words) or "no words for it")
+
+    def status(self, response: httpx2.Response, body: bytes) -> ProviderFailed:
+        """A response that is no answer: `body` is as much of it as came."""
+        status = response.status_code
+        failure = decode_error(status, body)
+        detail = f"HTTP {status}"
+        if 300 <= status < 400:
+            detail += ": redirects are not followed; set base_url to the address it names"
+        elif words := self.excerpt(failure.words):
+            detail += f": {words}"
+        if status == 404 and not _is_json(response):
+            detail = _ENDPOINT_OFF if self.is_openclaw else f"{detail} (is base_url right?)"
+        wish = response.headers.get("retry-after")
+        retry_after = None if wish is None else parse_retry_after(wish, datetime.now(UTC))
+        return ProviderFailed(failure.reason, detail, retry_after=retry_after)
+
+    def unreachable(self, error: httpx2.HTTPError) -> ProviderFailed:
+        """No response at all."""
+        what = f"{type(error).__name__}: {self.excerpt(_root_words(error))}"
+        return ProviderFailed(Reason.MODEL_UNREACHABLE, what.removesuffix(": "))
+
+    def no_text(self, seconds: float) -> ProviderFailed:
+        """The first token did not come in time."""
+        return ProviderFailed(Reason.MODEL_TIMEOUT, f"no text within {seconds:g} s")
+
+    def cut(self, error: httpx2.HTTPError | None) -> ProviderFailed:
+        """The response ended too early: broken by `error`, or tidily in the middle."""
+        if error is None:
+            return ProviderFailed(Reason.CUT_ANSWER, "neither finish_reason nor [DONE]")
+        return ProviderFailed(
+            Reason.CUT_ANSWER, f"{type(error).__name__}: {self.excerpt(_root_words(error))}"
+        )
+
+    def excerpt(self, words: str) -> str:
+        """One printable line of at most EXCERPT_LENGTH characters, without the key."""
+        # First the key, then the cut, or the beginning of a key could be left at the end.
+        if self.api_key:
+            words = words.replace(self.api_key, "***")
+        line = "".join(c if c.isprintable() else " " for c in words[: EXCERPT_LENGTH * 10])
+        line = " ".join(line.split())
+        return line if len(line) <= EXCERPT_LENGTH else line[: EXCERPT_LENGTH - 1] + "…"
+
+
+def parse_retry_after(value: str, now: datetime) -> float | None:
+    """Seconds from `now` (aware) that `Retry-After` asks for: a number or an HTTP date."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _is_json(response: httpx2.Response) -> bool:
+    return "json" in response.headers.get("content-type", "")
+
+
+def _root_words(error: BaseException) -> str:
+    """What the innermost cause says: the client's own wrappers are often without words."""
+    words = ""
+    cause: BaseException | None = error
+    for _ in range(10):  # a chain could be a ring
+        if cause is None:
+            break
+        words = str(cause) or words
+        cause = cause.__cause__ or cause.__context__
+    return words

@@ -1,0 +1,146 @@
+"""Any OpenAI-compatible endpoint, OpenClaw among them (PROTOCOL 5)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Final
+
+import httpx2
+import structlog
+import trio
+
+from eyeclaw_trio.errors import ProviderFailed
+from eyeclaw_trio.protocol.completions import ChatMessage, CompletionRequest
+from eyeclaw_trio.providers.client import open_client
+from eyeclaw_trio.providers.departure import Departure
+from eyeclaw_trio.providers.failures import Blame
+from eyeclaw_trio.providers.pieces import WHOLE_LIMIT, Pieces
+from eyeclaw_trio.providers.provider import ProviderQuestion
+from eyeclaw_trio.providers.response_body import ResponseBody
+from eyeclaw_trio.providers.settings import Conversation, ProviderSettings
+
+log: Final = structlog.get_logger()
+
+# Seconds for a warm-up. OpenClaw's first answer takes 4 to 6 s, on small machines much longer.
+WARM_UP: Final = 60.0
+WARM_UP_USER: Final = "eyeclaw-warm-up"
+
+# Bytes and seconds for the body of a refusal, of which one line is kept anyway.
+_REFUSAL_LIMIT: Final = 64 * 1024
+_REFUSAL_PATIENCE: Final = 2.0
+
+
+class OpenAIProvider:
+    """One endpoint and one model. Connections are kept and used again."""
+
+    def __init__(self, settings: ProviderSettings) -> None:
+        self._settings = settings
+        self._is_openclaw = is_openclaw(settings.model)
+        self._blame = Blame(settings.api_key, self._is_openclaw)
+        self._client = open_client(settings)
+
+    @property
+    def name(self) -> str:
+        return self._settings.name
+
+    @property
+    def conversation(self) -> Conversation:
+        return self._settings.conversation
+
+    def answer(self, question: ProviderQuestion) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        """See `Provider.answer`. Entering waits for the response's head.
+
+        OpenClaw remembers a conversation by its name: sent along as well, the history would be in
+        its context twice.
+        """
+        remembered = self._is_openclaw and question.conversation
+        spoken = ChatMessage("user", question.text)
+        messages = (spoken,) if remembered else (*question.history, spoken)
+        user = question.conversation if remembered else None
+        return self._ask(CompletionRequest(self._settings.model, messages, user))
+
+    @asynccontextmanager
+    async def _ask(self, request: CompletionRequest) -> AsyncIterator[AsyncIterator[str]]:
+        departure, body = await self._send(request)
+        pieces = Pieces(body, self._settings, self._blame, departure.deadline)
+        try:
+            if not body.response.is_success:
+                raise await self._refusal(body)
+            yield pieces
+        finally:
+            await body.release(whole=pieces.whole)
+
+    async def _send(self, request: CompletionRequest) -> tuple[Departure, ResponseBody]:
+        while True:
+            departure = Departure(self._settings.first_token_timeout)
+            upstream = self._client.build_request(
+                "POST",
+                "chat/completions",
+                content=request.encode(),
+                headers={"Content-Type": "application/json", "Accept": "text/event-stream"},
+                extensions={"trace": departure.observe},
+            )
+            try:
+                with departure.scope:
+                    response = await self._client.send(upstream, stream=True)
+                    return departure, ResponseBody(response)
+            except httpx2.HTTPError as error:
+                # A server may hang up on an idle connection just while we send on it. Nothing of
+                # an answer has come, so ask again; each round uses up one old connection.
+                if departure.connected_anew:
+                    raise self._blame.unreachable(error) from error
+            else:
+                raise self._blame.no_text(self._settings.first_token_timeout)
+
+    async def _refusal(self, body: ResponseBody) -> ProviderFailed:
+        said = b""
+        # Without the body the status alone says enough.
+        with trio.move_on_after(_REFUSAL_PATIENCE), suppress(httpx2.HTTPError):
+            said = await body.read_all(_REFUSAL_LIMIT)
+        return self._blame.status(body.response, said)
+
+    async def warm_up(self) -> None:
+        """See `Provider.warm_up`: opens a connection; an OpenClaw is asked a short question too.
+
+        That question has a conversation of its own. Never raises; takes at most WARM_UP seconds.
+        """
+        with trio.move_on_after(WARM_UP) as scope:
+            try:
+                await self._open_connection()
+                if self._is_openclaw:
+                    await self._ask_something()
+            except (httpx2.HTTPError, ProviderFailed) as error:
+                problem = self._blame.excerpt(str(error) or type(error).__name__)
+                log.info("provider.warm_up_failed", provider=self.name, problem=problem)
+        if scope.cancelled_caught:
+            log.info("provider.warm_up_failed", provider=self.name, problem="took too long")
+
+    async def _open_connection(self) -> None:
+        # Whatever the status: the connection is what was wanted.
+        departure = Departure(WARM_UP)
+        request = self._client.build_request(
+            "GET", "models", extensions={"trace": departure.observe}
+        )
+        body = ResponseBody(await self._client.send(request, stream=True))
+        whole = False
+        try:
+            await body.read_all(WHOLE_LIMIT)
+            whole = True
+        finally:
+            await body.release(whole=whole)
+
+    async def _ask_something(self) -> None:
+        greeting = (ChatMessage("user", "ping"),)
+        request = CompletionRequest(self._settings.model, greeting, WARM_UP_USER, max_tokens=16)
+        async with self._ask(request) as pieces:
+            async for _ in pieces:
+                pass
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+def is_openclaw(model: str) -> bool:
+    """Whether a model's name is one of OpenClaw's agents."""
+    return model == "openclaw" or model.startswith(("openclaw/", "openclaw:"))

@@ -1,0 +1,250 @@
+"""Which settings there are, and what each may be: the schema of `eyeclaw.toml` (CLI, "Settings").
+
+Pure. A kind turns a value of the file, or a text of the environment or a flag, into what the
+program uses, or says what would have fitted.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import attrs
+from attrs import frozen
+
+from eyeclaw_trio.core.patience import Limits, Patience
+
+_SWITCHES: Final = {"true": True, "1": True, "false": False, "0": False}
+# A host name, an IPv4 address, or an IPv6 address in brackets.
+_HOST_PORT: Final = re.compile(r"(\[[0-9A-Fa-f:.%a-z]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+# What browsers send as `Origin`: no path, not even a slash.
+_ORIGIN: Final = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+")
+
+
+class UnfitError(Exception):
+    """A value does not fit its setting; the text says what would, and never what was there."""
+
+
+@frozen
+class HostPort:
+    """Where to listen. `host` has no brackets; port 0 means any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@frozen
+class Kind:
+    """One kind of value.
+
+    `read` takes what TOML gave and raises UnfitError; `parse` makes of a text what TOML would
+    have given, or leaves it for `read` to refuse.
+    """
+
+    read: Callable[[Any], object]
+    parse: Callable[[str], object] = str
+
+
+@frozen
+class Later:
+    """A setting of something that is not built yet: refused, whatever its value."""
+
+    what: str
+
+    @property
+    def problem(self) -> str:
+        return f"{self.what} will come with a later version; leave this setting out until then"
+
+
+@frozen
+class Named:
+    """A table of tables whose names are free: `[providers.NAME]`."""
+
+    inner: Mapping[str, Kind | Later]
+
+
+@frozen
+class Listed:
+    """An array of tables: `[[bots]]`."""
+
+    inner: Mapping[str, Kind | Later]
+
+
+Schema = Kind | Later | Named | Listed | Mapping[str, "Kind | Later"]
+
+
+def _fail(expected: str) -> UnfitError:
+    return UnfitError(f"must be {expected}")
+
+
+def _read_text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _fail("a text, not empty")
+    return value.strip()
+
+
+def _read_path(value: object) -> Path:
+    try:
+        return Path(_read_text(str(value) if isinstance(value, Path) else value)).expanduser()
+    except (UnfitError, RuntimeError):  # RuntimeError: ~ of nobody
+        raise _fail("the path of a file or folder") from None
+
+
+def _read_address(value: object) -> HostPort:
+    problem = _fail('"HOST:PORT", an IPv6 host in brackets, the port 0 to 65535')
+    found = _HOST_PORT.fullmatch(value) if isinstance(value, str) else None
+    if found is None or int(found[2]) > 65535:
+        raise problem
+    host = found[1]
+    if host.startswith("["):
+        host = host[1:-1]
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            raise problem from None
+    return HostPort(host, int(found[2]))
+
+
+def _read_switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _fail("true or false")
+    return value
+
+
+def _parse_switch(text: str) -> object:
+    return _SWITCHES.get(text.lower(), text)
+
+
+def _read_seconds(value: object) -> float:
+    # The upper bound is what a clock can add without overflow; it also keeps out inf and nan.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
+        raise _fail("a number of seconds, above 0 and below 1000000000")
+    return float(value)
+
+
+def _parse_number(text: str) -> object:
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _read_count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= 10**12:
+        raise _fail("a whole number from 1 to 1000000000000")
+    return value
+
+
+def _read_origins(value: object) -> tuple[str, ...]:
+    problem = _fail('an array of origins such as "https://example.org" (without a path), or ["*"]')
+    if not isinstance(value, list):
+        raise problem
+    for origin in value:
+        if not isinstance(origin, str) or not _ORIGIN.fullmatch(origin.lower()):
+            raise problem
+    return tuple(origin.lower() for origin in value)
+
+
+def _parse_list(text: str) -> object:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _read_url(value: object) -> str:
+    problem = _fail("an address such as https://api.example.org/v1, without user, query or #")
+    try:
+        url = urlsplit(_read_text(value))
+        good = url.scheme in {"http", "https"} and bool(url.hostname) and (url.port or 1) > 0
+    except (UnfitError, ValueError):
+        raise problem from None
+    if not good or "@" in url.netloc or url.query or url.fragment:
+        raise problem
+    return url.geturl()
+
+
+def _read_binding(value: object) -> str:
+    if value == "required":
+        raise UnfitError(
+            '"required" (binding by QR code) will come with a later version; say "off" until then'
+        )
+    if value != "off":
+        raise _fail('"off"')
+    return "off"
+
+
+def _read_speech(value: object) -> str:
+    if value == "clean":
+        raise UnfitError('"clean" will come with a later version; say "as_is" until then')
+    if value != "as_is":
+        raise _fail('"as_is"')
+    return "as_is"
+
+
+def _read_fallback(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise _fail("an array of names")
+    if value:
+        raise UnfitError("falling back will come with a later version; leave it empty until then")
+    return ()
+
+
+def _one_of(*words: str) -> Kind:
+    def read(value: object) -> object:
+        if value not in words:
+            raise _fail(" or ".join(f'"{word}"' for word in words))
+        return value
+
+    return Kind(read)
+
+
+TEXT: Final = Kind(_read_text)
+PATH: Final = Kind(_read_path)
+ADDRESS: Final = Kind(_read_address)
+SWITCH: Final = Kind(_read_switch, _parse_switch)
+SECONDS: Final = Kind(_read_seconds, _parse_number)
+COUNT: Final = Kind(_read_count, _parse_number)
+NAMES: Final = Kind(_read_fallback, _parse_list)
+
+# Ways to give one and the same secret: whoever has the last word says which.
+KEY_WAYS: Final = ("api_key", "api_key_env", "api_key_file")
+
+SCHEMA: Final[Mapping[str, Schema]] = {
+    "listen": ADDRESS,
+    "admin_listen": ADDRESS,
+    "data": PATH,
+    "binding": Kind(_read_binding),
+    "tls_certificate": PATH,
+    "tls_key": PATH,
+    "allowed_origins": Kind(_read_origins, _parse_list),
+    "chat_provider": Later("chat on /ws/stream"),
+    "sse_error_event": SWITCH,
+    "patience": {each.name: SECONDS for each in attrs.fields(Patience)},
+    "limits": {each.name: COUNT for each in attrs.fields(Limits)},
+    "traces": Later("keeping traces"),
+    "providers": Named(
+        {
+            "kind": _one_of("openai", "echo"),
+            "base_url": Kind(_read_url),
+            "api_key": TEXT,
+            "api_key_env": TEXT,
+            "api_key_file": PATH,
+            "model": TEXT,
+            "connect_timeout": SECONDS,
+            "first_token_timeout": SECONDS,
+            "token_timeout": SECONDS,
+            "fallback": NAMES,
+            "conversation": _one_of("shared", "per_user", "per_conversation"),
+        }
+    ),
+    "bots": Listed(
+        {"name": TEXT, "provider": TEXT, "default": SWITCH, "speech": Kind(_read_speech)}
+    ),
+}

@@ -1,0 +1,275 @@
+"""Where settings come from: the file, the environment, the flags; each read on its own.
+
+What belongs here is finding the values and saying where they were found. Every layer checks the
+values it has, also those that a higher one covers, so that `config check` misses none.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import platformdirs
+from attrs import define, field, frozen
+
+from eyeclaw_trio.errors import ConfigurationError
+from eyeclaw_trio.settings_kinds import SCHEMA, Kind, Later, Listed, Named, Schema, UnfitError
+from eyeclaw_trio.settings_lines import KeyPath, find_lines, line_of
+
+FILE_NAME: Final = "eyeclaw.toml"
+PREFIX: Final = "EYECLAW_"
+# Read by commands themselves: they are no settings, and no mistakes either.
+COMMAND_NAMES: Final = frozenset(
+    PREFIX + name for name in ("CONFIG", "SERVER", "BOT", "KEY", "KEY_FILE", "TOKEN", "TOKEN_FILE")
+)
+
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+_TOML_LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
+
+
+@frozen
+class Source:
+    """Where a value came from: a file with its line, `env NAME`, a flag, or the default."""
+
+    where: Path | str = "default"
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.where}:{self.line}" if self.line is not None else str(self.where)
+
+
+@frozen
+class Given:
+    """A value that was found, already of its kind. A table's own is None: it is there, no more."""
+
+    value: object = field(repr=False)
+    source: Source
+
+
+@define
+class Layer:
+    """What one source gave, and what was wrong with it. `refused`: there, but of no use."""
+
+    given: dict[KeyPath, Given] = field(factory=dict)
+    refused: set[KeyPath] = field(factory=set)
+    faults: list[ConfigurationError] = field(factory=list)
+
+    def take(self, path: KeyPath, value: object, kind: Kind, source: Source, base: Path) -> None:
+        """Read one value; relative paths are meant from the folder `base`."""
+        try:
+            known = kind.read(value)
+        except UnfitError as error:
+            self.refuse(path, str(error), source)
+            return
+        self.given[path] = Given(base / known if isinstance(known, Path) else known, source)
+
+    def refuse(self, path: KeyPath, problem: str, source: Source, name: str | None = None) -> None:
+        self.refused.add(path)
+        self.faults.append(fault(name or dotted(path), problem, source))
+
+
+def fault(key: str | None, problem: str, source: Source | None) -> ConfigurationError:
+    """The error for one fault."""
+    if source is None:
+        return ConfigurationError(problem, key=key)
+    return ConfigurationError(problem, key=key, source=source.where, line=source.line)
+
+
+def dotted(path: KeyPath) -> str:
+    """A key as a person would write it: `providers.home.model`, `bots[0].name`."""
+    name = ""
+    for part in path:
+        if isinstance(part, int):
+            name += f"[{part}]"
+        else:
+            name += ("." if name else "") + (part if _BARE.fullmatch(part) else f'"{part}"')
+    return name
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that looks most like this one."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)), "")
+
+
+def find_file(config: Path | None, environ: Mapping[str, str], cwd: Path) -> Path | None:
+    """The settings' file: as told, else in the working folder, else in the user's own.
+
+    Raises ConfigurationError when there is none where it was told to be.
+    """
+    told = [(config, "--config"), (environ.get(PREFIX + "CONFIG"), f"env {PREFIX}CONFIG")]
+    for path, source in told:
+        if path:
+            file = cwd / Path(path).expanduser()
+            if not file.is_file():
+                raise ConfigurationError(f"there is no such file (named by {source})", source=file)
+            return file
+    homes = [cwd, platformdirs.user_config_path("eyeclaw", appauthor=False)]
+    return next((home / FILE_NAME for home in homes if (home / FILE_NAME).is_file()), None)
+
+
+def read_file(file: Path) -> Layer:
+    """Every setting of a file, and every fault that it has; only the first one of its syntax."""
+    layer = Layer()
+    try:
+        # Some editors begin a file with a byte order mark; TOML has no place for it.
+        text = file.read_bytes().decode("utf-8-sig")
+        document = tomllib.loads(text)
+    except OSError as error:
+        layer.faults.append(fault(None, f"cannot be read ({error.strerror})", Source(file)))
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        layer.faults.append(fault(None, "is not UTF-8 text", Source(file, line)))
+    except tomllib.TOMLDecodeError as error:
+        problem = str(error)
+        found = _TOML_LINE.search(problem)
+        line = int(found[1]) if found else text.count("\n") + 1
+        layer.faults.append(fault(None, f"is not TOML: {problem}", Source(file, line)))
+    else:
+        _FileReader(layer, file, find_lines(text)).read((), document, SCHEMA)
+    return layer
+
+
+@define
+class _FileReader:
+    layer: Layer
+    file: Path
+    lines: dict[KeyPath, int]
+
+    def read(self, path: KeyPath, value: object, schema: Schema | Mapping[str, Schema]) -> None:
+        source = Source(self.file, line_of(self.lines, path))
+        match schema:
+            case Kind():
+                self.layer.take(path, value, schema, source, self.file.parent)
+            case Later():
+                self.layer.refuse(path, schema.problem, source)
+            case Listed():
+                if not isinstance(value, list):
+                    self.layer.refuse(path, "must be an array of tables", source)
+                    return
+                for index, item in enumerate(value):
+                    self.read((*path, index), item, schema.inner)
+            case _ if not isinstance(value, dict):
+                self.layer.refuse(path, "must be a table", source)
+            case Named():
+                for name, item in value.items():
+                    self.read((*path, name), item, schema.inner)
+            case _:
+                if path:
+                    self.layer.given[path] = Given(None, source)
+                for name, item in value.items():
+                    if name in schema:
+                        self.read((*path, name), item, schema[name])
+                    else:
+                        self.refuse_unknown((*path, name), schema)
+
+    def refuse_unknown(self, path: KeyPath, schema: Mapping[str, Schema]) -> None:
+        name = str(path[-1])
+        beside = {each: dotted((*path[:-1], each)) for each in schema}
+        elsewhere = {str(each[-1]): dotted(each) for each in _known_paths()}
+        if name in elsewhere:  # the right name in the wrong table
+            suggestion = elsewhere[name]
+        elif close := difflib.get_close_matches(name, beside, n=1):
+            suggestion = beside[close[0]]
+        else:
+            known = elsewhere | beside
+            suggestion = known[nearest(name, known)]
+        source = Source(self.file, line_of(self.lines, path))
+        self.layer.refuse(path, _unknown(suggestion), source)
+        if suggestion in beside.values():
+            # The misspelt one is meant to be there: it is not missing as well.
+            meant = next(each for each in schema if beside[each] == suggestion)
+            self.layer.refused.add((*path[:-1], meant))
+
+
+def read_environment(environ: Mapping[str, str], cwd: Path, names: Iterable[str]) -> Layer:
+    """Every setting of the environment; an empty variable counts as not set.
+
+    `names` are the providers that the file has: `EYECLAW_PROVIDERS__MY_GPT__MODEL` means its
+    `my-gpt`, and a new provider `my_gpt` only where there is none.
+    """
+    layer = Layer()
+    spelled = {_fold(name): name for name in names}
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name in COMMAND_NAMES:
+            continue
+        source = Source(f"env {name}")
+        path, schema = _descend(name.removeprefix(PREFIX).lower().split("__"), spelled)
+        match schema:
+            case Kind() if environ[name]:
+                if len(path) > 2:
+                    layer.given.setdefault(path[:2], Given(None, source))
+                layer.take(path, schema.parse(environ[name]), schema, source, cwd)
+            case Kind():
+                pass
+            case Later():
+                layer.refuse(path, schema.problem, source)
+            case None:
+                known = [*_known_variables(name), *sorted(COMMAND_NAMES)]
+                problem = _unknown(nearest(name, known))
+                layer.faults.append(fault(None, problem, source))
+    return layer
+
+
+def read_flags(flags: Mapping[str, object], cwd: Path) -> Layer:
+    """Every setting of the command line; None counts as not given."""
+    layer = Layer()
+    for name, value in flags.items():
+        kind = SCHEMA[name]
+        if value is not None and isinstance(kind, Kind):
+            source = Source("--" + name.replace("_", "-"))
+            known = kind.parse(value) if isinstance(value, str) else value
+            layer.take((name,), known, kind, source, cwd)
+    return layer
+
+
+def _unknown(suggestion: str) -> str:
+    return f"there is no such setting; the nearest known one is {suggestion}"
+
+
+def _fold(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "_", name.lower())
+
+
+def _descend(parts: list[str], spelled: Mapping[str, str]) -> tuple[KeyPath, Kind | Later | None]:
+    """What a variable's levels name."""
+    group = SCHEMA.get(parts[0])
+    match group, parts[1:]:
+        case Later(), _:
+            return (parts[0],), group
+        case Kind(), []:
+            return (parts[0],), group
+        case Named(), [name, key] if name:
+            return (parts[0], spelled.get(_fold(name), name), key), group.inner.get(key)
+        case Listed(), [index, key] if index.isascii() and index.isdigit():
+            return (parts[0], int(index), key), group.inner.get(key)
+        case Mapping(), [key]:
+            found = group.get(key)
+            return (parts[0], key), found if isinstance(found, Kind | Later) else None
+        case _:
+            return (), None
+
+
+def _known_paths(name: str = "NAME", index: int = 0) -> Iterator[KeyPath]:
+    for group, schema in SCHEMA.items():
+        match schema:
+            case Kind() | Later():
+                yield (group,)
+            case Named():
+                yield from ((group, name, key) for key in schema.inner)
+            case Listed():
+                yield from ((group, index, key) for key in schema.inner)
+            case _:
+                yield from ((group, key) for key in schema)
+
+
+def _known_variables(asked: str) -> Iterator[str]:
+    """All variables' names, those of providers and bots for the one that was asked for."""
+    parts = asked.removeprefix(PREFIX).split("__")
+    middle = parts[1] if len(parts) > 2 else ""
+    index = int(middle) if middle.isascii() and middle.isdigit() else 0
+    for path in _known_paths(middle or "NAME", index):
+        yield PREFIX + "__".join(str(part).upper() for part in path)

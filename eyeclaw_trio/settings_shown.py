@@ -1,0 +1,48 @@
+"""The settings in force as people read them: `eyeclaw config show`."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+from attrs import frozen
+
+from eyeclaw_trio.settings import Settings
+from eyeclaw_trio.settings_layers import Source, dotted
+from eyeclaw_trio.settings_lines import KeyPath
+
+MASK: Final = "***"
+
+
+@frozen
+class ShownSetting:
+    """One setting for people to read; a secret's value is `***`."""
+
+    key: str
+    value: object
+    source: Source
+
+
+def show_settings(settings: Settings) -> tuple[ShownSetting, ...]:
+    """Every setting in force with where it came from, secrets masked."""
+    values: dict[str, object] = {}
+    for name in ("listen", "admin_listen", "data", "binding", "tls_certificate", "tls_key"):
+        value = getattr(settings, name)
+        values[name] = None if value is None else str(value)
+    values["allowed_origins"] = list(settings.allowed_origins)
+    values["sse_error_event"] = settings.sse_error_event
+    groups: list[tuple[KeyPath, Any]] = [
+        (("patience",), settings.patience),
+        (("limits",), settings.limits),
+        *((("providers", name), each) for name, each in settings.providers.items()),
+        *((("bots", index), each) for index, each in enumerate(settings.bots)),
+    ]
+    for path, group in groups:
+        for key, value in attrs.asdict(group).items():
+            secret = key == "api_key" and value is not None
+            if path[0] != "providers" or key != "name":
+                values[dotted((*path, key))] = MASK if secret else value
+    return tuple(
+        ShownSetting(key, value, settings.sources.get(key, Source()))
+        for key, value in values.items()
+    )

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+import trio
+from connector_fakes import Dictated, command
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eyeclaw_trio.connector.answering import (
+    LARGEST_SUMMARY,
+    LONGEST_CHUNK,
+    answer_command,
+    ask,
+    name_conversation,
+    split_piece,
+    summarise,
+)
+from eyeclaw_trio.errors import BotFailed, ProviderFailed, Reason
+from eyeclaw_trio.protocol.bot import (
+    StreamChunk,
+    StreamEnd,
+    StreamError,
+    StreamMessage,
+    StreamSummary,
+    encode_from_bot,
+    hash_content,
+)
+from eyeclaw_trio.protocol.cable import encode_data
+from eyeclaw_trio.protocol.completions import ChatMessage
+
+
+class Said(list[StreamMessage]):
+    """What an answer said."""
+
+    async def __call__(self, message: StreamMessage) -> None:
+        await trio.lowlevel.checkpoint()
+        self.append(message)
+
+
+async def test_an_answer_is_numbered_chunks_then_end_then_summary() -> None:
+    provider, said = Dictated(), Said()
+    provider.dictate("你好", "你", "", "好")
+    provider.finish("你好")
+    await answer_command(command(), provider, said)
+    assert said == [
+        StreamChunk("t1", "你", 0),
+        StreamChunk("t1", "好", 1),
+        StreamEnd("t1"),
+        StreamSummary("t1", "你好", 2, "9f61d"),
+    ]
+    assert provider.closed == ["你好"]
+
+
+async def test_a_failing_model_is_said_with_its_reason_after_what_it_had_given() -> None:
+    provider, said = Dictated(), Said()
+    provider.dictate("你好", "半", ProviderFailed(Reason.CUT_ANSWER, "the stream broke off"))
+    await answer_command(command(), provider, said)
+    assert said == [
+        StreamChunk("t1", "半", 0),
+        StreamError("t1", "the stream broke off", "cut_answer"),
+    ]
+
+
+async def test_a_bug_in_a_provider_costs_one_answer_and_tells_nothing_of_itself() -> None:
+    provider, said = Dictated(), Said()
+    provider.dictate("你好", ZeroDivisionError("secret"))
+    await answer_command(command(), provider, said)
+    assert said == [StreamError("t1", "internal error", "unknown")]
+
+
+async def test_an_answer_that_nobody_takes_is_given_up() -> None:
+    provider, said = Dictated(), Said()
+    provider.dictate("你好", "a", "b")
+
+    async def say(message: StreamMessage) -> None:
+        await said(message)
+        if isinstance(message, StreamChunk):
+            raise BotFailed(Reason.CUT_ANSWER, "the answer was not taken")
+
+    await answer_command(command(), provider, say)
+    assert said == [
+        StreamChunk("t1", "a", 0),
+        StreamError("t1", "the answer was not taken", "cut_answer"),
+    ]
+    assert provider.closed == ["你好"]
+
+
+async def test_cancellation_says_nothing_more_and_closes_the_request_at_once() -> None:
+    provider, said = Dictated(), Said()
+    provider.dictate("你好", "半")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(answer_command, command(), provider, said)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert said == [StreamChunk("t1", "半", 0)]
+    assert provider.closed == ["你好"]
+
+
+async def test_the_model_gets_the_question_its_history_and_the_conversation() -> None:
+    messages: Any = (
+        {"role": "user", "content": "我叫小明"},
+        {"role": "agent", "type": "text", "text": "你好小明"},
+        {"role": 7},
+        {"role": "user", "type": "image", "image_url": "https://x/y.jpg"},
+        {"role": "user", "content": "我叫什么?"},
+    )
+    question = ask(command(text="我叫什么?", full_messages=messages), "shared")
+    assert question.text == "我叫什么?"
+    assert question.conversation == "bot_1"
+    assert question.history == (
+        ChatMessage("user", "我叫小明"),
+        ChatMessage("assistant", "你好小明"),
+        ChatMessage("user", "[图片] https://x/y.jpg"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("conversation", "user_id", "message_id", "name"),
+    [
+        ("shared", "u1", "m1", "bot_1"),
+        ("per_user", "u1", "m1", "bot_1_user_u1"),
+        ("per_user", None, "m1", "bot_1"),
+        ("per_conversation", "u1", "m1", "bot_1_conversation_m1"),
+        ("per_conversation", "u1", None, "bot_1"),
+    ],
+)
+def test_a_conversation_is_named_as_the_provider_wants_it(
+    conversation: Any, user_id: str | None, message_id: str | None, name: str
+) -> None:
+    metadata = command(user_id=user_id, message_id=message_id).metadata
+    assert name_conversation(metadata, conversation) == name
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=50), st.integers(1, 800))
+def test_a_piece_of_any_length_is_said_whole_in_chunks_that_fit(text: str, times: int) -> None:
+    parts = list(split_piece(text * times))
+    assert "".join(parts) == text * times
+    assert all(0 < len(part) <= LONGEST_CHUNK for part in parts)
+
+
+def test_half_a_surrogate_pair_does_not_reach_the_wire() -> None:
+    assert list(split_piece("a\ud83d")) == ["a?"]
+
+
+@pytest.mark.parametrize("character", ["a", "你", "\x01", '"', "😀"])
+def test_a_summary_never_outgrows_the_gateways_limit(character: str) -> None:
+    for length in (10, LARGEST_SUMMARY // 8, LARGEST_SUMMARY // 3, LARGEST_SUMMARY * 2):
+        summary = summarise("t1", [character * length])
+        assert len(encode_data("{}", encode_from_bot(summary))) < 1_048_576
+        assert summary.total_chunks == 1
+        if length == 10:
+            assert summary.total_content == character * length
+            assert summary.content_hash == hash_content(summary.total_content)
+        if not summary.total_content:
+            assert summary.content_hash is None
+
+
+def test_the_largest_chunk_stays_far_below_the_gateways_limit() -> None:
+    chunk = StreamChunk("t1", "\x01" * LONGEST_CHUNK, 0)
+    assert len(encode_data("{}", orjson.loads(orjson.dumps(encode_from_bot(chunk))))) < 200_000

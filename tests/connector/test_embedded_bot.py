@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+from connector_fakes import Dictated, command
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from eyeclaw_trio.connector.delivery import WINDOW
+from eyeclaw_trio.connector.embedded import EmbeddedLink, run_embedded_bot
+from eyeclaw_trio.core.answer import Answer, CommandSent, ReplyEvent, Text, TurnMessage
+from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.core.trace import Outcome, Trace
+from eyeclaw_trio.errors import ProviderFailed, Reason, TurnFailed
+from eyeclaw_trio.protocol.bot import (
+    ExecuteCommand,
+    StreamChunk,
+    StreamEnd,
+    StreamError,
+    StreamSummary,
+)
+from eyeclaw_trio.relay.switchboard import Station, Switchboard
+from eyeclaw_trio.relay.turn import relay_turn
+
+
+@pytest.fixture
+def board() -> Switchboard:
+    return Switchboard(Patience(), Limits())
+
+
+@asynccontextmanager
+async def embedded(board: Switchboard, provider: Dictated) -> AsyncIterator[Station]:
+    async with trio.open_nursery() as nursery:
+        station = board.station(1)
+        await nursery.start(run_embedded_bot, station, provider)
+        try:
+            yield station
+        finally:
+            nursery.cancel_scope.cancel()
+
+
+async def receive(turn: object, until: type) -> list[TurnMessage]:
+    """What a turn gets, up to the first message of this kind; all of it acknowledged."""
+    from eyeclaw_trio.relay.switchboard import OpenTurn
+
+    assert isinstance(turn, OpenTurn)
+    messages: list[TurnMessage] = []
+    with trio.fail_after(5):
+        while not any(isinstance(message, until) for message in messages):
+            messages += await turn.receive_all()
+            turn.acknowledge(_numbers(messages))
+    return messages
+
+
+def _numbers(messages: Sequence[TurnMessage]) -> list[int]:
+    chunks = (m for m in messages if isinstance(m, StreamChunk))
+    return [chunk.sequence for chunk in chunks if chunk.sequence is not None]
+
+
+async def test_an_embedded_bot_answers_as_a_linked_one_would(
+    board: Switchboard, autojump_clock: MockClock
+) -> None:
+    provider = Dictated()
+    async with embedded(board, provider) as station:
+        with station.turn(command(), overflow=trio.CancelScope()) as turn:
+            provider.dictate("你好", "你", "好")
+            provider.finish("你好")
+            assert await receive(turn, StreamSummary) == [
+                CommandSent(),
+                StreamChunk("t1", "你", 0),
+                StreamChunk("t1", "好", 1),
+                StreamEnd("t1"),
+                StreamSummary("t1", "你好", 2, "9f61d"),
+            ]
+    assert not board.is_online(1)
+
+
+async def test_it_is_online_for_as_long_as_it_runs(
+    board: Switchboard, autojump_clock: MockClock
+) -> None:
+    async with embedded(board, Dictated()) as station:
+        await trio.sleep(10 * board.patience.presence_timeout)
+        assert station.is_online
+
+
+async def test_a_turn_that_is_left_closes_the_models_request_at_once(
+    board: Switchboard, autojump_clock: MockClock
+) -> None:
+    provider = Dictated()
+    async with embedded(board, provider) as station:
+        with station.turn(command(), overflow=trio.CancelScope()) as turn:
+            provider.dictate("你好", "半")
+            await receive(turn, StreamChunk)
+        start = trio.current_time()
+        await provider.let_go("你好")
+        assert trio.current_time() == start
+        provider.dictate("你好", "more")
+        await wait_all_tasks_blocked()
+        assert station.late_messages == 0
+
+
+async def test_a_command_that_comes_again_is_not_run_again(
+    board: Switchboard, autojump_clock: MockClock
+) -> None:
+    provider = Dictated()
+    async with trio.open_nursery() as nursery:
+        link: EmbeddedLink = await nursery.start(run_embedded_bot, board.station(1), provider)
+        link.send(command())
+        link.send(command())
+        await wait_all_tasks_blocked()
+        provider.finish("你好")
+        await wait_all_tasks_blocked()
+        link.send(command())
+        await wait_all_tasks_blocked()
+        assert len(provider.questions) == 1
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_failing_model_is_told_and_the_next_question_works(
+    board: Switchboard, autojump_clock: MockClock
+) -> None:
+    provider = Dictated()
+    async with embedded(board, provider) as station:
+        provider.dictate("q1", ProviderFailed(Reason.MODEL_BUSY, "429"))
+        provider.dictate("q2", RuntimeError("a bug"))
+        provider.dictate("q3", "fine")
+        provider.finish("q3")
+        for text, reason in (("q1", "model_busy"), ("q2", "unknown")):
+            with station.turn(command(text, text), overflow=trio.CancelScope()) as turn:
+                messages = await receive(turn, StreamError)
+                assert isinstance(messages[-1], StreamError)
+                assert messages[-1].reason == reason
+        with station.turn(command("t3", "q3"), overflow=trio.CancelScope()) as turn:
+            assert StreamChunk("t3", "fine", 0) in await receive(turn, StreamSummary)
+
+
+async def test_many_questions_are_answered_side_by_side(
+    board: Switchboard, autojump_clock: MockClock
+) -> None:
+    provider = Dictated()
+    async with embedded(board, provider) as station:
+
+        async def ask(number: int) -> None:
+            text = f"q{number}"
+            overflow = trio.CancelScope()
+            with station.turn(command(f"t{number}", text), overflow=overflow) as turn:
+                await provider.asked(50)  # all of them are open before the first is answered
+                provider.dictate(text, text)
+                provider.finish(text)
+                assert StreamChunk(f"t{number}", text, 0) in await receive(turn, StreamSummary)
+
+        with trio.fail_after(5):
+            async with trio.open_nursery() as nursery:
+                for number in range(50):
+                    nursery.start_soon(ask, number)
+
+
+async def test_a_model_that_is_faster_than_the_reader_waits_for_it(
+    board: Switchboard, autojump_clock: MockClock
+) -> None:
+    """Not the reader's fault: the turn's channel must not overflow."""
+    provider = Dictated()
+    async with embedded(board, provider) as station:
+        overflow = trio.CancelScope()
+        with overflow, station.turn(command(), overflow=overflow) as turn:
+            provider.dictate("你好", *["x" * 10_000] * 400)  # 4 MB
+            provider.finish("你好")
+            await wait_all_tasks_blocked()
+            assert provider.waiting("你好") > 400 - WINDOW // 10_000 - 2
+            messages = await receive(turn, StreamSummary)
+            assert len(_numbers(messages)) == 400
+        assert not overflow.cancelled_caught
+
+
+async def test_an_answer_that_nobody_reads_does_not_hold_its_model_for_ever(
+    board: Switchboard, autojump_clock: MockClock
+) -> None:
+    provider = Dictated()
+    async with embedded(board, provider) as station:
+        with station.turn(command(), overflow=trio.CancelScope()):
+            provider.dictate("你好", *["x" * 10_000] * 400)
+            await provider.let_go("你好")
+            assert 100 < trio.current_time() < 300
+
+
+class Written:
+    """A reply that keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.ending: object = None
+
+    async def send(self, events: Sequence[ReplyEvent]) -> None:
+        await trio.sleep(0.001)
+        self.text += "".join(event.text for event in events if isinstance(event, Text))
+
+    async def finish(self) -> None:
+        await trio.sleep(0.001)
+        self.ending = "finished"
+
+    async def apologise(self, failure: TurnFailed) -> None:
+        await trio.sleep(0.001)
+        self.ending = failure
+
+    async def wait_until_gone(self) -> None:
+        await trio.sleep_forever()
+
+
+async def test_a_whole_turn_with_a_long_answer_and_a_slow_reader_is_complete(
+    board: Switchboard, autojump_clock: MockClock
+) -> None:
+    provider, reply = Dictated(), Written()
+    pieces = [f"{number} " for number in range(9_000)]
+    async with embedded(board, provider) as station:
+        provider.dictate("你好", *pieces)
+        provider.finish("你好")
+        asked: ExecuteCommand = command()
+        trace = Trace("trace_1", "t1", 1, trio.current_time())
+        answer = Answer(board.patience, board.limits, trace, trio.current_time())
+        await relay_turn(asked, station, reply, answer, trace)
+    assert reply.text == "".join(pieces)
+    assert reply.ending == "finished"
+    assert trace.outcome is Outcome.ANSWERED
+    assert trace.anomalies == []

@@ -1,0 +1,305 @@
+"""Stand-ins for the peers of a turn: a bot without a socket, glasses over any stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import h11
+import trio
+import trio.testing
+from attrs import define, field
+
+from eyeclaw_trio.core.directory import AccessKey, Bot, Directory, digest
+from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.core.trace import Trace
+from eyeclaw_trio.protocol.bot import (
+    Cancel,
+    ExecuteCommand,
+    StreamChunk,
+    StreamEnd,
+    StreamMessage,
+    StreamSummary,
+    ToBot,
+    hash_content,
+)
+from eyeclaw_trio.relay.switchboard import Station, Switchboard
+from eyeclaw_trio.server.front_door import FrontDoor, Origins
+from eyeclaw_trio.server.gate import Gate
+from eyeclaw_trio.server.rokid import PATHS, OpenAnswers, RokidDoor
+
+KEY = "ak_test-key-of-the-tests"
+LIMITED_KEY = "ak_test-key-of-bot-2-only"
+TOKEN = "bt_test-token-of-bot-1"
+OFFLINE = "Bot 已离线，请检查设备连接后重试。"
+SILENT = "请求超时，Bot 可能已离线或响应缓慢，请稍后重试。"
+FAILED = "Bot 处理出错，请稍后重试。"
+BUSY = "Bot 正忙，请稍后重试。"
+
+
+def make_bot(bot_id: int = 1, name: str = "home", token: str | None = TOKEN) -> Bot:
+    """A bot that links over /cable."""
+    return Bot(
+        id=bot_id,
+        name=name,
+        provider=None,
+        origin="command",
+        is_default=False,
+        is_configured=True,
+        token_digest=digest(token) if token else None,
+        rokid_user_id=None,
+        created_at="2026-01-01T00:00:00Z",
+    )
+
+
+def make_key(secret: str = KEY, key_id: int = 1, bot_id: int | None = None) -> AccessKey:
+    """An access key that is active."""
+    return AccessKey(
+        key_id, "test", secret[:8], digest(secret), bot_id, True, "2026-01-01T00:00:00Z", None
+    )
+
+
+def make_directory() -> Directory:
+    """Bot 1 `home` is the default; bot 2 `other` has a key of its own."""
+    first, second = make_bot(), make_bot(2, "other", "bt_test-token-of-bot-2")
+    return Directory(
+        keys=(make_key(), make_key(LIMITED_KEY, 2, bot_id=2)),
+        bots={1: first, 2: second},
+    )
+
+
+@define(eq=False)
+class FakeBot:
+    """A bot's link without a socket: it remembers what it was told, and says what a test wants."""
+
+    station: Station
+    capacity: int = 1
+    can_cancel: bool = False
+    can_resume: bool = False
+    told: list[ToBot] = field(factory=list)
+    acknowledged: list[tuple[str, int]] = field(factory=list)
+    is_replaced: bool = False
+    _news: trio.Event = field(factory=trio.Event)
+
+    def send(self, message: ToBot) -> None:
+        self.told.append(message)
+        self._wake()
+
+    def acknowledge(self, session_id: str, sequences: Sequence[int]) -> None:
+        self.acknowledged += [(session_id, sequence) for sequence in sequences]
+        self._wake()
+
+    def replace(self) -> None:
+        self.is_replaced = True
+        self._wake()
+
+    @property
+    def commands(self) -> list[ExecuteCommand]:
+        return [message for message in self.told if isinstance(message, ExecuteCommand)]
+
+    @property
+    def cancelled(self) -> list[str]:
+        return [message.session_id for message in self.told if isinstance(message, Cancel)]
+
+    async def wait_for_commands(self, count: int = 1) -> list[ExecuteCommand]:
+        """Wait until so many commands have come; they are what is returned."""
+        while len(self.commands) < count:
+            await self._news.wait()
+        return self.commands
+
+    async def wait_for_cancel(self) -> None:
+        while not self.cancelled:
+            await self._news.wait()
+
+    async def wait_for_acknowledged(self, count: int) -> None:
+        while len(self.acknowledged) < count:
+            await self._news.wait()
+
+    def say(self, *messages: StreamMessage) -> None:
+        for message in messages:
+            self.station.deliver(self, message)
+
+    def answer(self, session_id: str, *pieces: str) -> None:
+        """A whole answer, as a good bot gives it."""
+        self.say(*[StreamChunk(session_id, text, n) for n, text in enumerate(pieces)])
+        self.say(StreamEnd(session_id), summary_of(session_id, *pieces))
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = trio.Event()
+
+
+def summary_of(session_id: str, *pieces: str) -> StreamSummary:
+    """The truthful summary of these chunks."""
+    text = "".join(pieces)
+    return StreamSummary(session_id, text, len(pieces), hash_content(text))
+
+
+def question(text: str = "你好", **fields: Any) -> dict[str, Any]:
+    """The body of a POST, as the platform documents it."""
+    body: dict[str, Any] = {
+        "message_id": "1021",
+        "agent_id": "1",
+        "user_id": "user_123",
+        "message": [{"role": "user", "type": "text", "text": text}],
+    }
+    return body | fields
+
+
+@define(eq=False)
+class Gateway:
+    """The public listener's parts without its sockets."""
+
+    patience: Patience = field(factory=Patience)
+    limits: Limits = field(factory=Limits)
+    directory: Directory = field(factory=make_directory)
+    origins: Origins = field(factory=Origins)
+    is_draining: bool = False
+    traces: list[Trace] = field(factory=list)
+    answers: OpenAnswers = field(factory=OpenAnswers)
+    switchboard: Switchboard = field(init=False)
+    gate: Gate = field(init=False)
+    front_door: FrontDoor = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.switchboard = Switchboard(self.patience, self.limits)
+        self.gate = Gate(lambda: self.directory)
+        door = RokidDoor(
+            gate=self.gate,
+            switchboard=self.switchboard,
+            patience=self.patience,
+            limits=self.limits,
+            is_draining=lambda: self.is_draining,
+            answers=self.answers,
+            on_key_used=lambda _: None,
+            on_turn_over=self.traces.append,
+        )
+        routes = {path: {"POST": door.answer} for path in PATHS}
+        self.front_door = FrontDoor(routes, self.origins, self.patience, self.limits)
+
+    def bot(self, bot_id: int = 1, **fields: Any) -> FakeBot:
+        return FakeBot(self.switchboard.station(bot_id), **fields)
+
+    @asynccontextmanager
+    async def glasses(self) -> AsyncIterator[Glasses]:
+        """A client over a memory stream; leaving hangs up and waits for the gateway's side."""
+        ours, theirs = trio.testing.memory_stream_pair()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.front_door.serve_connection, theirs)
+            try:
+                yield Glasses(ours)
+            finally:
+                await trio.aclose_forcefully(ours)
+
+
+class Glasses:
+    """The platform's HTTP client: one connection, one request after the other."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self.stream = stream
+        self._h11 = h11.Connection(h11.CLIENT)
+        self._text = ""
+        self.raw = b""
+
+    async def send(
+        self,
+        body: object = None,
+        *,
+        method: str = "POST",
+        target: str = "/sse/rokid",
+        key: str | None = KEY,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Send a request whose body is this JSON (or bytes as they are)."""
+        data = body if isinstance(body, bytes) else json.dumps(body or question()).encode()
+        if method in ("GET", "HEAD", "OPTIONS") and body is None:
+            data = b""
+        credentials = [("Authorization", f"Bearer {key}")] if key else []
+        names = {name.lower() for name, _ in headers}
+        defaults = [
+            ("Host", "gateway.example"),
+            ("Content-Type", "application/json"),
+            *([] if "transfer-encoding" in names else [("Content-Length", str(len(data)))]),
+        ]
+        request = h11.Request(
+            method=method,
+            target=target,
+            headers=[
+                *(pair for pair in defaults if pair[0].lower() not in names),
+                *credentials,
+                *headers,
+            ],
+        )
+        head = self._h11.send(request) or b""
+        rest = (self._h11.send(h11.Data(data=data)) or b"") if data else b""
+        end = self._h11.send(h11.EndOfMessage()) or b""
+        await self.stream.send_all(head + rest + end)
+
+    async def receive_head(self) -> h11.Response:
+        event = await self._next()
+        assert isinstance(event, h11.Response), event
+        return event
+
+    async def receive_body(self) -> bytes:
+        body = b""
+        while True:
+            event = await self._next()
+            if isinstance(event, h11.EndOfMessage):
+                self._h11.start_next_cycle() if self._h11.our_state is h11.DONE else None
+                return body
+            assert isinstance(event, h11.Data), event
+            body += event.data
+
+    async def receive_event(self) -> str:
+        """The next block of the stream: an event or a comment, without its blank line."""
+        while "\n\n" not in self._text:
+            event = await self._next()
+            assert isinstance(event, h11.Data), event
+            self._text += bytes(event.data).decode()
+        block, _, self._text = self._text.partition("\n\n")
+        return block
+
+    async def receive_answer(self) -> list[str]:
+        """All blocks up to the end of the response."""
+        text = self._text + (await self.receive_body()).decode()
+        self._text = ""
+        assert text.endswith("\n\n"), text
+        return text[:-2].split("\n\n")
+
+    async def _next(self) -> object:
+        while True:
+            event = self._h11.next_event()
+            if event is not h11.NEED_DATA:
+                return event
+            data = bytes(await self.stream.receive_some())
+            self.raw += data
+            self._h11.receive_data(data)
+
+
+def read_events(blocks: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """The events among these blocks as (name, data); comments are left out."""
+    events = []
+    for block in blocks:
+        if block.startswith(":"):
+            continue
+        name, data = block.split("\n")
+        events.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return events
+
+
+def spoken(blocks: Sequence[str]) -> str:
+    """What a wearer hears: the texts of all `message` events, joined."""
+    return "".join(data["answer_stream"] for name, data in read_events(blocks) if name == "message")
+
+
+def assert_whole(blocks: Sequence[str], text: str) -> None:
+    """The stream says exactly this text and ends as every answer must."""
+    events = read_events(blocks)
+    assert spoken(blocks) == text
+    assert [name for name, _ in events].count("done") == 1
+    assert events[-1][0] == "done"
+    assert "answer_stream" not in events[-1][1]
+    assert [data["is_finish"] for name, data in events if name == "message"][-1] is True
+    assert all(not data["is_finish"] for name, data in events[:-2] if name == "message")

@@ -1,0 +1,341 @@
+"""`make test-openclaw`: the real OpenClaw, asked alone and through our own program.
+
+Installs OpenClaw (see install.py), runs it with a stand-in model as its only provider and all its
+state in a temporary folder, and asks it directly, through `eyeclaw serve` with an embedded bot,
+and through `eyeclaw serve` with a bot that `eyeclaw connect` links. Prints one line for each
+check and the times to the first words; the exit status is 0 when every check passed, else 1.
+`--alone` leaves our own program out.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import httpx2
+import trio
+from asking import ChatClient, Completion, Glasses, GlassesAnswer, Heard, expect
+from attrs import define, field, frozen
+from children import ChildFailed
+from eyeclaw_processes import FIRST_TOKEN_TIMEOUT, Gateway, prepare_all
+from install import Installation, InstallFailed, install
+from openclaw_process import TOKEN, OpenClaw
+from stand_in_model import ANSWER, ModelRequest, Outcome, StandInModel
+
+ROUNDS: Final = 9  # of timing; the ways take turns, so that a busy moment hits all of them
+STEP_TIMEOUT: Final = 30.0  # seconds
+WARM_UP_TIMEOUT: Final = 60.0  # the first answer after a start takes 4 to 6 s
+ABORT_TIMEOUT: Final = 1.0  # from the wearer's hang-up to the end of the model's request
+RETRY_ROOM: Final = 6.0  # beyond the first-token time-out, for the failure to be told
+WHOLE_TIMEOUT: Final = 600.0
+FAILED: Final = "Bot 处理出错"
+TIMED_OUT: Final = "请求超时"
+
+Ask = Callable[[str], Awaitable[Heard]]
+
+
+@define
+class Report:
+    """What passed and what did not, told line by line as it happens."""
+
+    failed: list[str] = field(factory=list)
+
+    async def step(
+        self, name: str, check: Callable[[], Awaitable[str]], timeout: float = STEP_TIMEOUT
+    ) -> None:
+        started = trio.current_time()
+        try:
+            with trio.fail_after(timeout):
+                detail = await check()
+        except Exception as error:
+            self.fail(name, error)
+        else:
+            tell(f"ok   {name}: {detail} [{trio.current_time() - started:.1f} s]")
+
+    def fail(self, name: str, error: Exception) -> None:
+        self.failed.append(name)
+        tell(f"FAIL {name}: {type(error).__name__}: {error}")
+
+
+@frozen
+class Direct:
+    """OpenClaw's own endpoint."""
+
+    client: ChatClient
+    model: StandInModel
+
+    async def warm_up(self) -> str:
+        answer = await self.client.ask("热身 [script:words]", user="warm-up")
+        check_completion(answer)
+        return f"first words after {answer.first:.2f} s"
+
+    async def ask(self, question: str) -> Completion:
+        answer = await self.client.ask(question, user="Alone")
+        check_completion(answer)
+        return answer
+
+    async def check_answer(self) -> str:
+        before = len(self.model.requests)
+        for name in ("openclaw/main", "openclaw:main"):
+            answer = await self.client.ask("你好 [script:words]", user="Alone", model=name)
+            check_completion(answer)
+        sessions = {request.session for request in self.model.requests[before:]}
+        expect(sessions == {"agent:main:openai-user:alone"}, f"the sessions were {sessions}")
+        return f"{len(answer.pieces)} pieces, complete, one [DONE], session kept"
+
+    async def check_token(self) -> str:
+        stranger = ChatClient(self.client.http, self.client.base_url, "wrong")
+        answer = await stranger.ask("你好", user="Alone")
+        expect(answer.status == httpx2.codes.UNAUTHORIZED, f"status {answer.status}")
+        return "401"
+
+    async def check_hang_up(self) -> str:
+        before = len(self.model.requests)
+        answer = await self.client.ask("讲下去 [script:endless]", user="Alone", hang_up_after=3)
+        return await check_abort(answer, self.model.of_script("endless", before))
+
+    async def check_failure(self, script: str) -> str:
+        before = len(self.model.requests)
+        answer = await self.client.ask(f"你好 [script:{script}]", user=f"Alone-{script}")
+        expect(answer.status == httpx2.codes.OK, f"status {answer.status}")
+        expect(len(answer.errors) == 1, f"{len(answer.errors)} errors")
+        expect(answer.done == 1, f"{answer.done} times [DONE]")
+        expect(not answer.pieces, f"text before it: {answer.text!r}")
+        asked = len(self.model.requests) - before
+        return f"200, {answer.errors[0]} after {answer.ended:.1f} s, the model asked {asked}x"
+
+    async def check_endpoint_off(self) -> str:
+        answer = await self.client.ask("你好", user="Alone")
+        expect(answer.status == httpx2.codes.NOT_FOUND, f"status {answer.status}")
+        expect(answer.content_type.startswith("text/plain"), answer.content_type)
+        return f"404 {answer.content_type} {answer.body!r}"
+
+
+@frozen
+class Worn:
+    """Glasses in front of one of our gateways."""
+
+    glasses: Glasses
+    model: StandInModel
+
+    async def ask(self, question: str) -> GlassesAnswer:
+        answer = await self.glasses.ask(question)
+        answer.check_framing()
+        expect(answer.failure is None, f"the wearer was told {answer.failure!r}")
+        expect(answer.text == ANSWER, f"the text was {answer.text!r}")
+        expect(answer.done == 1, f"{answer.done} times done")
+        return answer
+
+    async def check_answer(self) -> str:
+        before = len(self.model.requests)
+        for _ in range(2):
+            answer = await self.ask("你好 [script:words]")
+        sessions = {request.session for request in self.model.requests[before:]}
+        expect(len(sessions) == 1, f"two questions, sessions {sessions}")
+        return f"{len(answer.pieces)} pieces, complete, one done, session {sessions.pop()}"
+
+    async def check_hang_up(self) -> str:
+        before = len(self.model.requests)
+        answer = await self.glasses.ask("讲下去 [script:endless]", hang_up_after=3)
+        detail = await check_abort(answer, self.model.of_script("endless", before))
+        after = await self.ask("还在吗 [script:words]")
+        return f"{detail}; the next answer began after {after.first:.2f} s"
+
+    async def check_failure(self, script: str) -> str:
+        answer = await self.glasses.ask(f"你好 [script:{script}]")
+        return check_told(answer)
+
+    async def check_retries(self) -> str:
+        """A model that OpenClaw asks again and again, in silence, for more than a minute."""
+        before = len(self.model.requests)
+        answer = await self.glasses.ask("你好 [script:http_500]")
+        detail = check_told(answer)
+        asked = len(self.model.of_script("http_500", before))
+        return f"{detail}; the model had been asked {asked}x"
+
+
+def check_completion(answer: Completion) -> None:
+    expect(answer.status == httpx2.codes.OK, f"status {answer.status}: {answer.body}")
+    expect(not answer.errors, f"errors {answer.errors}")
+    expect(answer.text == ANSWER, f"the text was {answer.text!r}")
+    expect(answer.finish_reasons == ["stop"], f"finish reasons {answer.finish_reasons}")
+    expect(answer.done == 1, f"{answer.done} times [DONE]")
+
+
+def check_told(answer: GlassesAnswer) -> str:
+    """The wearer heard of a failure, in our words, and of nothing else."""
+    answer.check_framing()
+    told = answer.failure or ""
+    expect(told.startswith((FAILED, TIMED_OUT)), f"the wearer was told {told!r}")
+    expect(answer.done == 1, f"{answer.done} times done")
+    expect(not answer.pieces, f"text before it: {answer.text!r}")
+    return f"{told!r} after {answer.ended:.2f} s"
+
+
+async def check_abort(answer: Heard, requests: list[ModelRequest]) -> str:
+    """The one request that the model got for this answer was given up soon after the hang-up."""
+    expect(len(requests) == 1, f"the model was asked {len(requests)} times")
+    with trio.move_on_after(ABORT_TIMEOUT):
+        await requests[0].over.wait()
+    outcome = requests[0].outcome
+    expect(outcome is Outcome.ABORTED, f"{ABORT_TIMEOUT:.0f} s later the request is {outcome}")
+    return f"the model's request ended {(requests[0].ended - answer.hung_up) * 1000:.0f} ms later"
+
+
+async def measure(ways: Mapping[str, Ask]) -> str:
+    """Time to the first words by each way, in turns; the table."""
+    firsts: dict[str, list[float]] = {way: [] for way in ways}
+    for number in range(ROUNDS):
+        for way, ask in ways.items():
+            firsts[way].append((await ask(f"第{number}个问题 [script:words]")).first * 1000)
+    lines = [f"time to the first words, ms, {ROUNDS} questions each, warm: median (min-max)"]
+    for way, times in firsts.items():
+        median = statistics.median(times)
+        lines.append(f"       {way:<20}{median:7.1f} ({min(times):.1f}-{max(times):.1f})")
+    return "\n".join(lines)
+
+
+@frozen
+class Check:
+    """The whole of it. Each part starts what it needs and ends it again."""
+
+    openclaw: OpenClaw
+    model: StandInModel
+    gateways: list[Gateway]
+    report: Report
+
+    async def run(self) -> None:
+        await self.with_endpoint_on()
+        await self.with_endpoint_off()
+        if self.gateways:
+            await self.without_openclaw()
+
+    async def with_endpoint_on(self) -> None:
+        step = self.report.step
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.openclaw.running(endpoint=True))
+            direct = Direct(self._client(await self._http(stack)), self.model)
+            await step("alone: warm-up", direct.warm_up, WARM_UP_TIMEOUT)
+            await step("alone: answer", direct.check_answer)
+            await step("alone: wrong token", direct.check_token)
+            await step("alone: hang-up", direct.check_hang_up)
+            for script in ("http_400", "in_band"):
+                await step(f"alone: model fails, {script}", partial(direct.check_failure, script))
+            worn = await self._worn(stack)
+            for name, each in worn.items():
+                await step(f"{name}: answer", each.check_answer)
+            ways: dict[str, Ask] = {"alone": direct.ask}
+            ways.update((name, each.ask) for name, each in worn.items())
+            await step("measured", partial(measure, ways), 4 * STEP_TIMEOUT)
+            for name, each in worn.items():
+                await step(f"{name}: hang-up", each.check_hang_up)
+                for script in ("http_400", "in_band"):
+                    await step(
+                        f"{name}: model fails, {script}", partial(each.check_failure, script)
+                    )
+                await step(
+                    f"{name}: model fails, retried by OpenClaw",
+                    each.check_retries,
+                    FIRST_TOKEN_TIMEOUT + RETRY_ROOM,
+                )
+                await step(f"{name}: answer after failures", each.check_answer)
+
+    async def with_endpoint_off(self) -> None:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.openclaw.running(endpoint=False))
+            direct = Direct(self._client(await self._http(stack)), self.model)
+            await self.report.step("alone: endpoint off", direct.check_endpoint_off)
+            for name, each in (await self._worn(stack)).items():
+                await self.report.step(
+                    f"{name}: endpoint off", partial(each.check_failure, "words")
+                )
+
+    async def without_openclaw(self) -> None:
+        async with AsyncExitStack() as stack:
+            for name, each in (await self._worn(stack)).items():
+                await self.report.step(
+                    f"{name}: OpenClaw not running", partial(each.check_failure, "words")
+                )
+
+    async def _worn(self, stack: AsyncExitStack) -> dict[str, Worn]:
+        """Our gateways, started, each with glasses in front of it."""
+        worn = {}
+        for gateway in self.gateways:
+            try:
+                address = await stack.enter_async_context(gateway.running())
+            except ChildFailed as error:
+                self.report.fail(f"{gateway.name}: start", error)
+                continue
+            glasses = Glasses(await self._http(stack), address, gateway.key)
+            worn[gateway.name] = Worn(glasses, self.model)
+        return worn
+
+    async def _http(self, stack: AsyncExitStack) -> httpx2.AsyncClient:
+        return await stack.enter_async_context(httpx2.AsyncClient(trust_env=False))
+
+    def _client(self, http: httpx2.AsyncClient) -> ChatClient:
+        return ChatClient(http, self.openclaw.base_url, TOKEN)
+
+
+async def check_all(installation: Installation, folder: Path, *, alone: bool) -> int:
+    report, model = Report(), StandInModel()
+    with trio.move_on_after(WHOLE_TIMEOUT) as scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(cancel_on_sigterm, scope)
+            await nursery.start(model.serve)
+            (folder / "openclaw").mkdir()
+            url = f"http://127.0.0.1:{model.port}/v1"
+            openclaw = OpenClaw(installation, folder / "openclaw", url)
+            gateways = [] if alone else make_gateways(openclaw, folder)
+            await prepare_all(gateways)
+            await Check(openclaw, model, gateways, report).run()
+            nursery.cancel_scope.cancel()
+    if scope.cancelled_caught:
+        report.failed.append("the whole")
+        tell(f"FAIL the whole: ended from outside, or not over after {WHOLE_TIMEOUT:.0f} s")
+    tell(f"{len(report.failed)} failed: {', '.join(report.failed)}" if report.failed else "passed")
+    return 1 if report.failed else 0
+
+
+def make_gateways(openclaw: OpenClaw, folder: Path) -> list[Gateway]:
+    return [
+        Gateway("embedded", folder / "embedded", openclaw.base_url, is_linked=False),
+        Gateway("linked", folder / "linked", openclaw.base_url, is_linked=True),
+    ]
+
+
+async def cancel_on_sigterm(scope: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM) as signals:
+        async for _ in signals:
+            scope.cancel()
+
+
+def tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    alone = "--alone" in sys.argv[1:]
+    os.umask(0o077)
+    try:
+        installation = install()
+        tell(f"OpenClaw {installation.version}")
+        with tempfile.TemporaryDirectory(prefix="eyeclaw-openclaw-") as folder:
+            return trio.run(partial(check_all, installation, Path(folder), alone=alone))
+    except* (InstallFailed, ChildFailed) as errors:
+        for error in errors.exceptions:
+            tell(f"FAIL {error}")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

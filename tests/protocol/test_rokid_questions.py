@@ -1,0 +1,489 @@
+"""Questions as glasses send them: every shape seen in the field, and every fault by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eyeclaw_trio.errors import BadMessage
+from eyeclaw_trio.protocol.decoding import encode
+from eyeclaw_trio.protocol.rokid import (
+    LONGEST_ID,
+    Entry,
+    Question,
+    decode_question,
+    flatten_metadata,
+    read_history,
+)
+
+_FIELD_METADATA = {
+    "lang": "zh-CN",
+    "location": "杭州市西湖区湖滨路1号",
+    "company_id": 1,
+    "latitude": "30.250000000000000",
+    "longitude": "120.16000000000000",
+    "currentTime": "2026-02-28 00:17:36",
+    "weather": "1. 今日：当前天气多云，21度，最低20度，最高26度。\n2. 明天：小雨，最低19度",
+    "battery": "28",
+    "runningApp": "",
+}
+_REAL_AGENT = "0f0e0d0c0b0a09080706050403020100"
+_WEARER = "00000000000000000000000000000001"
+
+
+def ask(body: object) -> Question:
+    return decode_question(orjson.dumps(body))
+
+
+def a_body(**changes: Any) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "message_id": "1021",
+        "agent_id": "1",
+        "message": [{"role": "user", "type": "text", "text": "你好"}],
+    }
+    return body | changes
+
+
+def asking(**entry: Any) -> Question:
+    """A question whose only entry is this one, of role user."""
+    return ask(a_body(message=[{"role": "user"} | entry]))
+
+
+def faults_of(body: object) -> dict[str, str]:
+    with pytest.raises(BadMessage) as caught:
+        ask(body)
+    return caught.value.faults
+
+
+# ---- shapes seen in the field -------------------------------------------------------------------
+
+
+def test_a_text_with_metadata_as_the_platform_documents_it() -> None:
+    context = {
+        "location": "杭州市西湖区",
+        "latitude": "30.2500",
+        "longitude": "120.1300",
+        "currentTime": "2025-03-11 11:22:41",
+        "weather": "晴天",
+        "battery": "85%",
+    }
+    entry = {"role": "user", "type": "text", "text": "若琪帮我写一首诗"}
+    question = ask(
+        {
+            "message_id": "1021",
+            "agent_id": "1",
+            "user_id": "user_123",
+            "metadata": {"context": context},
+            "message": [entry],
+        }
+    )
+    assert question == Question(
+        message_id="1021",
+        agent_id="1",
+        user_id="user_123",
+        asked=Entry("user", "若琪帮我写一首诗"),
+        history=(),
+        messages=(entry,),
+        metadata=context,
+        original_metadata={"context": context},
+    )
+
+
+def test_a_text_with_flat_metadata_and_nulls_as_glasses_really_send_it() -> None:
+    question = ask(
+        {
+            "metadata": _FIELD_METADATA,
+            "agent_id": _REAL_AGENT,
+            "user_id": _WEARER,
+            "message_id": "1772209056436",
+            "message": [{"role": "user", "type": "text", "text": "你好", "image_url": None}],
+        }
+    )
+    assert question.asked == Entry("user", "你好")
+    assert question.metadata == _FIELD_METADATA
+    assert question.original_metadata == _FIELD_METADATA
+    assert (question.agent_id, question.user_id) == (_REAL_AGENT, _WEARER)
+
+
+def test_two_turns_of_one_conversation_differ_in_their_text_only() -> None:
+    first, second = (
+        ask(a_body(message=[{"role": "user", "type": "text", "text": text, "image_url": None}]))
+        for text in ("你好", "上次我们聊到哪里了？")
+    )
+    assert first.message_id == second.message_id
+    assert first.text != second.text
+
+
+def test_a_photo_has_its_address_in_image_url_and_text_is_null() -> None:
+    question = asking(type="image", text=None, image_url="https://images.example/photo.webp")
+    assert question.asked == Entry("user", "", "https://images.example/photo.webp")
+    assert question.text == "[图片] https://images.example/photo.webp"
+
+
+def test_a_photo_from_some_senders_has_its_address_in_text() -> None:
+    question = asking(type="image", text="https://images.example/image.jpg")
+    assert question.asked == Entry("user", "", "https://images.example/image.jpg")
+    assert question.text == "[图片] https://images.example/image.jpg"
+
+
+def test_without_a_type_the_text_is_in_content() -> None:
+    assert asking(content="你好").asked == Entry("user", "你好")
+
+
+def test_the_last_entry_of_the_user_is_the_question_and_the_earlier_ones_are_history() -> None:
+    messages = [
+        {"role": "user", "type": "text", "text": "我叫小明"},
+        {"role": "agent", "type": "text", "text": "你好小明"},
+        {"role": "user", "type": "text", "text": "我叫什么？"},
+    ]
+    question = ask(a_body(message=messages))
+    assert question.asked == Entry("user", "我叫什么？")
+    assert question.history == (Entry("user", "我叫小明"), Entry("agent", "你好小明"))
+    assert list(question.messages) == messages
+
+
+# ---- entries ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"content": "c"}, Entry("user", "c")),
+        ({"type": None, "content": "c"}, Entry("user", "c")),
+        ({"text": "t"}, Entry("user", "t")),
+        ({"text": "", "content": "c"}, Entry("user", "c")),
+        ({"text": None, "content": "c"}, Entry("user", "c")),
+        ({"text": "t", "content": "c"}, Entry("user", "c")),
+        ({"text": "t", "content": ""}, Entry("user", "t")),
+        ({"type": "text", "text": "t", "content": "c"}, Entry("user", "t")),
+        ({"type": "text", "text": "", "content": "c"}, Entry("user", "c")),
+        ({"type": "text", "text": None, "content": "c"}, Entry("user", "c")),
+        ({"type": "text", "text": "  t \n"}, Entry("user", "t")),
+        ({"type": "text", "text": "t", "image_url": ""}, Entry("user", "t")),
+        ({"type": "text", "text": "t", "image_url": "u"}, Entry("user", "t", "u")),
+        ({"type": "image", "image_url": "u"}, Entry("user", "", "u")),
+        ({"type": "image", "content": "u"}, Entry("user", "", "u")),
+        ({"type": "image", "text": "t", "image_url": "u"}, Entry("user", "t", "u")),
+        ({"type": "image", "text": "u", "image_url": "u"}, Entry("user", "", "u")),
+        ({"type": "image", "text": "", "image_url": " u "}, Entry("user", "", "u")),
+        ({"content": "c", "image_url": "u"}, Entry("user", "c", "u")),
+    ],
+)
+def test_each_way_of_writing_an_entry_is_read(entry: dict[str, Any], expected: Entry) -> None:
+    assert asking(**entry).asked == expected
+
+
+def test_a_photo_with_words_is_asked_with_both() -> None:
+    assert asking(type="image", text="这是什么？", image_url="u").text == "这是什么？ [图片] u"
+
+
+def test_the_role_assistant_is_the_agent_too() -> None:
+    messages = [{"role": "assistant", "content": "早"}, {"role": "user", "content": "早"}]
+    assert ask(a_body(message=messages)).history == (Entry("agent", "早"),)
+
+
+def test_what_the_agent_said_after_the_question_is_not_history() -> None:
+    messages = [{"role": "user", "content": "一"}, {"role": "agent", "content": "二"}]
+    question = ask(a_body(message=messages))
+    assert (question.text, question.history) == ("一", ())
+
+
+def test_a_history_entry_may_be_empty() -> None:
+    messages = [
+        {"role": "agent", "type": "text", "text": None},
+        {"role": "user", "content": "x"},
+    ]
+    assert ask(a_body(message=messages)).history == (Entry("agent", ""),)
+
+
+# ---- ids ----------------------------------------------------------------------------------------
+
+
+def test_a_number_as_message_id_becomes_a_string() -> None:
+    assert ask(a_body(message_id=1772209056436)).message_id == "1772209056436"
+
+
+@pytest.mark.parametrize("agent_id", ["1", 1, _REAL_AGENT, "007", 2**63, " a "])
+def test_the_agent_id_is_kept_as_it_came_for_the_echo(agent_id: str | int) -> None:
+    question = ask(a_body(agent_id=agent_id))
+    assert question.agent_id == agent_id
+    assert type(question.agent_id) is type(agent_id)
+    assert question.agent_name == str(agent_id)
+
+
+@pytest.mark.parametrize("name", ["message_id", "agent_id", "user_id"])
+def test_an_id_may_have_128_characters_and_not_one_more(name: str) -> None:
+    longest = "👓" * LONGEST_ID
+    assert LONGEST_ID == 128
+    assert getattr(ask(a_body(**{name: longest})), name) == longest
+    assert list(faults_of(a_body(**{name: longest + "x"}))) == [name]
+
+
+@pytest.mark.parametrize("name", ["message_id", "agent_id"])
+@pytest.mark.parametrize("empty", ["", " ", "\n\t", "\u3000"])
+def test_a_needed_id_is_not_empty(name: str, empty: str) -> None:
+    assert list(faults_of(a_body(**{name: empty}))) == [name]
+
+
+@pytest.mark.parametrize("user_id", [None, "", "u"])
+def test_the_user_id_is_optional(user_id: str | None) -> None:
+    assert ask(a_body(user_id=user_id)).user_id == user_id
+    assert ask(a_body()).user_id is None
+
+
+@pytest.mark.parametrize(("sent", "read"), [(3, 3), ("3", 3), ("003", 3), (None, None)])
+def test_a_bot_id_of_a_worker_is_read_from_a_number_or_digits(
+    sent: object, read: int | None
+) -> None:
+    assert ask(a_body(bot_id=sent)).bot_id == read
+
+
+# ---- metadata -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("metadata", [{}, {"metadata": None}, {"metadata": {}}])
+def test_metadata_may_be_absent_null_or_empty(metadata: dict[str, Any]) -> None:
+    question = ask(a_body(**metadata))
+    assert (question.metadata, question.original_metadata) == ({}, {})
+
+
+def test_nested_metadata_is_lifted_and_the_original_stays_as_it_came() -> None:
+    nested = {"context": {"lang": "en-US", "weather": "晴"}, "extra": [1, {"x": None}]}
+    question = ask(a_body(metadata=nested))
+    assert question.metadata == {
+        "lang": "en-US",
+        "weather": "晴",
+        "extra": [1, {"x": None}],
+    }
+    assert question.original_metadata == nested
+
+
+def test_unknown_metadata_is_kept_flat_and_nested() -> None:
+    assert flatten_metadata({"new": 1}) == {"new": 1}
+    assert flatten_metadata({"context": {"new": 1}, "other": 2}) == {"new": 1, "other": 2}
+
+
+@pytest.mark.parametrize("context", [None, "x", 5, ["lang"]])
+def test_a_context_that_is_no_object_is_passed_on_like_any_other_key(context: object) -> None:
+    assert flatten_metadata({"context": context, "lang": "en"}) == {
+        "context": context,
+        "lang": "en",
+    }
+
+
+# ---- what is refused ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"message_id": None}, {"message_id"}),
+        ({"message_id": True}, {"message_id"}),
+        ({"message_id": ["1"]}, {"message_id"}),
+        ({"message_id": {}}, {"message_id"}),
+        ({"agent_id": None}, {"agent_id"}),
+        ({"agent_id": False}, {"agent_id"}),
+        ({"agent_id": [1]}, {"agent_id"}),
+        ({"user_id": True}, {"user_id"}),
+        ({"user_id": {}}, {"user_id"}),
+        ({"message": None}, {"message"}),
+        ({"message": []}, {"message"}),
+        ({"message": "你好"}, {"message"}),
+        ({"message": {"role": "user", "text": "你好"}}, {"message"}),
+        ({"message": ["你好"]}, {"message[0]"}),
+        ({"message": [None]}, {"message[0]"}),
+        ({"message": [[]]}, {"message[0]"}),
+        ({"message": [{"text": "x"}]}, {"message[0].role"}),
+        ({"message": [{"role": None, "text": "x"}]}, {"message[0].role"}),
+        ({"message": [{"role": "system", "text": "x"}]}, {"message[0].role"}),
+        ({"message": [{"role": "USER", "text": "x"}]}, {"message[0].role"}),
+        ({"message": [{"role": "user", "type": "video", "text": "x"}]}, {"message[0].type"}),
+        ({"message": [{"role": "user", "type": 1, "text": "x"}]}, {"message[0].type"}),
+        ({"message": [{"role": "user", "text": 5}]}, {"message[0].text"}),
+        ({"message": [{"role": "user", "content": ["x"]}]}, {"message[0].content"}),
+        ({"message": [{"role": "user", "image_url": {"url": "x"}}]}, {"message[0].image_url"}),
+        ({"message": [{"role": "agent", "text": "x"}]}, {"message"}),
+        ({"message": [{"role": "user"}]}, {"message"}),
+        ({"message": [{"role": "user", "text": ""}]}, {"message"}),
+        ({"message": [{"role": "user", "type": "text", "text": " \n"}]}, {"message"}),
+        ({"message": [{"role": "user", "type": "image", "text": None}]}, {"message"}),
+        (
+            {"message": [{"role": "user", "text": "first"}, {"role": "user", "text": None}]},
+            {"message"},
+        ),
+        ({"metadata": []}, {"metadata"}),
+        ({"metadata": "x"}, {"metadata"}),
+        ({"metadata": 1}, {"metadata"}),
+        ({"bot_id": "one"}, {"bot_id"}),
+        ({"bot_id": "-1"}, {"bot_id"}),
+        ({"bot_id": "²"}, {"bot_id"}),
+        ({"bot_id": "9" * 30}, {"bot_id"}),
+        ({"bot_id": 1.0}, {"bot_id"}),
+        ({"bot_id": True}, {"bot_id"}),
+        (
+            {
+                "message_id": None,
+                "agent_id": "x" * 129,
+                "user_id": [],
+                "metadata": 5,
+                "message": [
+                    {"role": "user", "text": 1},
+                    {"role": "robot", "type": "audio"},
+                    {"role": "user", "text": "fine"},
+                ],
+            },
+            {
+                "message_id",
+                "agent_id",
+                "user_id",
+                "metadata",
+                "message[0].text",
+                "message[1].role",
+                "message[1].type",
+            },
+        ),
+    ],
+)
+def test_every_wrong_field_is_named(changes: dict[str, Any], named: set[str]) -> None:
+    assert set(faults_of(a_body(**changes))) == named
+
+
+def test_every_missing_field_is_named() -> None:
+    assert faults_of({}) == {
+        "message_id": "is missing",
+        "agent_id": "is missing",
+        "message": "is missing",
+    }
+
+
+@pytest.mark.parametrize("body", [[], "x", 5, None, True, [a_body()]])
+def test_a_body_that_is_no_object_is_refused(body: object) -> None:
+    assert list(faults_of(body)) == [""]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"message_id=1", b"{", b"\xff\xfe", b'{"message_id":"\xff"}', b"[" * 10_000]
+)
+def test_a_body_that_is_no_json_is_refused(body: bytes) -> None:
+    with pytest.raises(BadMessage):
+        decode_question(body)
+
+
+def test_unknown_fields_are_ignored_everywhere() -> None:
+    body = a_body(surprise={"a": 1}, message=[{"role": "user", "text": "x", "new": [None]}])
+    assert ask(body).text == "x"
+
+
+_SECRET = "hunter2"
+
+
+def complaint_about(body: object) -> str:
+    """What is said of a body, empty when it is a good question."""
+    try:
+        ask(body)
+    except BadMessage as bad:
+        return f"{bad} {bad.faults}"
+    return ""
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["message_id", "agent_id", "user_id", "metadata", "bot_id", "message"]),
+        st.sampled_from(
+            [
+                _SECRET * 30,
+                [_SECRET],
+                {_SECRET: _SECRET},
+                [{_SECRET: _SECRET, "role": _SECRET, "type": _SECRET, "text": [_SECRET]}],
+                [{"role": "user", "image_url": {_SECRET: 1}}],
+            ]
+        ),
+    )
+)
+def test_nothing_that_was_sent_is_in_the_faults(changes: Mapping[str, object]) -> None:
+    assert _SECRET not in complaint_about(a_body(**changes))
+
+
+# ---- any question at all ------------------------------------------------------------------------
+
+_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@given(
+    message_id=_texts.filter(str.strip) | st.integers(0, 2**64 - 1),
+    agent_id=_texts.filter(str.strip) | st.integers(0, 2**64 - 1),
+    user_id=st.none() | _texts,
+    text=_texts.filter(str.strip),
+    metadata=st.dictionaries(_texts, _texts | st.integers(0, 5) | st.none(), max_size=3),
+)
+def test_any_unicode_in_any_field_comes_through(
+    message_id: str | int,
+    agent_id: str | int,
+    user_id: str | None,
+    text: str,
+    metadata: dict[str, object],
+) -> None:
+    question = ask(
+        a_body(
+            message_id=message_id,
+            agent_id=agent_id,
+            user_id=user_id,
+            metadata=metadata,
+            message=[{"role": "user", "type": "text", "text": text}],
+        )
+    )
+    assert question.message_id == str(message_id)
+    assert question.agent_id == agent_id
+    assert question.user_id == user_id
+    assert question.text == text.strip()
+    assert question.original_metadata == metadata
+
+
+def test_metadata_that_is_too_deep_to_be_passed_on_is_refused_at_the_door() -> None:
+    for levels in (1, 50, 200, 255, 500, 1_000):
+        deep = b"[" * levels + b"]" * levels
+        body = (
+            b'{"message_id":"1","agent_id":"1","message":[{"role":"user","text":"x"}],'
+            b'"metadata":{"deep":' + deep + b"}}"
+        )
+        try:
+            question = decode_question(body)
+        except BadMessage:
+            assert levels > 64
+            continue
+        assert encode({"message": {"metadata": {"original": question.original_metadata}}})
+
+
+# ---- the bot's half -----------------------------------------------------------------------------
+
+
+def test_history_is_read_from_a_command_as_it_was_from_the_question() -> None:
+    messages = (
+        {"role": "user", "type": "text", "text": "一"},
+        {"role": "assistant", "content": "二"},
+        {"role": "user", "type": "image", "text": "u"},
+        {"role": "user", "content": "三"},
+    )
+    assert read_history(messages) == (
+        Entry("user", "一"),
+        Entry("agent", "二"),
+        Entry("user", "", "u"),
+    )
+
+
+def test_what_cannot_be_read_of_a_history_is_left_out() -> None:
+    messages: tuple[dict[str, Any], ...] = (
+        {"role": "robot", "text": "x"},
+        {"text": "x"},
+        {"role": "agent", "text": 5},
+        {"role": "agent", "text": ""},
+        {"role": "agent", "text": "good"},
+        {"role": "user", "text": "question"},
+    )
+    assert read_history(messages) == (Entry("agent", "good"),)
+    assert read_history(()) == ()
