@@ -16,7 +16,8 @@ def configure_logging(*, level: int = logging.INFO) -> None:
     """Set up structlog for the process; call once, before anything logs."""
     renderer: structlog.typing.Processor
     if sys.stderr.isatty():
-        renderer = structlog.dev.ConsoleRenderer()
+        # The default shows the values of local variables too, and with them keys and questions.
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     else:
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
     structlog.configure(

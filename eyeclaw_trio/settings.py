@@ -306,3 +306,13 @@ def _may_be_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return True
+
+
+__all__ = [
+    "ConfiguredBotSettings",
+    "HostPort",
+    "Settings",
+    "SettingsCheck",
+    "check_settings",
+    "load_settings",
+]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
 from attrs import frozen
 
+from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.settings_layers import Source, dotted
 from eyeclaw_trio.settings_lines import KeyPath
@@ -38,11 +40,21 @@ def show_settings(settings: Settings) -> tuple[ShownSetting, ...]:
         *((("bots", index), each) for index, each in enumerate(settings.bots)),
     ]
     for path, group in groups:
-        for key, value in attrs.asdict(group).items():
+        for key, value in attrs.asdict(group, filter=_has_effect(group)).items():
             secret = key == "api_key" and value is not None
-            if path[0] != "providers" or key != "name":
-                values[dotted((*path, key))] = MASK if secret else value
+            values[dotted((*path, key))] = MASK if secret else value
     return tuple(
         ShownSetting(key, value, settings.sources.get(key, Source()))
         for key, value in values.items()
     )
+
+
+def _has_effect(group: object) -> Callable[[attrs.Attribute[Any], Any], bool] | None:
+    """Of a provider, only what its kind knows; its name stands in the key already."""
+    match group:
+        case ProviderSettings(kind="echo"):
+            return attrs.filters.include("kind", "conversation")
+        case ProviderSettings():
+            return attrs.filters.exclude("name")
+        case _:
+            return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 import pytest
@@ -545,12 +544,16 @@ def test_lines_are_found_through_everything_that_toml_allows() -> None:
     assert ("not",) not in lines
 
 
+def _array(items: list[str]) -> str:
+    return "[\n" + ", # x\n".join(items) + "\n]"
+
+
 NAMES = st.text("ab.'\" #=[]é\\", max_size=3)
-VALUES: st.SearchStrategy[Any] = st.recursive(
+VALUES: st.SearchStrategy[str] = st.recursive(
     st.sampled_from(
         ["1", "1979-05-27 07:32:00", "'#]'", '"\\"}"', '"""\n"\n\\""""', "'''\n[a]\nb=1''''"]
     ),
-    lambda inner: st.lists(inner, max_size=3).map(lambda items: f"[\n{', # x\n'.join(items)}\n]"),
+    lambda inner: st.lists(inner, max_size=3).map(_array),
     max_leaves=4,
 )
 

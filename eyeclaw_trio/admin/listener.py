@@ -13,6 +13,12 @@ from hypercorn.typing import ASGIFramework
 from starlette.applications import Starlette
 
 
+def bind_admin(host: str, port: int) -> socket.socket:
+    """A socket bound to the admin address. Raises OSError, as `socket.create_server`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
+
+
 async def serve_admin(
     app: Starlette,
     listener: socket.socket,

@@ -16,7 +16,7 @@ from typing import Final
 from attrs import frozen
 
 from eyeclaw_trio.core.patience import TAIL_GRACE, Limits, Patience
-from eyeclaw_trio.core.reassembly import Anomaly, Piece, Reassembly
+from eyeclaw_trio.core.reassembly import Anomaly, Ending, Piece, Reassembly
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.errors import (
     BotBusy,
@@ -168,7 +168,11 @@ class Answer:
             case LinkBack():
                 self._take_link_back(now)
             case DrainOver():
-                self._fail(GatewayStopping())
+                # What has ended needs no apology behind it: it waits for a summary at most.
+                if self._ended_at is None:
+                    self._fail(GatewayStopping())
+                else:
+                    self._finish(now, events)
 
     def _take_chunk(self, message: StreamChunk, now: float, events: list[ReplyEvent]) -> None:
         self._heard(now)
@@ -177,17 +181,22 @@ class Answer:
             trace.first_chunk_at = now
         trace.last_chunk_at = now
         self._emit(self._reassembly.add(message.sequence, message.content), events)
+        # Counted as it goes: an answer that nobody waits for any more has a trace too.
+        trace.chunks_received = self._reassembly.received
+        trace.duplicates = self._reassembly.duplicates
+        trace.dropped = self._reassembly.dropped
 
     def _take_link_back(self, now: float) -> None:
         if self._lost_at is None:
             return
-        away = now - self._lost_at
-        self._lost_at = None
+        lost_at, self._lost_at = self._lost_at, None
         self._trace.resumed += 1
+        # The clocks stood still; what was heard meanwhile (a bot may speak on its new link before
+        # it subscribes) has its clock started now.
         if self._heard_at is not None:
-            self._heard_at += away  # the clock stood still
+            self._heard_at += now - max(lost_at, self._heard_at)
         if self._ended_at is not None:
-            self._ended_at += away
+            self._ended_at += now - max(lost_at, self._ended_at)
 
     def _take_late(self, message: TurnMessage) -> None:
         # A bot that waits for an acknowledgement must not wait in vain (PROTOCOL 2).
@@ -215,7 +224,9 @@ class Answer:
         if self._ended_at is not None and not self._reassembly.has_gap:
             return self._ended_at + TAIL_GRACE
         if self._lost_at is not None:
-            return self._lost_at + self._patience.resume_grace
+            offline = self._lost_at + self._patience.resume_grace
+            # The queue's clock does not stand still: a broken link prolongs no waiting in it.
+            return min(offline, self._queue_due()) if self._heard_at is None else offline
         if self._ended_at is not None:
             return self._ended_at + self._patience.summary_grace
         if self._summary is not None:
@@ -223,38 +234,39 @@ class Answer:
             # idle time-out and then hear an apology behind a whole answer.
             return self._summary_at + self._patience.summary_grace
         if self._heard_at is None:
-            return self._queued_at + self._patience.queue_timeout
+            return self._queue_due()
         return self._heard_at + self._patience.idle_timeout
+
+    def _queue_due(self) -> float:
+        return self._queued_at + self._patience.queue_timeout
 
     def _pass_verdict(self, now: float, events: list[ReplyEvent]) -> None:
         if self._ended_at is not None or self._summary is not None:
             self._finish(now, events)
+        elif self._heard_at is None and now >= self._queue_due():
+            self._fail(BotBusy())
         elif self._lost_at is not None:
             self._fail(BotOffline())
-        elif self._heard_at is None:
-            self._fail(BotBusy())
         else:
             self._fail(BotSilent())
 
     def _finish(self, now: float, events: list[ReplyEvent]) -> None:
         ending = self._reassembly.finish(self._summary)
         self._emit(ending.pieces, events)
-        self._trace.missing = ending.missing
-        self._trace.anomalies += ending.anomalies
+        self._record(ending)
         if self._ended_at is None:
             self._trace.anomalies.append(Anomaly.NO_END)
             self._trace.ended_at = now
-        if self._has_text:
-            self._complete()
-        else:
-            self._fail(BotFailed(Reason.EMPTY_ANSWER))
+        if not self._has_text:
+            self.failure = BotFailed(Reason.EMPTY_ANSWER)
+        self.complete = True
 
     def _fail(self, failure: TurnFailed) -> None:
+        # What is held behind a gap is not written any more, but the gap is recorded.
+        self._record(self._reassembly.finish(None))
         self.failure = failure
-        self._complete()
-
-    def _complete(self) -> None:
         self.complete = True
-        self._trace.chunks_received = self._reassembly.received
-        self._trace.duplicates = self._reassembly.duplicates
-        self._trace.dropped = self._reassembly.dropped
+
+    def _record(self, ending: Ending) -> None:
+        self._trace.missing = ending.missing
+        self._trace.anomalies += ending.anomalies

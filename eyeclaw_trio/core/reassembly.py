@@ -188,6 +188,8 @@ class Reassembly:
     def _agrees(self, summary: StreamSummary) -> bool:
         if summary.total_chunks is not None and summary.total_chunks != self.received:
             return False
+        if not summary.total_content and summary.content_hash is None:
+            return True  # it only counts
         return self._written is None or summary.total_content == "".join(self._written)
 
     def _cure(self, summary: StreamSummary | None) -> str | None:

@@ -104,6 +104,7 @@ class OpenTurn:
         self._buffer = buffer
         self._overflow = overflow
         self._waiting = 0
+        self._has_summary = False
         # Unbounded in messages because it is bounded in bytes, here and not in trio.
         self._inbox, self._outlet = trio.open_memory_channel[TurnMessage](math.inf)
 
@@ -111,8 +112,13 @@ class OpenTurn:
         """Hand the turn a message, without waiting."""
         cost = _MESSAGE_COST
         match message:
-            case StreamChunk(content=text) | StreamSummary(total_content=text):
+            case StreamChunk(content=text):
                 cost += len(text.encode())
+            case StreamSummary(total_content=text):
+                # One summary as long as the answer belongs to every answer: it says nothing of a
+                # slow reader, and the largest message bounds it.
+                cost += len(text.encode()) if self._has_summary else 0
+                self._has_summary = True
         if self._waiting and self._waiting + cost > self._buffer:
             self.overflowed = True
             self._overflow.cancel()
@@ -195,13 +201,15 @@ class Station:
         self._retire_older_links()
         if not was_linked:
             self._notify_all(LinkBack())
-            self._repeat_unheard_commands(link)
+            self._repeat_unheard_commands()
         self.assign_places()
         try:
             yield
         finally:
             self._links.remove(presence)
-            if not self._links:
+            if self._links:
+                self._repeat_unheard_commands()
+            else:
                 self._notify_all(LinkLost())
 
     def heard(self, link: Link) -> None:
@@ -272,7 +280,7 @@ class Station:
     def acknowledge(self, turn: OpenTurn, sequences: Sequence[int]) -> None:
         """Pass acknowledgements on: to the link the turn was last heard on, else the newest."""
         link = turn.link
-        if link is None or not any(presence.link is link for presence in self._links):
+        if link is None or not self._is_attached(link):
             link = self._links[-1].link if self._links else None
         if link is not None:
             link.acknowledge(turn.command.session_id, sequences)
@@ -314,7 +322,7 @@ class Station:
         place = self._places.get(session_id)
         if place is None:
             return
-        if any(presence.link is place.link for presence in self._links):
+        if self._is_attached(place.link):
             place.link.send(Cancel(session_id, "turn is over"))
         if place.link.can_cancel:
             self._free_place(session_id)
@@ -346,13 +354,20 @@ class Station:
             if id(presence.link) not in busy:
                 presence.link.replace()
 
-    def _repeat_unheard_commands(self, link: Link) -> None:
-        """A command may have died with the link: send it again where that is safe."""
+    def _repeat_unheard_commands(self) -> None:
+        """A command may have died with its link: send it again where that is safe."""
+        link = self._links[-1].link
+        if not link.can_resume:
+            return
         for session_id, place in self._places.items():
             turn = self._turns.get(session_id)
-            if turn is not None and not turn.has_spoken and link.can_resume:
-                place.link = turn.link = link
-                link.send(turn.command)
+            if turn is None or turn.has_spoken or self._is_attached(place.link):
+                continue
+            place.link = turn.link = link
+            link.send(turn.command)
+
+    def _is_attached(self, link: Link | None) -> bool:
+        return any(presence.link is link for presence in self._links)
 
     def _notify_all(self, notice: Notice) -> None:
         for turn in self._turns.values():

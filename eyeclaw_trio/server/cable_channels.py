@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
 import trio
-from attrs import define, field, frozen
+from attrs import frozen
 
 from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.core.patience import Limits
@@ -70,11 +70,28 @@ class SessionBook(Protocol):
         """The link has ended."""
 
 
-@define(eq=False)
 class LinkedBots:
     """The links that live now, to be told when the gateway stops."""
 
-    sockets: set[CableSocket] = field(factory=set)
+    def __init__(self) -> None:
+        self.sockets: set[CableSocket] = set()
+        self._none_left = trio.Event()
+
+    @contextmanager
+    def one_more(self, socket: CableSocket) -> Iterator[None]:
+        """The link lives while inside."""
+        self.sockets.add(socket)
+        try:
+            yield
+        finally:
+            self.sockets.discard(socket)
+            self._none_left.set()
+
+    async def wait_for_none(self) -> None:
+        """Return when no link lives."""
+        while self.sockets:
+            self._none_left = trio.Event()
+            await self._none_left.wait()
 
 
 @frozen
@@ -107,12 +124,11 @@ class CableDoor:
             await socket.run(connection, _Stranger(socket))
             return
         link = BotLink(socket, self.switchboard.station(bot.id), self.sessions)
-        self.links.sockets.add(socket)
-        try:
-            await socket.run(connection, link)
-        finally:
-            self.links.sockets.discard(socket)
-            link.ended()
+        with self.links.one_more(socket):
+            try:
+                await socket.run(connection, link)
+            finally:
+                link.ended()
 
     def _find_bot(self, request: Request) -> Bot | None:
         """The bot whose token came along, in the query or as Bearer; None for bad credentials."""

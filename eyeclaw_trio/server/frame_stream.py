@@ -44,7 +44,7 @@ class FrameStream(trio.abc.Stream):
     def __init__(self, transport: trio.abc.Stream) -> None:
         self._transport = transport
         self._lock = trio.StrictFIFOLock()
-        self._end = trio.CancelScope()
+        self._receiving = trio.CancelScope()
         self._is_closed = False
 
     async def send_texts(self, payloads: Iterable[bytes]) -> None:
@@ -68,16 +68,16 @@ class FrameStream(trio.abc.Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """As the transport; raises trio.ClosedResourceError after `aclose`."""
-        if not self._is_closed:
-            with self._end:
-                return await self._transport.receive_some(max_bytes)
-        await trio.lowlevel.checkpoint()
+        if self._is_closed:
+            raise trio.ClosedResourceError
+        with trio.CancelScope() as self._receiving:
+            return await self._transport.receive_some(max_bytes)
         raise trio.ClosedResourceError
 
     async def aclose(self) -> None:
         """Nothing more is read or sent through this stream; the transport stays open."""
         self._is_closed = True
-        self._end.cancel()
+        self._receiving.cancel()
         await trio.lowlevel.checkpoint()
 
     async def close_transport(self, *, code: int | None = None) -> None:
@@ -86,7 +86,7 @@ class FrameStream(trio.abc.Stream):
         Waits at most a second for a peer that does not read.
         """
         self._is_closed = True
-        self._end.cancel()
+        self._receiving.cancel()
         if code is not None:
             with trio.move_on_after(1.0):
                 try:

@@ -21,7 +21,7 @@ from eyeclaw_trio.protocol.bot import (
     StreamError,
     StreamSummary,
 )
-from eyeclaw_trio.relay.switchboard import Station, Switchboard
+from eyeclaw_trio.relay.switchboard import OpenTurn, Station, Switchboard
 from eyeclaw_trio.relay.turn import relay_turn
 
 
@@ -41,16 +41,14 @@ async def embedded(board: Switchboard, provider: Dictated) -> AsyncIterator[Stat
             nursery.cancel_scope.cancel()
 
 
-async def receive(turn: object, until: type) -> list[TurnMessage]:
+async def receive(turn: OpenTurn, until: type) -> list[TurnMessage]:
     """What a turn gets, up to the first message of this kind; all of it acknowledged."""
-    from eyeclaw_trio.relay.switchboard import OpenTurn
-
-    assert isinstance(turn, OpenTurn)
     messages: list[TurnMessage] = []
     with trio.fail_after(5):
         while not any(isinstance(message, until) for message in messages):
-            messages += await turn.receive_all()
-            turn.acknowledge(_numbers(messages))
+            new = await turn.receive_all()
+            turn.acknowledge(_numbers(new))
+            messages += new
     return messages
 
 

@@ -425,6 +425,26 @@ def test_the_summary_on_the_new_link_heals_what_the_break_took() -> None:
     assert turn.trace.missing == ((1, 2),)
 
 
+def test_an_end_that_comes_before_the_new_links_subscription_is_not_put_off_by_the_break() -> None:
+    # An SDK sends the end of the running turn on its new link first, and subscribes then.
+    turn = Turn(quiet())
+    turn.at(1.0, chunk(0, "a"))
+    turn.at(10.0, LinkLost())
+    turn.at(25.0, _END)
+    turn.at(25.125, LinkBack())
+    assert turn.answer.deadline() == 25.375
+
+
+def test_a_chunk_that_comes_before_the_new_links_subscription_puts_no_time_on_the_idle_clock() -> (
+    None
+):
+    turn = Turn(quiet())
+    turn.at(10.0, LinkLost())
+    turn.at(25.0, chunk(0, "a"))
+    turn.at(26.0, LinkBack())
+    assert turn.answer.deadline() == 86.0
+
+
 def test_a_gap_at_the_end_waits_for_the_summary_of_a_bot_that_is_away() -> None:
     turn = Turn(quiet())
     turn.at(1.0, chunk(0, "a"), chunk(2, "c"), _END, LinkLost())

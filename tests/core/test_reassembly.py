@@ -472,7 +472,7 @@ _pieces = st.text(st.characters(exclude_categories=["Cs"]), max_size=4) | st.sam
 
 @st.composite
 def deliveries(draw: st.DrawFn) -> tuple[list[str], list[int]]:
-    """The chunks of an answer, and the numbers of those that arrive: any order, loss, repetition."""
+    """The chunks of an answer, and the numbers of those that arrive, in any order."""
     texts = draw(st.lists(_pieces, min_size=1, max_size=12))
     numbers = st.integers(0, len(texts) - 1)
     return texts, draw(st.permutations(range(len(texts))) | st.lists(numbers, max_size=30))

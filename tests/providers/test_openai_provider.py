@@ -16,7 +16,7 @@ from eyeclaw_trio import __version__
 from eyeclaw_trio.errors import ConfigurationError, ProviderFailed, Reason
 from eyeclaw_trio.protocol.completions import ChatMessage
 from eyeclaw_trio.providers.catalogue import open_provider
-from eyeclaw_trio.providers.failures import parse_retry_after
+from eyeclaw_trio.providers.failures import Blame, parse_retry_after
 from eyeclaw_trio.providers.openai import is_openclaw
 from eyeclaw_trio.providers.provider import Provider, ProviderQuestion
 from eyeclaw_trio.providers.settings import ProviderSettings
@@ -252,11 +252,15 @@ async def test_openclaw_with_its_endpoint_off_says_which_setting_turns_it_on() -
 
 
 async def test_a_key_that_the_model_repeats_is_not_in_the_failure() -> None:
-    # The request's text comes back in this refusal; the key stands across the excerpt's end.
+    # The script's name comes back in this refusal.
     spying = attrs.evolve(PATIENT, api_key="no.such")
     async with open_scripted_model() as model, asked_at(model, spying) as provider:
         error, _ = await fail(provider, "script:no.such")
     assert error.detail == "HTTP 400: no such script: ***"
+
+
+def test_the_key_goes_before_the_words_are_cut_so_that_no_half_of_it_stays() -> None:
+    assert Blame(KEY).excerpt("x" * 190 + KEY) == "x" * 190 + "***"
 
 
 async def test_words_are_kept_to_one_short_line() -> None:

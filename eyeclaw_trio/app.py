@@ -1,0 +1,305 @@
+"""The composition root: what starts, in which order, and how it stops.
+
+`serve` is the gateway, `connect` is the connector. Everything that waits is a task of one of the
+nurseries here; when the last of them ends, the process has nothing left to do.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import ssl
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+
+import structlog
+import trio
+from attrs import define, field
+
+from eyeclaw_trio import __version__
+from eyeclaw_trio.admin.listener import bind_admin, serve_admin
+from eyeclaw_trio.admin.pages import make_admin_app
+from eyeclaw_trio.connector.address import GatewayAddress
+from eyeclaw_trio.connector.embedded_bots import EmbeddedBots
+from eyeclaw_trio.connector.link import keep_connected
+from eyeclaw_trio.core.trace import Trace
+from eyeclaw_trio.errors import ConfigurationError, EyeclawError
+from eyeclaw_trio.first_start import enter_bots_and_keys
+from eyeclaw_trio.logs import configure_logging
+from eyeclaw_trio.metrics import Metrics
+from eyeclaw_trio.protocol.decoding import encode
+from eyeclaw_trio.providers.catalogue import open_provider
+from eyeclaw_trio.providers.openclaw import with_local_openclaw
+from eyeclaw_trio.relay.switchboard import Switchboard
+from eyeclaw_trio.server.cable_channels import CableDoor, LinkedBots
+from eyeclaw_trio.server.front_door import FrontDoor, Handler, Origins
+from eyeclaw_trio.server.gate import Gate
+from eyeclaw_trio.server.operations import HealthDoor
+from eyeclaw_trio.server.rokid import PATHS, OpenAnswers, RokidDoor, log_turn
+from eyeclaw_trio.settings import Settings
+from eyeclaw_trio.store.folder_lock import hold_folder
+from eyeclaw_trio.store.store import Store, open_store
+
+log = structlog.get_logger(__name__)
+
+# After the drain's end the last apologies get this long to be written (seconds).
+LAST_WORDS: float = 2.0
+# Goodbyes to bots are spread over at most this long, so that they do not all come back in the
+# same instant (seconds); few bots are told at once.
+GOODBYE_SPREAD: float = 2.0
+GOODBYES_A_SECOND: float = 500.0
+# Files that are open beside connections: the database, logs, providers' connections.
+SPARE_FILES: int = 256
+
+
+async def serve(settings: Settings) -> None:
+    """Run the gateway until SIGTERM or Ctrl-C, then let running answers finish.
+
+    Raises EyeclawError for what keeps it from starting, and when a second signal has cut
+    answers off. OSError where an address cannot be listened on.
+    """
+    configure_logging()
+    for name in settings.providers:
+        await open_provider(settings.providers[name]).aclose()  # a fault shows now, not later
+    async with AsyncExitStack() as stack:
+        stack.enter_context(hold_folder(settings.data))
+        store = await stack.enter_async_context(open_store(settings.data))
+        providers = with_local_openclaw(settings.providers, os.environ)
+        await enter_bots_and_keys(store, settings.bots, providers)
+        gateway = Gateway(settings, store)
+        async with trio.open_nursery() as nursery:
+            embedded = EmbeddedBots(nursery, gateway.switchboard, providers)
+            embedded.follow(store.directory.bots.values())
+            nursery.start_soon(_follow_directory, store, embedded)
+            await gateway.run()
+            nursery.cancel_scope.cancel()
+    if gateway.cut_answers:
+        raise EyeclawError(f"stopped at once by a second signal: {gateway.cut_answers} cut off")
+
+
+async def connect(
+    settings: Settings, *, server: str, bot: int, token: str, provider: str | None = None
+) -> None:
+    """Run the connector until Ctrl-C: keep this bot linked to that gateway, for ever.
+
+    Raises LinkRefused when the gateway does not want it, ConfigurationError for a server or
+    provider that cannot be used.
+    """
+    configure_logging()
+    providers = with_local_openclaw(settings.providers, os.environ)
+    if provider is None:
+        # Beside an OpenClaw there is one model to ask, whatever it is called.
+        names = [name for name, each in providers.items() if each.kind != "echo"]
+        if len(names) != 1:
+            raise ConfigurationError(
+                "say with --provider which one answers: " + ", ".join(providers)
+            )
+        [provider] = names
+    asked = open_provider(providers[provider])
+    try:
+        await keep_connected(GatewayAddress(server, bot, token), asked, announce=_print_event)
+    finally:
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
+            await asked.aclose()
+
+
+@define(eq=False)
+class Gateway:
+    """The two listeners and what is behind them, from ready to stopped."""
+
+    settings: Settings
+    store: Store
+    cut_answers: int = 0
+    is_draining: bool = False
+    metrics: Metrics = field(factory=Metrics)
+    answers: OpenAnswers = field(factory=OpenAnswers)
+    links: LinkedBots = field(factory=LinkedBots)
+    switchboard: Switchboard = field(init=False)
+    front_door: FrontDoor = field(init=False)
+    _cable: CableDoor = field(init=False)
+    _started_at: float = field(factory=trio.current_time)
+    _stopped: trio.Event = field(factory=trio.Event)
+
+    def __attrs_post_init__(self) -> None:
+        settings, store = self.settings, self.store
+        self.switchboard = Switchboard(settings.patience, settings.limits)
+        gate = Gate(lambda: store.directory, self.metrics.failed_keys.inc)
+        origins = Origins(frozenset(settings.allowed_origins))
+        door = RokidDoor(
+            gate=gate,
+            switchboard=self.switchboard,
+            patience=settings.patience,
+            limits=settings.limits,
+            is_draining=lambda: self.is_draining,
+            answers=self.answers,
+            on_key_used=store.key_used,
+            on_turn_over=self._note_turn,
+            has_error_event=settings.sse_error_event,
+        )
+        self._cable = CableDoor(
+            gate=gate,
+            origins=origins,
+            switchboard=self.switchboard,
+            limits=settings.limits,
+            sessions=store,
+            links=self.links,
+            is_draining=lambda: self.is_draining,
+            unix_seconds=_steady_unix_seconds(),
+        )
+        routes: dict[str, dict[str, Handler]] = {
+            **{path: {"POST": door.answer} for path in PATHS},
+            "/cable": {"GET": self._cable.serve},
+            "/health": {"GET": HealthDoor(self.health).show},
+        }
+        self.front_door = FrontDoor(routes, origins, settings.patience, settings.limits)
+        watch = self.metrics.watch
+        watch("eyeclaw_bots_online", "Bots that are online", lambda: self.switchboard.online_bots)
+        watch("eyeclaw_turns_open", "Turns that are open", lambda: self.switchboard.open_turns)
+        watch(
+            "eyeclaw_connections_open",
+            "Connections on the public listener",
+            lambda: self.front_door.open_connections,
+        )
+
+    def health(self) -> tuple[int, dict[str, object]]:
+        """What `/health` shows, on both listeners."""
+        body: dict[str, object] = {
+            "status": "draining" if self.is_draining else "ok",
+            "version": __version__,
+            "uptime": int(trio.current_time() - self._started_at),
+            "bots_online": self.switchboard.online_bots,
+            "turns_open": self.switchboard.open_turns,
+        }
+        return (503 if self.is_draining else 200), body
+
+    async def run(self) -> None:
+        """Listen, say so on stdout, and serve until told to stop."""
+        settings = self.settings
+        _raise_file_limit(settings.limits.connections)
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            listeners = await _open_listeners(settings)
+            admin_socket = bind_admin(settings.admin_listen.host, settings.admin_listen.port)
+            admin_address = settings.admin_listen.at_port(admin_socket.getsockname()[1])
+            admin_app = make_admin_app(self.metrics, self.health)
+            async with trio.open_nursery() as nursery:
+                await nursery.start(serve_admin, admin_app, admin_socket, self._stopped.wait)
+                async with trio.open_nursery() as public:
+                    await public.start(
+                        partial(_serve_public, self.front_door.serve_connection, listeners)
+                    )
+                    ready = {
+                        "event": "ready",
+                        "listen": str(settings.listen.at_port(_port_of(listeners[0]))),
+                        "admin_listen": str(admin_address),
+                        "pid": os.getpid(),
+                    }
+                    _print_event(ready)
+                    public.start_soon(self._stop_on_signal, signals, public.cancel_scope)
+                self._stopped.set()
+
+    async def _stop_on_signal(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+        """The first signal drains; the second stops at once (RELIABILITY 6)."""
+        async with trio.open_nursery() as nursery:
+            async for _ in signals:
+                if self.is_draining:
+                    self.cut_answers = self.answers.count
+                    scope.cancel()
+                    return
+                self.is_draining = True
+                log.info("gateway.draining", answers=self.answers.count)
+                nursery.start_soon(self._drain, scope)
+
+    async def _drain(self, scope: trio.CancelScope) -> None:
+        """Let running answers finish, then say goodbye to the bots, then end all connections."""
+        with trio.move_on_after(self.settings.patience.drain_timeout):
+            await self.answers.wait_for_none()
+        if self.answers.count:
+            self.switchboard.end_turns()
+            with trio.move_on_after(LAST_WORDS):
+                await self.answers.wait_for_none()
+        await self._say_goodbye()
+        log.info("gateway.stopped")
+        scope.cancel()
+
+    async def _say_goodbye(self) -> None:
+        sockets = list(self.links.sockets)
+        random.shuffle(sockets)
+        pause = min(1 / GOODBYES_A_SECOND, GOODBYE_SPREAD / max(len(sockets), 1))
+        for socket in sockets:
+            self._cable.say_goodbye(socket)
+            if len(sockets) > 1:
+                await trio.sleep(pause)
+        with trio.move_on_after(LAST_WORDS):
+            await self.links.wait_for_none()
+
+    def _note_turn(self, trace: Trace) -> None:
+        self.metrics.count_turn(trace)
+        log_turn(trace, trio.current_time())
+
+
+async def _serve_public(
+    handler: Callable[[trio.abc.Stream], Awaitable[None]],
+    listeners: list[trio.abc.Listener[trio.abc.Stream]],
+    *,
+    task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    await trio.serve_listeners(handler, listeners, task_status=task_status)
+
+
+async def _open_listeners(settings: Settings) -> list[trio.abc.Listener[trio.abc.Stream]]:
+    """Listen on the public address, with TLS where a certificate is configured."""
+    tcp = await trio.open_tcp_listeners(settings.listen.port, host=settings.listen.host)
+    if settings.tls_certificate is None:
+        return list(tcp)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except (ssl.SSLError, OSError) as error:
+        why = getattr(error, "strerror", None) or getattr(error, "reason", None) or "unreadable"
+        raise ConfigurationError(
+            f"certificate and key cannot be used ({why})", key="tls_certificate"
+        ) from None
+    return [trio.SSLListener(listener, context, https_compatible=True) for listener in tcp]
+
+
+def _port_of(listener: trio.abc.Listener[trio.abc.Stream]) -> int:
+    while isinstance(listener, trio.SSLListener):
+        listener = listener.transport_listener
+    if not isinstance(listener, trio.SocketListener):
+        raise TypeError("only sockets have ports")
+    return int(listener.socket.getsockname()[1])
+
+
+async def _follow_directory(store: Store, embedded: EmbeddedBots) -> None:
+    """Start and end embedded bots as keys and bots change, by command or by page."""
+    while True:
+        await store.wait_for_change()
+        embedded.follow(store.directory.bots.values())
+
+
+def _raise_file_limit(connections: int) -> None:
+    """Make room for all connections where the system lets us; say so where it does not."""
+    wanted = connections + SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        if allowed < wanted:
+            log.warning("gateway.file_limit", allowed=allowed, wanted=wanted)
+
+
+def _steady_unix_seconds() -> Callable[[], int]:
+    """Unix seconds that never go back: the wall clock is looked at once, here."""
+    offset = time.time() - trio.current_time()
+    return lambda: int(offset + trio.current_time())
+
+
+def _print_event(event: dict[str, object]) -> None:
+    sys.stdout.buffer.write(encode(event) + b"\n")
+    sys.stdout.buffer.flush()
