@@ -35,6 +35,7 @@ from eyeclaw_trio.metrics import Metrics
 from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.providers.catalogue import open_provider
 from eyeclaw_trio.providers.openclaw import with_local_openclaw
+from eyeclaw_trio.relay.signal import Signal
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.server.cable_channels import CableDoor, LinkedBots
 from eyeclaw_trio.server.front_door import FrontDoor, Handler, Origins
@@ -68,14 +69,17 @@ async def serve(settings: Settings) -> None:
         await open_provider(settings.providers[name]).aclose()  # a fault shows now, not later
     async with AsyncExitStack() as stack:
         stack.enter_context(hold_folder(settings.data))
-        store = await stack.enter_async_context(open_store(settings.data))
+        changes = Signal()
+        store = await stack.enter_async_context(
+            open_store(settings.data, on_change=lambda _: changes.set())
+        )
         providers = with_local_openclaw(settings.providers, os.environ)
         await enter_bots_and_keys(store, settings.bots, providers)
         gateway = Gateway(settings, store)
         async with trio.open_nursery() as nursery:
             embedded = EmbeddedBots(nursery, gateway.switchboard, providers)
             embedded.follow(store.directory.bots.values())
-            nursery.start_soon(_follow_directory, store, embedded)
+            nursery.start_soon(_follow_directory, store, changes, embedded)
             await gateway.run()
             nursery.cancel_scope.cancel()
     if gateway.cut_answers:
@@ -276,10 +280,10 @@ def _port_of(listener: trio.abc.Listener[trio.abc.Stream]) -> int:
     return int(listener.socket.getsockname()[1])
 
 
-async def _follow_directory(store: Store, embedded: EmbeddedBots) -> None:
+async def _follow_directory(store: Store, changes: Signal, embedded: EmbeddedBots) -> None:
     """Start and end embedded bots as keys and bots change, by command or by page."""
     while True:
-        await store.wait_for_change()
+        await changes.wait()
         embedded.follow(store.directory.bots.values())
 
 

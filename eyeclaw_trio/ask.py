@@ -18,6 +18,7 @@ from attrs import define, field, frozen
 
 from eyeclaw_trio.errors import BadMessage, EyeclawError
 from eyeclaw_trio.protocol.event_stream import EventStreamReader, ServerSentEvent
+from eyeclaw_trio.providers.response_body import ResponseBody
 
 SSE_PATH: Final = "/sse/rokid"
 _OTHER_SSE_PATH: Final = "/metis/agent/api/sse"
@@ -200,6 +201,8 @@ async def _listen(question: AskedQuestion, answer: _Answer, verify: ssl.SSLConte
         "Authorization": f"Bearer {question.key}",
         "Content-Type": "application/json",
         "Accept": "text/event-stream",
+        # Compressed, the first piece would wait for the second.
+        "Accept-Encoding": "identity",
     }
     reader = EventStreamReader()
     client = httpx2.AsyncClient(
@@ -209,25 +212,22 @@ async def _listen(question: AskedQuestion, answer: _Answer, verify: ssl.SSLConte
         sent_at = trio.current_time()
         request = client.stream("POST", question.url, content=question.encode(), headers=headers)
         async with request as response:
-            await _refuse_what_is_no_stream(response)
-            async for piece in response.aiter_bytes():
-                for event in reader.feed(piece):
-                    answer.hear(event, round((trio.current_time() - sent_at) * 1000))
-                if answer.is_done:
-                    return
+            body = ResponseBody(response)
+            try:
+                await _refuse_what_is_no_stream(response, body)
+                while not answer.is_done and (piece := await body.read()) is not None:
+                    for event in reader.feed(piece):
+                        answer.hear(event, round((trio.current_time() - sent_at) * 1000))
+            finally:
+                await body.release(whole=answer.is_done)
 
 
-async def _refuse_what_is_no_stream(response: httpx2.Response) -> None:
+async def _refuse_what_is_no_stream(response: httpx2.Response, body: ResponseBody) -> None:
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if response.status_code == 200 and kind == "text/event-stream":
         return
-    body = b""
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > _REFUSAL_LIMIT:
-            break
     try:
-        said = orjson.loads(body)
+        said = orjson.loads(await body.read_all(_REFUSAL_LIMIT))
         reasons = [said.get("error"), said.get("detail")]
     except (orjson.JSONDecodeError, AttributeError):
         reasons = ["this is no answer of a gateway"]

@@ -19,6 +19,7 @@
     │   └── LinkRefused            the gateway does not want it: coming back would not help
     └── StoreError             the data folder cannot be used or has no such record
         ├── FolderInUse            another gateway runs on it
+        ├── StoreBusy              another process holds the database: the same again may work
         └── NoSuchRecord           an id that is not there
 
 `errors` is imported by every layer and imports none.
@@ -196,6 +197,10 @@ class StoreError(EyeclawError):
 
 class FolderInUse(StoreError):
     """Another gateway runs on this data folder."""
+
+
+class StoreBusy(StoreError):
+    """Another process holds the database, or too much waits for it; the same again may work."""
 
 
 class NoSuchRecord(StoreError):

@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.errors import ConfigurationError
+from eyeclaw_trio.providers.openclaw import TOKEN_VARIABLE, with_local_openclaw
 from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.settings_kinds import KEY_WAYS, HostPort
 from eyeclaw_trio.settings_layers import (
@@ -46,7 +47,8 @@ class ConfiguredBotSettings:
 
 @frozen
 class Settings:
-    """All settings. `providers` has at least `echo`; every bot's provider is in it.
+    """All settings. `providers` has at least `echo`, and the local OpenClaw where its token is in
+    the environment; every bot's provider is in it.
 
     `sources` says by dotted key where what was given came from; `warnings` are for the owner to
     read at start; `chat_provider` stays None until there is chat.
@@ -156,6 +158,10 @@ class _Reading:
         providers = {ECHO: ProviderSettings(ECHO, "echo")}
         for name in self.names_in("providers"):
             providers[str(name)] = self.build_provider(str(name))
+        local = with_local_openclaw(providers, self.environ)
+        for name in local.keys() - providers.keys():
+            self.sources[dotted(("providers", name, "api_key"))] = Source(f"env {TOKEN_VARIABLE}")
+        providers = local
         bots = self.build_bots(providers)
         home = platformdirs.user_data_path("eyeclaw", appauthor=False)
         settings = Settings(

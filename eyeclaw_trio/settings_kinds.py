@@ -36,10 +36,6 @@ class HostPort:
     host: str
     port: int
 
-    def at_port(self, port: int) -> HostPort:
-        """The same host with the port that it got."""
-        return HostPort(self.host, port)
-
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 

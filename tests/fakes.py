@@ -78,9 +78,10 @@ class FakeBot:
     capacity: int = 1
     can_cancel: bool = False
     can_resume: bool = False
+    is_alive: bool = True
     told: list[ToBot] = field(factory=list)
     acknowledged: list[tuple[str, int]] = field(factory=list)
-    is_replaced: bool = False
+    replacements: int = 0
     _news: trio.Event = field(factory=trio.Event)
 
     def send(self, message: ToBot) -> None:
@@ -92,7 +93,7 @@ class FakeBot:
         self._wake()
 
     def replace(self) -> None:
-        self.is_replaced = True
+        self.replacements += 1
         self._wake()
 
     @property
@@ -162,11 +163,12 @@ class Gateway:
     switchboard: Switchboard = field(init=False)
     gate: Gate = field(init=False)
     front_door: FrontDoor = field(init=False)
+    rokid: RokidDoor = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.switchboard = Switchboard(self.patience, self.limits)
         self.gate = Gate(lambda: self.directory)
-        door = RokidDoor(
+        self.rokid = door = RokidDoor(
             gate=self.gate,
             switchboard=self.switchboard,
             patience=self.patience,

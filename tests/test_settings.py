@@ -359,6 +359,15 @@ def test_a_bots_provider_may_be_echo_without_a_table(folder: Path) -> None:
     assert settings.providers[settings.bots[0].provider].kind == "echo"
 
 
+def test_the_openclaw_of_this_machine_is_a_provider_where_its_token_is_there(folder: Path) -> None:
+    text = "[[bots]]\nname = 'a'\nprovider = 'openclaw'"
+    settings = load(folder, text, {"OPENCLAW_GATEWAY_TOKEN": SECRET})
+    assert settings.providers["openclaw"].api_key == SECRET
+    shown = {each.key: (each.value, str(each.source)) for each in show_settings(settings)}
+    assert shown["providers.openclaw.api_key"] == ("***", "env OPENCLAW_GATEWAY_TOKEN")
+    assert only_fault(folder, text).key == "bots[0].provider"
+
+
 def test_the_builtin_echo_can_be_adjusted_or_its_name_given_to_another(folder: Path) -> None:
     settings = load(folder, "[providers.echo]\nconversation = 'per_user'")
     assert settings.providers["echo"] == ProviderSettings("echo", "echo", conversation="per_user")

@@ -42,6 +42,13 @@ class Choices:
         )
 
 
+def record_id(text: str) -> int:
+    """The id of a key or bot: a number that the database can hold. Raises BadParameter."""
+    if not text.isascii() or not text.isdigit() or len(text) > 18 or int(text) < 1:
+        raise click.BadParameter("an id is a number from 1 up")
+    return int(text)
+
+
 pass_choices = click.make_pass_decorator(Choices, ensure=True)
 
 

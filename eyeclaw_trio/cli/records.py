@@ -6,35 +6,20 @@ They work whether a gateway runs on the folder or not; a running one obeys withi
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import click
-from attrs import frozen
 
-from eyeclaw_trio.cli.choices import Choices, common_options, pass_choices
+from eyeclaw_trio.cli.choices import Choices, common_options, pass_choices, record_id
 from eyeclaw_trio.cli.showing import show_json, show_table
 from eyeclaw_trio.core.directory import AccessKey, Bot
 from eyeclaw_trio.store import bots, keys
-from eyeclaw_trio.store.bots import Presence
+from eyeclaw_trio.store.columns import read_clock
 from eyeclaw_trio.store.database import open_database
 from eyeclaw_trio.store.folder_lock import is_folder_held
+from eyeclaw_trio.store.sessions import Presence, list_presence
 
 Record = dict[str, object]
-
-
-class _Name(click.ParamType):
-    name = "name"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """A name that fits on a line. No control characters: lists show it on terminals."""
-        name = value.strip()
-        if not 0 < len(name) <= 100 or not name.isprintable():
-            self.fail("a name is 1 to 100 printable characters", param, ctx)
-        return name
-
-
-NAME = _Name()
-ID = click.IntRange(1, 2**63 - 1)  # what SQLite can hold
 
 
 @click.group()
@@ -44,14 +29,14 @@ def key() -> None:
 
 
 @key.command("create")
-@click.argument("name", type=NAME)
-@click.option("--bot", "bot_id", metavar="ID", type=ID, help="Opens this bot only.")
+@click.argument("name")
+@click.option("--bot", "bot_id", metavar="ID", type=record_id, help="Opens this bot only.")
 @common_options
 @pass_choices
 def create_key(choices: Choices, name: str, bot_id: int | None) -> None:
     """Make an access key. It is shown this once."""
     with closing(open_database(choices.load().data)) as db:
-        made, secret = keys.create_key(db, name, bot_id, now=_now())
+        made, secret = keys.create_key(db, name, bot_id, now=read_clock())
     if choices.json:
         show_json({"id": made.id, "name": made.name, "key": secret, "bot_id": made.bot_id})
         return
@@ -75,7 +60,7 @@ def list_keys(choices: Choices) -> None:
 
 
 @key.command("revoke")
-@click.argument("key_id", metavar="ID", type=ID)
+@click.argument("key_id", metavar="ID", type=record_id)
 @common_options
 @pass_choices
 def revoke_key(choices: Choices, key_id: int) -> None:
@@ -86,7 +71,7 @@ def revoke_key(choices: Choices, key_id: int) -> None:
 
 
 @key.command("restore")
-@click.argument("key_id", metavar="ID", type=ID)
+@click.argument("key_id", metavar="ID", type=record_id)
 @common_options
 @pass_choices
 def restore_key(choices: Choices, key_id: int) -> None:
@@ -103,7 +88,7 @@ def bot() -> None:
 
 
 @bot.command("add")
-@click.argument("name", type=NAME)
+@click.argument("name")
 @click.option("--provider", metavar="NAME", help="It answers by this provider; else by a link.")
 @common_options
 @pass_choices
@@ -113,7 +98,7 @@ def add_bot(choices: Choices, name: str, provider: str | None) -> None:
     if provider is not None:
         settings.require_provider(provider)
     with closing(open_database(settings.data)) as db:
-        made, token = bots.add_bot(db, name, provider, now=_now())
+        made, token = bots.add_bot(db, name, provider, now=read_clock())
     if choices.json:
         embedded = {} if provider is None else {"provider": provider}
         show_json({"id": made.id, "name": made.name, "token": token, **embedded})
@@ -138,7 +123,7 @@ def list_bots(choices: Choices) -> None:
 
 
 @bot.command("token")
-@click.argument("bot_id", metavar="ID", type=ID)
+@click.argument("bot_id", metavar="ID", type=record_id)
 @common_options
 @pass_choices
 def new_token(choices: Choices, bot_id: int) -> None:
@@ -153,7 +138,7 @@ def new_token(choices: Choices, bot_id: int) -> None:
 
 
 @bot.command("unbind")
-@click.argument("bot_id", metavar="ID", type=ID)
+@click.argument("bot_id", metavar="ID", type=record_id)
 @common_options
 @pass_choices
 def unbind_bot(choices: Choices, bot_id: int) -> None:
@@ -164,7 +149,7 @@ def unbind_bot(choices: Choices, bot_id: int) -> None:
 
 
 @bot.command("remove")
-@click.argument("bot_id", metavar="ID", type=ID)
+@click.argument("bot_id", metavar="ID", type=record_id)
 @common_options
 @pass_choices
 def remove_bot(choices: Choices, bot_id: int) -> None:
@@ -176,3 +161,66 @@ def remove_bot(choices: Choices, bot_id: int) -> None:
         show_json({**record, "online": False})
     else:
         click.echo(f"Bot {bot_id} is removed.", err=True)
+
+
+_KEY_COLUMNS = ("id", "name", "prefix", "bot_id", "is_active", "last_used_at", "created_at")
+_BOT_COLUMNS = (
+    "id",
+    "name",
+    "provider",
+    "online",
+    "last_ping_at",
+    "rokid_user_id",
+    "created_at",
+    "origin",
+    "is_default",
+)
+
+
+def _key_record(each: AccessKey) -> Record:
+    return {name: getattr(each, name) for name in _KEY_COLUMNS}
+
+
+def _show_key(choices: Choices, changed: AccessKey, what: str) -> None:
+    if choices.json:
+        show_json(_key_record(changed))
+    else:
+        click.echo(f"Key {changed.id} ({changed.name}) is {what}.", err=True)
+
+
+def _show_bot(choices: Choices, bot_id: int, what: str) -> None:
+    if choices.json:
+        show_json(next(each for each in _read_bots(choices) if each["id"] == bot_id))
+    else:
+        click.echo(f"Bot {bot_id} {what}.", err=True)
+
+
+def _show_token(bot_id: int, token: str) -> None:
+    click.echo(f"Token of bot {bot_id}, shown this once; keep it in EYECLAW_TOKEN:", err=True)
+    click.echo(token)
+
+
+def _read_bots(choices: Choices) -> list[Record]:
+    settings = choices.load()
+    with closing(open_database(settings.data)) as db:
+        known, presence = bots.list_bots(db), list_presence(db)
+    is_held = is_folder_held(settings.data)
+    patience = settings.patience.presence_timeout
+    return [_bot_record(each, presence.get(each.id), is_held, patience) for each in known]
+
+
+def _bot_record(bot: Bot, presence: Presence | None, is_held: bool, patience: float) -> Record:
+    online = is_held and _is_online(bot, presence, patience)
+    last_ping_at = None if presence is None else presence.last_ping_at
+    extra = {"online": online, "last_ping_at": last_ping_at}
+    return {name: extra[name] if name in extra else getattr(bot, name) for name in _BOT_COLUMNS}
+
+
+def _is_online(bot: Bot, presence: Presence | None, patience: float) -> bool:
+    """Whether a bot is there, as far as a living gateway has written down."""
+    if bot.provider is not None:
+        return bot.is_configured
+    if presence is None or not presence.is_open:
+        return False
+    heard = datetime.fromisoformat(presence.last_ping_at)
+    return read_clock() - heard < timedelta(seconds=patience)

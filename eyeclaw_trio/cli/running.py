@@ -21,6 +21,7 @@ from eyeclaw_trio.cli.choices import (
     Choices,
     common_options,
     pass_choices,
+    record_id,
     require_secret,
     secret_option,
 )
@@ -39,12 +40,12 @@ def serve(choices: Choices, listen: str | None, admin_listen: str | None) -> Non
 
     Prints one line of JSON to stdout when it accepts connections. Ctrl-C or SIGTERM end it.
     """
-    from eyeclaw_trio import app
+    from eyeclaw_trio.app import serve as run_gateway
 
     settings = choices.load(listen=listen, admin_listen=admin_listen)
     _warn(settings)
     with explained_addresses(settings):
-        trio.run(app.serve, settings)
+        trio.run(run_gateway, settings)
 
 
 @click.command()
@@ -54,7 +55,7 @@ def serve(choices: Choices, listen: str | None, admin_listen: str | None) -> Non
 @click.option(
     "--bot",
     metavar="ID",
-    type=click.IntRange(1, 2**63 - 1),
+    type=record_id,
     envvar="EYECLAW_BOT",
     required=True,
     help="The bot's id there.",
@@ -67,14 +68,16 @@ def connect(
     choices: Choices, server: str, bot: int, token: str | None, provider: str | None
 ) -> None:
     """Keep a bot connected to a gateway and answer for it, until Ctrl-C."""
-    from eyeclaw_trio import app
+    from eyeclaw_trio.app import connect as run_connector
 
     token = require_secret("token", token, "`eyeclaw bot token ID` makes a new one.")
     settings = choices.load()
     if provider is not None:
         settings.require_provider(provider)
     _warn(settings)
-    trio.run(partial(app.connect, settings, server=server, bot=bot, token=token, provider=provider))
+    trio.run(
+        partial(run_connector, settings, server=server, bot=bot, token=token, provider=provider)
+    )
 
 
 @click.command()

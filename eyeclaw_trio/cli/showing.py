@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import click
 import orjson
@@ -11,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from eyeclaw_trio.ask import printable
+
+_PIPE_WIDTH: Final = 10_000  # columns; a table takes only what it needs
 
 
 def show_json(value: object) -> None:
@@ -28,7 +31,7 @@ def show_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> 
         table.add_row(*(Text(_word(row[column])) for column in columns))
     console = Console()
     if not console.is_terminal:
-        console = Console(width=max(console.measure(table).maximum, 1))
+        console = Console(width=_PIPE_WIDTH)
     console.print(table)
 
 

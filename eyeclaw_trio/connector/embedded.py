@@ -13,7 +13,7 @@ import trio
 from attrs import field, frozen
 
 from eyeclaw_trio.connector.delivery import Unacknowledged
-from eyeclaw_trio.connector.running import Room, Runs, warm_up
+from eyeclaw_trio.connector.running import Room, Runs, keep_warm
 from eyeclaw_trio.protocol.bot import (
     Cancel,
     ExecuteCommand,
@@ -42,7 +42,7 @@ async def run_embedded_bot(
     to close.
     """
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(warm_up, provider)
+        nursery.start_soon(keep_warm, provider)
         link = EmbeddedLink(station, Runs(nursery, provider))
         with station.attached(link):
             task_status.started(link)
@@ -69,6 +69,7 @@ class EmbeddedLink:
     capacity = CAPACITY
     can_cancel = True
     can_resume = True
+    is_alive = True
 
     def __init__(self, station: Station, runs: Runs) -> None:
         self._station = station

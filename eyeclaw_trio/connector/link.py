@@ -22,7 +22,7 @@ from trio_websocket import (
 from eyeclaw_trio.connector.address import GatewayAddress
 from eyeclaw_trio.connector.link_stream import LinkStream, open_link_stream
 from eyeclaw_trio.connector.linked import LinkedBot
-from eyeclaw_trio.connector.running import warm_up
+from eyeclaw_trio.connector.running import keep_warm
 from eyeclaw_trio.core.backoff import backoff
 from eyeclaw_trio.errors import BadMessage, LinkBroken, LinkFailed, LinkRefused
 from eyeclaw_trio.protocol.bot import FromBot, Ping, build_to_bot, encode_from_bot
@@ -87,7 +87,7 @@ async def keep_connected(
     Cancellation ends link and answers at once. The provider stays the caller's to close.
     """
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(warm_up, provider)
+        nursery.start_soon(keep_warm, provider)
         bot = LinkedBot(nursery, provider, max_concurrency)
         refusal = await _link_until_refused(target, bot, announce, random)
         nursery.cancel_scope.cancel()

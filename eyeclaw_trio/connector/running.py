@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from typing import Final, NoReturn
 
 import structlog
 import trio
@@ -22,6 +22,10 @@ REMEMBERED: Final = 1_000
 # Seconds that a full window may stay full. By then a gateway that still knows the turn has ended
 # it (its `idle_timeout` and `resume_grace` are shorter); this is for one that never acknowledges.
 ROOM_WITHIN: Final = 120.0
+
+# Seconds between two uses of an idle connection: providers and proxies on the way close what has
+# been idle for two minutes or so, and our own pool does after 110 s.
+WARM_EVERY: Final = 90.0
 
 
 class Runs:
@@ -98,9 +102,16 @@ class Room:
         self._waiting.unpark_all()
 
 
-async def warm_up(provider: Provider) -> None:
-    """Make the first question fast, in the background; a failure costs nothing but that."""
-    try:
-        await provider.warm_up()
-    except Exception:
-        log.exception("provider.warm_up_failed", provider=provider.name)
+async def keep_warm(provider: Provider) -> NoReturn:
+    """Make the first question fast and the later ones too, in the background, until cancelled.
+
+    A failure costs nothing but that speed.
+    """
+    wait = provider.warm_up
+    while True:
+        try:
+            await wait()
+        except Exception:
+            log.exception("provider.warm_up_failed", provider=provider.name)
+        wait = provider.keep_warm
+        await trio.sleep(WARM_EVERY)

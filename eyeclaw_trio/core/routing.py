@@ -50,7 +50,8 @@ def _find_bot(directory: Directory, asker: Asker) -> Bot:
 
 
 def _default_bot(directory: Directory) -> Bot:
-    bots = list(directory.bots.values())
+    # A bot that was taken out of the configuration stays known, but nobody means it any more.
+    bots = [bot for bot in directory.bots.values() if bot.is_configured]
     marked = [bot for bot in bots if bot.is_default]
     if len(marked) == 1:
         return marked[0]

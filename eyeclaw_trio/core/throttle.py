@@ -28,4 +28,7 @@ class Throttle:
         times.append(now)
         if len(self._failures) > ADDRESSES:
             self._failures.popitem(last=False)
-        return times[0] + WINDOW - now if len(times) > FAILURES else 0.0
+        if len(times) <= FAILURES:
+            return 0.0
+        # When the second oldest is forgotten too, there is room for one more.
+        return times[1] + WINDOW - now

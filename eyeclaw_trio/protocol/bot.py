@@ -11,10 +11,16 @@ from typing import Final
 from attrs import field, frozen
 
 from eyeclaw_trio.errors import BadMessage
-from eyeclaw_trio.protocol.decoding import Opaque, build, read_json
+from eyeclaw_trio.protocol.decoding import Opaque, UnfitError, build, checked, encode, read_json
 
 # Sequences are counters of one answer; 2**53 is where JavaScript peers stop counting exactly.
 HIGHEST_SEQUENCE: Final = 2**53
+
+
+def _check_count(count: int | None) -> None:
+    if count is not None and not 0 <= count <= HIGHEST_SEQUENCE:
+        raise UnfitError(f"must be from 0 to {HIGHEST_SEQUENCE}")
+
 
 # ---- bot to gateway -----------------------------------------------------------------------------
 
@@ -50,7 +56,7 @@ class StreamSummary:
 
     session_id: str
     total_content: str = ""
-    total_chunks: int | None = None
+    total_chunks: int | None = field(default=None, metadata=checked(_check_count))
     content_hash: str | None = None
 
 
@@ -143,7 +149,7 @@ def decode_from_bot(data: bytes | str) -> FromBot:
         case "stream_summary":
             return build(value, StreamSummary)
         case "stream_error":
-            return build(value, StreamError)
+            return _build_error(value)
         case "ping":
             return Ping()
         case "pong":
@@ -159,6 +165,13 @@ def decode_from_bot(data: bytes | str) -> FromBot:
             return CommandResult()
         case _:
             return UnknownMessage(name)
+
+
+def _build_error(value: Opaque) -> StreamError:
+    # Whatever a bot makes of its error, the wearer must not wait a minute for the apology.
+    error = value.get("error")
+    said = error if isinstance(error, str) else "" if error is None else encode(error).decode()
+    return build({**value, "error": said}, StreamError)
 
 
 def _build_log(value: Opaque) -> Log:

@@ -51,6 +51,9 @@ class EchoProvider:
     async def warm_up(self) -> None:
         pass
 
+    async def keep_warm(self) -> None:
+        """Nothing gets cold."""
+
     async def aclose(self) -> None:
         pass
 

@@ -116,6 +116,15 @@ class OpenAIProvider:
         if scope.cancelled_caught:
             log.info("provider.warm_up_failed", provider=self.name, problem="took too long")
 
+    async def keep_warm(self) -> None:
+        """See `Provider.keep_warm`: uses a connection, without a question to the model."""
+        with trio.move_on_after(WARM_UP):
+            try:
+                await self._open_connection()
+            except httpx2.HTTPError as error:
+                problem = self._blame.excerpt(str(error) or type(error).__name__)
+                log.debug("provider.keep_warm_failed", provider=self.name, problem=problem)
+
     async def _open_connection(self) -> None:
         # Whatever the status: the connection is what was wanted.
         departure = Departure(WARM_UP)

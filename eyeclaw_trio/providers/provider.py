@@ -51,5 +51,11 @@ class Provider(Protocol):
     async def warm_up(self) -> None:
         """Make the next question fast. Never raises but for cancellation; may take a minute."""
 
+    async def keep_warm(self) -> None:
+        """Use a connection, so that it is not closed as idle and no turn pays for a new one.
+
+        Never raises, bounded in time, and costs no tokens.
+        """
+
     async def aclose(self) -> None:
         """Let go of all connections. No question may be asked afterwards."""

@@ -60,6 +60,10 @@ class Link(Protocol):
     def can_resume(self) -> bool:
         """Whether a command that is sent again is not run again."""
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the bot can still be told anything on it."""
+
     def send(self, message: ToBot) -> None:
         """Put a message into the outbox."""
 
@@ -280,7 +284,7 @@ class Station:
     def acknowledge(self, turn: OpenTurn, sequences: Sequence[int]) -> None:
         """Pass acknowledgements on: to the link the turn was last heard on, else the newest."""
         link = turn.link
-        if link is None or not self._is_attached(link):
+        if link is None or not link.is_alive:
             link = self._links[-1].link if self._links else None
         if link is not None:
             link.acknowledge(turn.command.session_id, sequences)
@@ -322,7 +326,7 @@ class Station:
         place = self._places.get(session_id)
         if place is None:
             return
-        if self._is_attached(place.link):
+        if place.link.is_alive:
             place.link.send(Cancel(session_id, "turn is over"))
         if place.link.can_cancel:
             self._free_place(session_id)

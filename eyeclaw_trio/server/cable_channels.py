@@ -48,6 +48,7 @@ from eyeclaw_trio.protocol.cable import (
     encode_rejection,
     read_bot_id,
 )
+from eyeclaw_trio.relay.signal import Signal
 from eyeclaw_trio.relay.switchboard import Station, Switchboard
 from eyeclaw_trio.server.cable_socket import CableSocket, check_upgrade
 from eyeclaw_trio.server.front_door import Origins
@@ -75,7 +76,7 @@ class LinkedBots:
 
     def __init__(self) -> None:
         self.sockets: set[CableSocket] = set()
-        self._none_left = trio.Event()
+        self._one_less = Signal()
 
     @contextmanager
     def one_more(self, socket: CableSocket) -> Iterator[None]:
@@ -85,13 +86,12 @@ class LinkedBots:
             yield
         finally:
             self.sockets.discard(socket)
-            self._none_left.set()
+            self._one_less.set()
 
     async def wait_for_none(self) -> None:
         """Return when no link lives."""
         while self.sockets:
-            self._none_left = trio.Event()
-            await self._none_left.wait()
+            await self._one_less.wait()
 
 
 @frozen
@@ -178,6 +178,7 @@ class BotLink:
         self._identifier = ""
         self._framing = ChannelFraming.of("")
         self._attached = ExitStack()
+        self._has_ended = False
         self._opened_at = trio.current_time()
 
     # ---- as the switchboard sees it -------------------------------------------------------------
@@ -196,6 +197,11 @@ class BotLink:
     def can_resume(self) -> bool:
         """Whether a command that is sent again is not run again."""
         return self._subscription is not None and self._subscription.resume
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the socket lives; what is said before a subscription is answered too."""
+        return not self._has_ended
 
     def send(self, message: ToBot) -> None:
         """Put a message into the outbox."""
@@ -223,6 +229,7 @@ class BotLink:
 
     def ended(self) -> None:
         """The socket is gone."""
+        self._has_ended = True
         self._detach()
 
     def frame(self, text: str) -> None:

@@ -23,6 +23,7 @@ from eyeclaw_trio.protocol.cable import (
     encode_disconnect,
     encode_ping,
 )
+from eyeclaw_trio.relay.signal import Signal
 from eyeclaw_trio.server.frame_stream import FrameStream
 from eyeclaw_trio.server.http import RECEIVE_SIZE, HttpConnection, Request
 
@@ -65,7 +66,7 @@ class CableSocket:
         self._unix_seconds = unix_seconds
         self._outbox: deque[bytes] = deque()
         self._outbox_bytes = 0
-        self._has_mail = trio.Event()
+        self._has_mail = Signal()
         self._last_code: int | None = None
         self._malformed: deque[float] = deque(maxlen=MALFORMED_FRAMES)
         self._scope = trio.CancelScope()
@@ -163,7 +164,6 @@ class CableSocket:
         try:
             while True:
                 await self._has_mail.wait()
-                self._has_mail = trio.Event()
                 if self._outbox:
                     payloads = list(self._outbox)
                     self._outbox.clear()

@@ -21,6 +21,7 @@ from eyeclaw_trio.errors import BadMessage, BotOffline, RequestRefused
 from eyeclaw_trio.protocol.bot import CommandMetadata, CommandParams, ExecuteCommand
 from eyeclaw_trio.protocol.rokid import LONGEST_ID, Question, decode_question
 from eyeclaw_trio.protocol.sse import AnswerFraming
+from eyeclaw_trio.relay.signal import Signal
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn import relay_turn
 from eyeclaw_trio.server.gate import Gate
@@ -40,7 +41,7 @@ class OpenAnswers:
 
     def __init__(self) -> None:
         self.count = 0
-        self._none_left = trio.Event()
+        self._one_less = Signal()
 
     @contextmanager
     def one_more(self) -> Iterator[None]:
@@ -50,13 +51,12 @@ class OpenAnswers:
             yield
         finally:
             self.count -= 1
-            self._none_left.set()
+            self._one_less.set()
 
     async def wait_for_none(self) -> None:
         """Return when no answer is open."""
         while self.count:
-            self._none_left = trio.Event()
-            await self._none_left.wait()
+            await self._one_less.wait()
 
 
 @frozen

@@ -117,6 +117,9 @@ class Dictated:
     async def warm_up(self) -> None:
         """As a provider."""
 
+    async def keep_warm(self) -> None:
+        pass
+
     async def aclose(self) -> None:
         """As a provider."""
 

@@ -399,6 +399,22 @@ def test_chunks_missing_and_a_summary_that_does_not_fit_them_appends_nothing_of_
     assert set(ending.anomalies) == {Anomaly.CONTRADICTION, Anomaly.LOST}
 
 
+def test_a_summary_that_has_an_equal_piece_once_instead_of_twice_does_not_fit() -> None:
+    bench = Bench()
+    bench.add(1, 2, texts=["a", "b", "b"])
+    ending = bench.finish(a_summary("ab", 3))
+    assert bench.text == "bb"
+    assert set(ending.anomalies) == {Anomaly.CONTRADICTION, Anomaly.LOST}
+
+
+def test_a_summary_that_only_counts_contradicts_no_text_but_shows_what_is_missing() -> None:
+    whole, short = Bench(), Bench()
+    whole.add(0, 1, 2)
+    assert whole.finish(a_summary("", 3, hashed=False)) == Ending((), (), ())
+    short.add(0, 1)
+    assert short.finish(a_summary("", 3, hashed=False)) == Ending((), ((2, 2),), (Anomaly.LOST,))
+
+
 def test_a_stale_beginning_of_a_summary_heals_nothing_once_something_was_sent() -> None:
     bench = Bench()
     bench.add(0, 1)

@@ -28,7 +28,16 @@ from children import ChildFailed
 from eyeclaw_processes import FIRST_TOKEN_TIMEOUT, Gateway, prepare_all
 from install import Installation, InstallFailed, install
 from openclaw_process import TOKEN, OpenClaw
-from stand_in_model import ANSWER, ModelRequest, Outcome, StandInModel
+from stand_in_model import (
+    ANSWER,
+    ENDLESS,
+    FAILING,
+    REFUSED,
+    REFUSED_IN_BAND,
+    WORDS,
+    StandInModel,
+    asking_for,
+)
 
 ROUNDS: Final = 9  # of timing; the ways take turns, so that a busy moment hits all of them
 STEP_TIMEOUT: Final = 30.0  # seconds
@@ -73,7 +82,7 @@ class Direct:
     model: StandInModel
 
     async def warm_up(self) -> str:
-        answer = await self.client.ask("热身 [script:words]", user="warm-up")
+        answer = await self.client.ask(asking_for(WORDS), user="warm-up")
         check_completion(answer)
         return f"first words after {answer.first:.2f} s"
 
@@ -83,11 +92,11 @@ class Direct:
         return answer
 
     async def check_answer(self) -> str:
-        before = len(self.model.requests)
+        before = len(self.model.completions)
         for name in ("openclaw/main", "openclaw:main"):
-            answer = await self.client.ask("你好 [script:words]", user="Alone", model=name)
+            answer = await self.client.ask(asking_for(WORDS), user="Alone", model=name)
             check_completion(answer)
-        sessions = {request.session for request in self.model.requests[before:]}
+        sessions = self.model.sessions(before)
         expect(sessions == {"agent:main:openai-user:alone"}, f"the sessions were {sessions}")
         return f"{len(answer.pieces)} pieces, complete, one [DONE], session kept"
 
@@ -98,18 +107,17 @@ class Direct:
         return "401"
 
     async def check_hang_up(self) -> str:
-        before = len(self.model.requests)
-        answer = await self.client.ask("讲下去 [script:endless]", user="Alone", hang_up_after=3)
-        return await check_abort(answer, self.model.of_script("endless", before))
+        asked = self.client.ask(asking_for(ENDLESS), user="Alone", hang_up_after=3)
+        return await check_abort(self.model, asked)
 
     async def check_failure(self, script: str) -> str:
-        before = len(self.model.requests)
-        answer = await self.client.ask(f"你好 [script:{script}]", user=f"Alone-{script}")
+        before = len(self.model.completions)
+        answer = await self.client.ask(asking_for(script), user=f"Alone-{script}")
         expect(answer.status == httpx2.codes.OK, f"status {answer.status}")
         expect(len(answer.errors) == 1, f"{len(answer.errors)} errors")
         expect(answer.done == 1, f"{answer.done} times [DONE]")
         expect(not answer.pieces, f"text before it: {answer.text!r}")
-        asked = len(self.model.requests) - before
+        asked = len(self.model.completions) - before
         return f"200, {answer.errors[0]} after {answer.ended:.1f} s, the model asked {asked}x"
 
     async def check_endpoint_off(self) -> str:
@@ -135,31 +143,25 @@ class Worn:
         return answer
 
     async def check_answer(self) -> str:
-        before = len(self.model.requests)
+        before = len(self.model.completions)
         for _ in range(2):
-            answer = await self.ask("你好 [script:words]")
-        sessions = {request.session for request in self.model.requests[before:]}
+            answer = await self.ask(asking_for(WORDS))
+        sessions = self.model.sessions(before)
         expect(len(sessions) == 1, f"two questions, sessions {sessions}")
         return f"{len(answer.pieces)} pieces, complete, one done, session {sessions.pop()}"
 
     async def check_hang_up(self) -> str:
-        before = len(self.model.requests)
-        answer = await self.glasses.ask("讲下去 [script:endless]", hang_up_after=3)
-        detail = await check_abort(answer, self.model.of_script("endless", before))
-        after = await self.ask("还在吗 [script:words]")
+        asked = self.glasses.ask(asking_for(ENDLESS), hang_up_after=3)
+        detail = await check_abort(self.model, asked)
+        after = await self.ask(asking_for(WORDS))
         return f"{detail}; the next answer began after {after.first:.2f} s"
 
     async def check_failure(self, script: str) -> str:
-        answer = await self.glasses.ask(f"你好 [script:{script}]")
-        return check_told(answer)
-
-    async def check_retries(self) -> str:
-        """A model that OpenClaw asks again and again, in silence, for more than a minute."""
-        before = len(self.model.requests)
-        answer = await self.glasses.ask("你好 [script:http_500]")
+        """With FAILING, OpenClaw asks again and again, in silence, for more than a minute."""
+        before = len(self.model.completions)
+        answer = await self.glasses.ask(asking_for(script))
         detail = check_told(answer)
-        asked = len(self.model.of_script("http_500", before))
-        return f"{detail}; the model had been asked {asked}x"
+        return f"{detail}, the model asked {len(self.model.completions) - before}x"
 
 
 def check_completion(answer: Completion) -> None:
@@ -180,14 +182,14 @@ def check_told(answer: GlassesAnswer) -> str:
     return f"{told!r} after {answer.ended:.2f} s"
 
 
-async def check_abort(answer: Heard, requests: list[ModelRequest]) -> str:
+async def check_abort(model: StandInModel, hanging_up: Awaitable[Heard]) -> str:
     """The one request that the model got for this answer was given up soon after the hang-up."""
-    expect(len(requests) == 1, f"the model was asked {len(requests)} times")
-    with trio.move_on_after(ABORT_TIMEOUT):
-        await requests[0].over.wait()
-    outcome = requests[0].outcome
-    expect(outcome is Outcome.ABORTED, f"{ABORT_TIMEOUT:.0f} s later the request is {outcome}")
-    return f"the model's request ended {(requests[0].ended - answer.hung_up) * 1000:.0f} ms later"
+    asked, aborted = len(model.completions), model.aborted
+    answer = await hanging_up
+    await model.wait_until(lambda: model.aborted > aborted, seconds=ABORT_TIMEOUT)
+    late = trio.current_time() - answer.hung_up
+    expect(len(model.completions) == asked + 1, "the model was asked more than once")
+    return f"the model's request ended {late * 1000:.0f} ms later"
 
 
 async def measure(ways: Mapping[str, Ask]) -> str:
@@ -195,7 +197,7 @@ async def measure(ways: Mapping[str, Ask]) -> str:
     firsts: dict[str, list[float]] = {way: [] for way in ways}
     for number in range(ROUNDS):
         for way, ask in ways.items():
-            firsts[way].append((await ask(f"第{number}个问题 [script:words]")).first * 1000)
+            firsts[way].append((await ask(asking_for(WORDS, f"第{number}个问题"))).first * 1000)
     lines = [f"time to the first words, ms, {ROUNDS} questions each, warm: median (min-max)"]
     for way, times in firsts.items():
         median = statistics.median(times)
@@ -227,7 +229,7 @@ class Check:
             await step("alone: answer", direct.check_answer)
             await step("alone: wrong token", direct.check_token)
             await step("alone: hang-up", direct.check_hang_up)
-            for script in ("http_400", "in_band"):
+            for script in (REFUSED, REFUSED_IN_BAND):
                 await step(f"alone: model fails, {script}", partial(direct.check_failure, script))
             worn = await self._worn(stack)
             for name, each in worn.items():
@@ -237,13 +239,13 @@ class Check:
             await step("measured", partial(measure, ways), 4 * STEP_TIMEOUT)
             for name, each in worn.items():
                 await step(f"{name}: hang-up", each.check_hang_up)
-                for script in ("http_400", "in_band"):
+                for script in (REFUSED, REFUSED_IN_BAND):
                     await step(
                         f"{name}: model fails, {script}", partial(each.check_failure, script)
                     )
                 await step(
-                    f"{name}: model fails, retried by OpenClaw",
-                    each.check_retries,
+                    f"{name}: model fails, {FAILING}, retried by OpenClaw",
+                    partial(each.check_failure, FAILING),
                     FIRST_TOKEN_TIMEOUT + RETRY_ROOM,
                 )
                 await step(f"{name}: answer after failures", each.check_answer)
@@ -254,15 +256,13 @@ class Check:
             direct = Direct(self._client(await self._http(stack)), self.model)
             await self.report.step("alone: endpoint off", direct.check_endpoint_off)
             for name, each in (await self._worn(stack)).items():
-                await self.report.step(
-                    f"{name}: endpoint off", partial(each.check_failure, "words")
-                )
+                await self.report.step(f"{name}: endpoint off", partial(each.check_failure, WORDS))
 
     async def without_openclaw(self) -> None:
         async with AsyncExitStack() as stack:
             for name, each in (await self._worn(stack)).items():
                 await self.report.step(
-                    f"{name}: OpenClaw not running", partial(each.check_failure, "words")
+                    f"{name}: OpenClaw not running", partial(each.check_failure, WORDS)
                 )
 
     async def _worn(self, stack: AsyncExitStack) -> dict[str, Worn]:
@@ -290,10 +290,9 @@ async def check_all(installation: Installation, folder: Path, *, alone: bool) ->
     with trio.move_on_after(WHOLE_TIMEOUT) as scope:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(cancel_on_sigterm, scope)
-            await nursery.start(model.serve)
+            await nursery.start(model.start)
             (folder / "openclaw").mkdir()
-            url = f"http://127.0.0.1:{model.port}/v1"
-            openclaw = OpenClaw(installation, folder / "openclaw", url)
+            openclaw = OpenClaw(installation, folder / "openclaw", model.base_url)
             gateways = [] if alone else make_gateways(openclaw, folder)
             await prepare_all(gateways)
             await Check(openclaw, model, gateways, report).run()

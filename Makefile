@@ -1,0 +1,62 @@
+# Two commands on a fresh machine: `make run` and `make test`. Both need python3 (3.11 or newer,
+# with venv), make and a package index, and install nothing a second time.
+
+PYTHON ?= python3
+LISTEN ?= 127.0.0.1:8001
+ADMIN_LISTEN ?= 127.0.0.1:8002
+BIN := .venv/bin
+RUN := .run
+QUESTION := {"message_id":"1","agent_id":"1","message":[{"role":"user","type":"text","text":"你好，若琪，今天天气怎么样？"}]}
+
+.PHONY: run test check format test-openclaw clean
+
+# The gateway with an embedded bot that needs no key and no account. The demo key stays in a file
+# that only its owner can read, so that the line can be printed again; the gateway keeps its hash.
+run: .venv/.installed
+	@umask 077; mkdir -p $(RUN); \
+	if [ ! -s $(RUN)/key ] || [ ! -e $(RUN)/data/eyeclaw.db ]; then \
+	  $(BIN)/eyeclaw key create make-run --data $(RUN)/data --json \
+	    | sed -n 's/.*"key":"\([^"]*\)".*/\1/p' > $(RUN)/key; \
+	  test -s $(RUN)/key || exit 1; \
+	fi; \
+	rm -f $(RUN)/stdout; mkfifo $(RUN)/stdout; \
+	{ while IFS= read -r line; do \
+	    printf '%s\n' "$$line"; \
+	    case $$line in *'"event":"ready"'*) \
+	      address=$${line#*'"listen":"'}; address=$${address%%\"*}; \
+	      printf '\nAsk it as glasses do (in another terminal):\n\n'; \
+	      printf "curl -N http://%s/sse/rokid -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '%s'\n\n" \
+	        "$$address" "$$(cat $(RUN)/key)" '$(QUESTION)';; \
+	    esac; \
+	  done < $(RUN)/stdout; } & \
+	exec $(BIN)/eyeclaw serve --data $(RUN)/data --listen $(LISTEN) \
+	  --admin-listen $(ADMIN_LISTEN) > $(RUN)/stdout
+
+test: check
+	$(BIN)/pytest
+
+check: .venv/.installed-for-tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/.installed-for-tests
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# The real OpenClaw, from npm into .cache (0.8 GB), asked through the gateway in both ways.
+test-openclaw: .venv/.installed-for-tests
+	$(BIN)/python tests/openclaw/run.py
+
+.venv/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/.installed-for-tests: .venv/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+clean:
+	rm -rf .venv .run .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,0 +1,165 @@
+"""Bots: added by command, entered from the configuration, removed together with their keys."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from attrs import frozen
+
+from eyeclaw_trio.core.directory import Bot, Origin, digest
+from eyeclaw_trio.errors import NoSuchRecord, StoreError
+from eyeclaw_trio.store.columns import check_name, to_stamp
+from eyeclaw_trio.store.database import transaction, translated
+
+TOKEN_PREFIX: Final = "bt_"  # noqa: S105  (how a token begins, not one)
+TOKEN_BYTES: Final = 32
+
+
+@frozen
+class ConfiguredBot:
+    """One embedded bot of the configuration, as far as the data folder needs to know it."""
+
+    name: str
+    provider: str
+    is_default: bool = False
+
+
+def add_bot(
+    db: sqlite3.Connection,
+    name: str,
+    provider: str | None = None,
+    origin: Origin = "command",
+    *,
+    is_default: bool = False,
+    now: datetime,
+) -> tuple[Bot, str | None]:
+    """Add a bot; the token that is returned with it is None when it has a provider.
+
+    Nobody can show the token again. A new default takes the place of the one before. Raises
+    StoreError for a name that is taken, blank or longer than 128 characters.
+    """
+    name = check_name(name)
+    token = _make_token() if provider is None else None
+    with transaction(db):
+        other = next((bot for bot in list_bots(db) if bot.name == name), None)
+        if other is not None:
+            raise StoreError(
+                f"the name is taken by bot {other.id}: choose another one, or remove that bot first"
+            )
+        if is_default:
+            db.execute("UPDATE bots SET is_default = 0")
+        cursor = db.execute(
+            "INSERT INTO bots (name, provider, origin, is_default, token_digest, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (name, provider, origin, is_default, _digest_of(token), to_stamp(now)),
+        )
+        return _get_bot(db, cursor.lastrowid), token
+
+
+def list_bots(db: sqlite3.Connection) -> tuple[Bot, ...]:
+    """All bots in the order of their ids."""
+    with translated():
+        rows = db.execute(
+            "SELECT id, name, provider, origin, is_default, is_configured, token_digest,"
+            " rokid_user_id, created_at FROM bots ORDER BY id"
+        ).fetchall()
+    return tuple(
+        Bot(
+            id=row[0],
+            name=row[1],
+            provider=row[2],
+            origin=row[3],
+            is_default=bool(row[4]),
+            is_configured=bool(row[5]),
+            token_digest=row[6],
+            rokid_user_id=row[7],
+            created_at=row[8],
+        )
+        for row in rows
+    )
+
+
+def new_token(db: sqlite3.Connection, bot_id: int) -> str:
+    """Give a linked bot a new token; the one before is worthless from then on.
+
+    Raises NoSuchRecord, and StoreError for an embedded bot: it has no link to protect.
+    """
+    token = _make_token()
+    with transaction(db):
+        bot = _get_bot(db, bot_id)
+        if bot.provider is not None:
+            raise StoreError(
+                f"bot {bot_id} is embedded: its provider answers within the gateway, "
+                "so it needs no token"
+            )
+        db.execute("UPDATE bots SET token_digest = ? WHERE id = ?", (digest(token), bot_id))
+    return token
+
+
+def unbind_bot(db: sqlite3.Connection, bot_id: int) -> Bot:
+    """Take the bot from its wearer; of a bot that has none nothing changes. Raises NoSuchRecord."""
+    with transaction(db):
+        bot = _get_bot(db, bot_id)
+        db.execute("UPDATE bots SET rokid_user_id = NULL WHERE id = ?", (bot.id,))
+        return _get_bot(db, bot_id)
+
+
+def remove_bot(db: sqlite3.Connection, bot_id: int) -> None:
+    """Remove a bot, the keys that open only it, and its sessions. Raises NoSuchRecord.
+
+    A bot of the configuration comes back at the next start, with another id.
+    """
+    with transaction(db):
+        bot = _get_bot(db, bot_id)
+        # Keys and sessions go with it (schema.sql, ON DELETE CASCADE).
+        db.execute("DELETE FROM bots WHERE id = ?", (bot.id,))
+
+
+def enter_configured_bots(
+    db: sqlite3.Connection, configured: Sequence[ConfiguredBot], now: datetime
+) -> tuple[Bot, ...]:
+    """Enter the bots of the configuration by name; returns them, in its order.
+
+    A bot that is known keeps its id, its keys and its wearer (CLI, "Which bot answers"). One of
+    that name that came by command becomes the configuration's, and a token it had stops working.
+    Bots of an earlier configuration that are no longer in it stay, not configured. One transaction:
+    all or, with StoreError for a name that is unusable or there twice, nothing.
+    """
+    names = [check_name(bot.name) for bot in configured]
+    if len(set(names)) < len(names):
+        raise StoreError("two bots of the configuration have the same name: rename one")
+    with transaction(db):
+        db.execute("UPDATE bots SET is_configured = 0, is_default = 0 WHERE origin = 'config'")
+        if any(bot.is_default for bot in configured):
+            db.execute("UPDATE bots SET is_default = 0")
+        for name, bot in zip(names, configured, strict=True):
+            db.execute(
+                "INSERT INTO bots (name, provider, origin, is_default, created_at)"
+                " VALUES (?, ?, 'config', ?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET provider = excluded.provider,"
+                " origin = 'config', is_configured = 1, is_default = excluded.is_default,"
+                " token_digest = NULL",
+                (name, bot.provider, bot.is_default, to_stamp(now)),
+            )
+        known = {bot.name: bot for bot in list_bots(db)}
+        return tuple(known[name] for name in names)
+
+
+def _make_token() -> str:
+    return TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def _digest_of(token: str | None) -> bytes | None:
+    return digest(token) if token is not None else None
+
+
+def _get_bot(db: sqlite3.Connection, bot_id: int | None) -> Bot:
+    # Bots are few: one way of reading them is worth more than a faster second one.
+    for bot in list_bots(db):
+        if bot.id == bot_id:
+            return bot
+    raise NoSuchRecord(f"there is no bot {bot_id}")

@@ -1,0 +1,234 @@
+"""The database file: opened privately, brought to the present schema, and its errors in our words.
+
+Every connection is in autocommit mode, so that a transaction is a `with` that can be seen, and
+writers wait for each other at its beginning instead of failing in the middle.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from eyeclaw_trio.errors import StoreBusy, StoreError
+
+FILE_NAME: Final = "eyeclaw.db"
+# Seconds until a database that another process holds counts as busy. A command holds it for
+# milliseconds; a backup tool may for longer.
+BUSY_TIMEOUT: Final = 5.0
+# Result codes of SQLite that mean: another connection has it, the same again may work.
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_MEANINGS: Final = {
+    sqlite3.SQLITE_FULL: "the disk is full: free some space",
+    sqlite3.SQLITE_IOERR: "the disk could not be read or written",
+    sqlite3.SQLITE_READONLY: "it is read-only for this user",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check that this user may write to its folder",
+    sqlite3.SQLITE_PERM: "this user may not use it",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged: put back a copy of it",
+    sqlite3.SQLITE_NOTADB: "the file is not a database: move it away or put back a copy",
+}
+
+
+def _read_step(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+# The way from an empty database to the present schema. Step N leads from version N to N+1. What
+# has been released is never edited: a change is one more step.
+STEPS: Final[Sequence[str]] = (_read_step("schema.sql"),)
+
+
+def open_database(
+    folder: Path, *, check_same_thread: bool = True, steps: Sequence[str] = STEPS
+) -> sqlite3.Connection:
+    """Open the database in `folder`, made if it is missing, with the present schema.
+
+    Blocks for at most a few times BUSY_TIMEOUT. The folder gets mode 0700 when it is made here,
+    the files in it 0600. An older database is migrated after a copy of it was kept as
+    `eyeclaw.db.v<N>.bak` (RELIABILITY 33). The caller closes the connection; with
+    `check_same_thread` false it may hand it to another thread, which then owns it alone.
+
+    Raises StoreError where the folder or file cannot be used or comes from a newer version, and
+    StoreBusy where another process holds it all the time.
+    """
+    path = folder / FILE_NAME
+    make_folder(folder)
+    with usable(path), translated():
+        _make_private(path)
+        db = _connect(path, check_same_thread=check_same_thread)
+        try:
+            # First of all, so that the file of a newer version is left exactly as it is.
+            _refuse_newer(_read_version(db), len(steps))
+            _enter_wal(db)
+            _migrate(db, path, steps)
+            # Only now: a step may have to rebuild a table that others refer to.
+            db.execute("PRAGMA foreign_keys = ON")
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
+def make_folder(folder: Path) -> None:
+    """Make the data folder with mode 0700 when it is missing. Raises StoreError."""
+    with usable(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """One transaction for writing: committed at the end, rolled back on any exception.
+
+    It has the write lock from its beginning on, and waits for it at most the connection's busy
+    time-out. Raises StoreError for SQLite's errors; does not nest.
+    """
+    with translated():
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            db.execute("COMMIT")
+        except BaseException:
+            roll_back(db)
+            raise
+
+
+def roll_back(db: sqlite3.Connection) -> None:
+    """Leave the transaction, if there is one; SQLite ends it by itself after some errors."""
+    if db.in_transaction:
+        with suppress(sqlite3.Error):  # the error that led here is the one to hear of
+            db.execute("ROLLBACK")
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether this error means that another connection holds the database."""
+    return _code_of(error) in _BUSY
+
+
+def is_outage(error: sqlite3.Error) -> bool:
+    """Whether disk, file or lock are to blame, and not the statement."""
+    code = _code_of(error)
+    return code in _BUSY or code in _MEANINGS or code == sqlite3.SQLITE_NOMEM
+
+
+def explain(error: sqlite3.Error) -> str:
+    """One line about this error, without any value of a statement."""
+    # SQLite names tables and columns, never what was bound to them.
+    return f"the database failed: {_MEANINGS.get(_code_of(error), str(error))}"
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """SQLite's errors leave this as StoreError, or StoreBusy where the same again may work."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if is_busy(error):
+            raise StoreBusy("the database is busy: another process holds it; try again") from error
+        raise StoreError(explain(error)) from error
+
+
+@contextmanager
+def usable(path: Path) -> Iterator[None]:
+    """The file system's errors leave this as StoreError about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be used ({error.strerror}): mend that, or choose another data folder "
+            "with --data"
+        ) from error
+
+
+def _code_of(error: sqlite3.Error) -> int:
+    # The low byte is the code itself, the rest says more about it. Errors of the Python module
+    # (a closed connection, say) have none.
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _make_private(path: Path) -> None:
+    """Make the file with mode 0600 before SQLite does: its -wal and -shm take the mode from it."""
+    try:
+        # Never opened here when it exists: closing it again would drop the locks that SQLite
+        # holds on it in this process (POSIX locks belong to process and file).
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+
+
+def _connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=check_same_thread
+    )
+
+
+def _enter_wal(db: sqlite3.Connection) -> None:
+    """Readers and the writer stop waiting for each other; the mode stays with the file."""
+    deadline = time.monotonic() + BUSY_TIMEOUT
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # SQLite does not use its busy time-out here, where two processes come first at once.
+            if not is_busy(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _read_version(db: sqlite3.Connection) -> int:
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _refuse_newer(version: int, known: int) -> None:
+    if version > known:
+        raise StoreError(
+            f"this data folder was written by a newer version (schema {version}, this one knows "
+            f"{known}): update eyeclaw-trio, or choose another folder with --data"
+        )
+
+
+def _migrate(db: sqlite3.Connection, path: Path, steps: Sequence[str]) -> None:
+    while _read_version(db) < len(steps):
+        with transaction(db):
+            # Read again, now with the lock: another process may have done this step.
+            version = _read_version(db)
+            if version >= len(steps):
+                _refuse_newer(version, len(steps))
+                return
+            if version > 0:
+                _keep_copy(path, path.with_name(f"{FILE_NAME}.v{version}.bak"))
+            for statement in _split(steps[version]):
+                db.execute(statement)
+            if db.execute("PRAGMA foreign_key_check").fetchone() is not None:
+                raise StoreError(f"the data cannot be brought to schema {version + 1}")
+            db.execute(f"PRAGMA user_version = {version + 1:d}")
+
+
+def _keep_copy(path: Path, copy: Path) -> None:
+    """Copy the database as it was committed last; under its name only once it is whole."""
+    part = copy.with_name(copy.name + ".part")
+    part.unlink(missing_ok=True)
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    # A connection of its own reads: the one that holds the write lock may not be copied from.
+    with closing(_connect(path)) as source, closing(_connect(part)) as target:
+        source.backup(target)
+        # One file that stands alone, without a -wal beside it.
+        target.execute("PRAGMA journal_mode = DELETE")
+    part.replace(copy)
+
+
+def _split(script: str) -> Iterator[str]:
+    """The statements of a script: sqlite3's own executescript would commit our transaction."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,241 @@
+"""The running gateway's store: a snapshot to read, writes that nobody waits for.
+
+No request waits for SQLite (DESIGN, "What requests read"; RELIABILITY 8, 9): what it reads is in
+memory, what it writes goes into the bounded queue of the one writer thread.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+import attrs
+import structlog
+import trio
+from attrs import define
+
+from eyeclaw_trio.core.directory import Directory
+from eyeclaw_trio.errors import StoreBusy
+from eyeclaw_trio.store.columns import read_clock, to_stamp
+from eyeclaw_trio.store.database import open_database
+from eyeclaw_trio.store.keys import note_use
+from eyeclaw_trio.store.sessions import BotSession, close_left_sessions, write_session
+from eyeclaw_trio.store.snapshot import load_directory, read_data_version
+from eyeclaw_trio.store.writer import FLUSH_TIMEOUT, Request, Write, Writer
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+# Writes waiting at once. At 1 kB each a megabyte, and seconds of the busiest gateway.
+CAPACITY: Final = 1000
+# "Last used" and "last heard" are for people to read: seconds between two writes of one of them.
+KEY_USE_EVERY: Final = 60.0
+HEARD_EVERY: Final = 10.0
+
+OnChange = Callable[[Directory], None]
+
+
+@define(eq=False)
+class _OpenSession:
+    """A session whose link lives, and when it was written last (monotonic seconds)."""
+
+    session: BotSession
+    written_at: float
+
+
+class Store:
+    """What `open_store` yields. All of it belongs to the trio thread; only `run` waits."""
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        directory: Directory,
+        *,
+        on_change: OnChange | None,
+        now: Callable[[], datetime],
+        capacity: int,
+    ) -> None:
+        self._directory = directory
+        self._on_change = on_change
+        self._now = now
+        self._token = trio.lowlevel.current_trio_token()
+        self._writer = Writer(db, capacity, partial(self._post, self._accept))
+        self._is_closed = False
+        self._refused = 0
+        self._keys_used: dict[int, float] = {}
+        self._sessions: dict[str, _OpenSession] = {}
+
+    @property
+    def directory(self) -> Directory:
+        """The present snapshot. What another process changed is in it within a second."""
+        return self._directory
+
+    @property
+    def dropped(self) -> int:
+        """Writes that were given up so far: the queue was full, or the disk."""
+        return self._refused + self._writer.dropped
+
+    @property
+    def failures(self) -> int:
+        """Errors of SQLite so far in what nobody waits for."""
+        return self._writer.failures
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether SQLite refused the last write or look; false again after the next success."""
+        return self._writer.is_failing
+
+    def write_soon(self, write: Write) -> bool:
+        """Have `write(db)` done on the writer thread, without waiting for it.
+
+        It runs within a transaction that it shares with others, and again in another one where
+        the database was locked. Returns false where the queue is full: then it is counted as
+        dropped.
+        """
+        if self._writer.put(write):
+            return True
+        self._refused += 1
+        return False
+
+    def key_used(self, key_id: int) -> None:
+        """Note that a key was used just now; written at most once a minute for each."""
+        now = trio.current_time()
+        written_at = self._keys_used.get(key_id)
+        if written_at is not None and now - written_at < KEY_USE_EVERY:
+            return
+        stamp = to_stamp(self._now())
+        if self.write_soon(partial(note_use, key_id=key_id, stamp=stamp)):
+            self._keys_used[key_id] = now
+
+    def session_opened(self, bot_id: int, session_id: str, metadata: Mapping[str, object]) -> None:
+        """Note that a link of this bot lives; `metadata` is what it says about itself."""
+        stamp = to_stamp(self._now())
+        # ASCII, so that a lone surrogate from a peer cannot make it impossible to store.
+        text = json.dumps(dict(metadata), default=str)
+        session = BotSession(session_id, bot_id, stamp, stamp, metadata=text)
+        self._sessions[session_id] = _OpenSession(session, trio.current_time())
+        self._write_session(session)
+
+    def session_heard(self, session_id: str) -> None:
+        """Note that this link's bot was heard just now; written at most every 10 s.
+
+        Cheap enough for every message. Of a session that is not open nothing happens.
+        """
+        opened = self._sessions.get(session_id)
+        now = trio.current_time()
+        if opened is None or now - opened.written_at < HEARD_EVERY:
+            return
+        opened.session = attrs.evolve(opened.session, last_ping_at=to_stamp(self._now()))
+        if self._write_session(opened.session):
+            opened.written_at = now
+
+    def session_closed(self, session_id: str) -> None:
+        """Note that this link has ended. Of a session that is not open nothing happens."""
+        opened = self._sessions.pop(session_id, None)
+        if opened is not None:
+            stamp = to_stamp(self._now())
+            self._write_session(attrs.evolve(opened.session, disconnected_at=stamp))
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work(db)` on the writer thread, and return what it returns.
+
+        It sees every write that was queued before it, and makes its own transactions; what it
+        changes in keys and bots is in `directory` when this returns. Raises what `work` raises,
+        StoreError for SQLite's errors, StoreBusy where the database is locked for 5 s, the queue
+        is full or the store has been closed.
+
+        Cancelled before its work has begun, it is not done at all; after that it is done to the
+        end, but nobody hears of it.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        answered = trio.Event()
+        request = Request(work, partial(self._post, answered.set))
+        if not self._writer.put(request):
+            raise StoreBusy("the database is busy: too much waits for it; try again")
+        try:
+            await answered.wait()
+        finally:
+            request.is_withdrawn = True
+        if request.error is not None:
+            raise request.error
+        result: T = request.result
+        return result
+
+    async def _close(self) -> None:
+        """Write what is queued, within FLUSH_TIMEOUT, and end the thread; also when cancelled."""
+        for session_id in list(self._sessions):
+            self.session_closed(session_id)
+        self._writer.stop()
+        # The thread's own deadline, in real seconds and not in the clock of trio, which is
+        # virtual in tests. One that hangs in the file system is left to die with the process.
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(self._writer.join, FLUSH_TIMEOUT + 1.0)
+        self._is_closed = True
+
+    def _write_session(self, session: BotSession) -> bool:
+        return self.write_soon(partial(write_session, session=session))
+
+    def _post(self, call: Callable[..., None], *args: Directory) -> None:
+        """From the writer thread: have this called on the trio thread, in order."""
+        # Refused to a thread that was left behind: then nobody is there to hear it.
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(call, *args)
+
+    def _accept(self, directory: Directory) -> None:
+        if self._is_closed or directory == self._directory:
+            return
+        self._directory = directory
+        known = {key.id for key in directory.keys}
+        self._keys_used = {id_: at for id_, at in self._keys_used.items() if id_ in known}
+        if self._on_change is None:
+            return
+        try:
+            self._on_change(directory)
+        except Exception:
+            # It runs between trio's tasks, where an exception would end the whole process.
+            log.exception("store.on_change_failed")
+
+
+@asynccontextmanager
+async def open_store(
+    folder: Path,
+    *,
+    on_change: OnChange | None = None,
+    now: Callable[[], datetime] = read_clock,
+    capacity: int = CAPACITY,
+) -> AsyncIterator[Store]:
+    """Open the store of a running gateway; it must hold the folder (`hold_folder`).
+
+    Sessions that a gateway left open when it died are closed (RELIABILITY 7). `on_change` is
+    called on the trio thread with each new directory, within a second of the change; it must not
+    wait. `now` is the wall clock, for stamps only. `capacity` is how many writes may wait.
+
+    Leaving it closes the sessions that are open, writes what is queued for at most 2 s, and
+    closes the database, when cancelled too. Raises StoreError where the folder cannot be used.
+    """
+    db, directory, seen = await trio.to_thread.run_sync(_open, folder)
+    store = Store(db, directory, on_change=on_change, now=now, capacity=capacity)
+    store._writer.start(seen)
+    try:
+        yield store
+    finally:
+        await store._close()
+
+
+def _open(folder: Path) -> tuple[sqlite3.Connection, Directory, int]:
+    db = open_database(folder, check_same_thread=False)
+    try:
+        close_left_sessions(db)
+        # In this order: a change between the two is loaded again, and none is missed.
+        seen = read_data_version(db)
+        return db, load_directory(db), seen
+    except BaseException:
+        db.close()
+        raise

@@ -1,0 +1,155 @@
+"""Which bot answers: the rules in their order, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from eyeclaw_trio.core.directory import AccessKey, Bot, Directory, Origin, digest
+from eyeclaw_trio.core.routing import Asker, choose_bot
+from eyeclaw_trio.errors import BotOffline, RequestRefused
+
+_REAL_GLASSES = "0f0e0d0c0b0a09080706050403020100"
+
+
+def a_key(bot_id: int | None = None) -> AccessKey:
+    return AccessKey(1, "k", "ak_", digest("ak_"), bot_id, True, "2026-01-01T00:00:00Z", None)
+
+
+def a_bot(
+    number: int,
+    name: str = "",
+    *,
+    user: str | None = None,
+    origin: Origin = "command",
+    default: bool = False,
+    configured: bool = True,
+) -> Bot:
+    return Bot(
+        id=number,
+        name=name or f"bot {number}",
+        provider=None,
+        origin=origin,
+        is_default=default,
+        is_configured=configured,
+        token_digest=None,
+        rokid_user_id=user,
+        created_at="2026-01-01T00:00:00Z",
+    )
+
+
+def chosen(
+    *bots: Bot,
+    agent: str = _REAL_GLASSES,
+    user: str | None = None,
+    asked: int | None = None,
+    key: int | None = None,
+) -> int:
+    directory = Directory((), {bot.id: bot for bot in bots})
+    return choose_bot(directory, Asker(a_key(key), agent, user, asked)).id
+
+
+def refusal(
+    *bots: Bot,
+    agent: str = _REAL_GLASSES,
+    user: str | None = None,
+    asked: int | None = None,
+    key: int | None = None,
+) -> tuple[int, str]:
+    with pytest.raises(RequestRefused) as caught:
+        chosen(*bots, agent=agent, user=user, asked=asked, key=key)
+    return caught.value.status, caught.value.error
+
+
+def test_a_bot_id_in_the_request_comes_first() -> None:
+    bots = a_bot(1), a_bot(2, user="u"), a_bot(3, "agent"), a_bot(4, default=True)
+    assert chosen(*bots, asked=1, user="u", agent="3") == 1
+
+
+def test_then_the_bot_that_the_wearer_is_bound_to() -> None:
+    bots = a_bot(1), a_bot(2, user="u"), a_bot(3, "agent"), a_bot(4, default=True)
+    assert chosen(*bots, user="u", agent="3") == 2
+
+
+def test_then_the_bot_whose_id_or_name_is_the_agent_id() -> None:
+    bots = a_bot(1), a_bot(3, "agent"), a_bot(4, default=True)
+    assert chosen(*bots, user="unbound", agent="3") == 3
+    assert chosen(*bots, agent="agent") == 3
+
+
+def test_then_the_bot_that_the_key_was_made_for() -> None:
+    assert chosen(a_bot(1), a_bot(2), a_bot(4, default=True), key=2) == 2
+
+
+def test_then_the_bot_that_is_marked_as_the_default() -> None:
+    assert chosen(a_bot(1), a_bot(2, default=True), a_bot(3), user="unbound") == 2
+
+
+def test_then_the_only_bot() -> None:
+    assert chosen(a_bot(7), user="unbound") == 7
+
+
+@pytest.mark.parametrize("user", [None, ""])
+def test_a_question_without_a_wearer_goes_to_nobodys_bot(user: str | None) -> None:
+    assert chosen(a_bot(1, user=""), a_bot(2, default=True), user=user) == 2
+
+
+def test_among_several_bots_none_is_guessed() -> None:
+    assert refusal(a_bot(1), a_bot(2)) == (404, "Bot not found")
+
+
+def test_two_defaults_are_none() -> None:
+    bots = a_bot(1, default=True), a_bot(2, default=True)
+    assert refusal(*bots) == (404, "Bot not found")
+
+
+def test_a_bot_id_that_names_no_bot_is_not_found_and_nothing_else_is_tried() -> None:
+    assert refusal(a_bot(1, user="u", default=True), asked=9, user="u", agent="1") == (
+        404,
+        "Bot not found",
+    )
+    assert refusal(asked=9) == (404, "Bot not found")
+
+
+def test_where_there_is_no_bot_at_all_the_wearer_hears_that_it_is_offline() -> None:
+    with pytest.raises(BotOffline):
+        chosen()
+    with pytest.raises(BotOffline):
+        chosen(key=5)
+
+
+def test_the_bot_of_the_first_start_steps_aside_for_a_real_one() -> None:
+    demo = a_bot(1, "demo", origin="demo")
+    assert chosen(demo) == 1
+    assert chosen(demo, a_bot(2)) == 2
+    assert chosen(demo, a_bot(2, origin="config")) == 2
+    assert refusal(demo, a_bot(2), a_bot(3)) == (404, "Bot not found")
+
+
+def test_the_bot_of_the_first_start_can_still_be_asked_by_name() -> None:
+    demo = a_bot(1, "demo", origin="demo")
+    assert chosen(demo, a_bot(2), agent="demo") == 1
+    assert chosen(demo, a_bot(2), agent="1") == 1
+    assert chosen(demo, a_bot(2), asked=1) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "user", "agent"), [(1, None, "x"), (None, "u", "x"), (None, None, "1")]
+)
+def test_a_key_made_for_one_bot_does_not_open_the_one_that_the_rules_say(
+    asked: int | None, user: str | None, agent: str
+) -> None:
+    bots = a_bot(1, user="u"), a_bot(2)
+    assert refusal(*bots, asked=asked, user=user, agent=agent, key=2)[0] == 403
+    assert chosen(*bots, asked=asked, user=user, agent=agent, key=1) == 1
+    assert chosen(*bots, asked=asked, user=user, agent=agent, key=None) == 1
+
+
+def test_a_key_whose_bot_is_gone_opens_no_other() -> None:
+    assert refusal(a_bot(1), key=9)[0] == 403
+    assert refusal(a_bot(1, default=True), a_bot(2), key=9)[0] == 403
+
+
+def test_a_refusal_shows_nothing_of_the_other_bot() -> None:
+    with pytest.raises(RequestRefused) as caught:
+        chosen(a_bot(1, "private name"), a_bot(2), agent="1", key=2)
+    assert "private name" not in f"{caught.value} {caught.value.detail}"

@@ -1,0 +1,439 @@
+"""`/cable` over memory streams: an SDK as it is, and peers that are not as they should be."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+import trio
+import trio.testing
+from attrs import define, field
+from fakes import OFFLINE, TOKEN, Gateway, Glasses, assert_whole, summary_of
+from trio.testing import MockClock
+from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
+
+from eyeclaw_trio.core.patience import Limits
+from eyeclaw_trio.protocol.bot import encode_from_bot
+from eyeclaw_trio.server.cable_channels import CableDoor, LinkedBots
+from eyeclaw_trio.server.front_door import FrontDoor
+from eyeclaw_trio.server.rokid import PATHS
+
+IDENTIFIER = '{"channel":"BotChannel","bot_id":"1"}'
+
+
+@define
+class Sessions:
+    """Remembers what would be written into the store."""
+
+    log: list[str] = field(factory=list)
+
+    def session_opened(self, bot_id: int, session_id: str, metadata: dict[str, object]) -> None:
+        self.log.append(f"opened {bot_id}")
+
+    def session_heard(self, session_id: str) -> None:
+        self.log.append("heard")
+
+    def session_closed(self, session_id: str) -> None:
+        self.log.append("closed")
+
+
+@define(eq=False)
+class CableGateway(Gateway):
+    """A gateway with `/cable`."""
+
+    sessions: Sessions = field(factory=Sessions)
+    links: LinkedBots = field(factory=LinkedBots)
+    cable: CableDoor = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        self.cable = CableDoor(
+            gate=self.gate,
+            origins=self.origins,
+            switchboard=self.switchboard,
+            limits=self.limits,
+            sessions=self.sessions,
+            links=self.links,
+            is_draining=lambda: self.is_draining,
+            unix_seconds=lambda: int(1_700_000_000 + trio.current_time()),
+        )
+        routes = {path: {"POST": self.rokid.answer} for path in PATHS}
+        self.front_door = FrontDoor(
+            {**routes, "/cable": {"GET": self.cable.serve}},
+            self.origins,
+            self.patience,
+            self.limits,
+        )
+
+    @asynccontextmanager
+    async def sdk(
+        self,
+        query: str = f"?sdk_token={TOKEN}&bot_id=1",
+        *,
+        headers: list[tuple[bytes, bytes]] | None = None,
+        subprotocols: list[str] | None = None,
+    ) -> AsyncIterator[Sdk]:
+        """A client on /cable, over a memory stream."""
+        ours, theirs = trio.testing.memory_stream_pair()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.front_door.serve_connection, theirs)
+            socket = await wrap_client_stream(
+                nursery,
+                cast(trio.SocketStream, ours),  # any stream will do
+                "gateway.example",
+                f"/cable{query}",
+                extra_headers=headers,
+                subprotocols=subprotocols,
+            )
+            try:
+                yield Sdk(socket)
+            finally:
+                await trio.aclose_forcefully(ours)
+                nursery.cancel_scope.cancel()
+
+
+@define(eq=False)
+class Sdk:
+    """A bot as the EyeClaw SDK is one."""
+
+    socket: WebSocketConnection
+
+    async def send(self, frame: object) -> None:
+        await self.socket.send_message(frame if isinstance(frame, str) else json.dumps(frame))
+
+    async def subscribe(self, identifier: str = IDENTIFIER) -> None:
+        await self.send({"command": "subscribe", "identifier": identifier})
+
+    async def say(self, data: Any, identifier: str = IDENTIFIER) -> None:
+        text = data if isinstance(data, str) else json.dumps(data)
+        await self.send({"command": "message", "identifier": identifier, "data": text})
+
+    async def receive(self) -> Any:
+        """The next frame that is no ping."""
+        while True:
+            frame = json.loads(await self.socket.get_message())
+            if frame.get("type") != "ping":
+                return frame
+
+    async def link(self) -> None:
+        """Everything up to the confirmed subscription."""
+        assert await self.receive() == {"type": "welcome"}
+        await self.subscribe()
+        confirmation = await self.receive()
+        assert confirmation == {"identifier": IDENTIFIER, "type": "confirm_subscription"}
+        connected = await self.receive()
+        assert connected["message"]["type"] == "connected"
+
+    async def receive_command(self) -> dict[str, Any]:
+        frame = await self.receive()
+        assert frame["identifier"] == IDENTIFIER
+        message: dict[str, Any] = frame["message"]
+        assert message["type"] == "execute_command", message
+        return message
+
+
+async def test_an_sdk_answers_a_question_and_gets_an_acknowledgement_for_each_chunk() -> None:
+    gateway = CableGateway()
+    async with gateway.sdk() as sdk, gateway.glasses() as glasses:
+        await sdk.link()
+        await glasses.send()
+        command = await sdk.receive_command()
+        assert command["params"]["message"] == "你好"
+        metadata = command["metadata"]
+        assert metadata["source"] == "rokid_lingzhu"
+        assert metadata["openclaw_session_id"] == "bot_1"
+        turn = metadata["session_id"]
+        for n, text in enumerate(("湖光", "秋月")):
+            chunk = {"type": "stream_chunk", "content": text, "session_id": turn, "sequence": n}
+            await sdk.say(chunk)
+            frame = await sdk.receive()
+            assert frame["message"].pop("timestamp")
+            assert frame["message"] == {
+                "type": "chunk_received",
+                "sequence": n,
+                "session_id": turn,
+            }
+        await sdk.say({"type": "stream_end", "session_id": turn})
+        await sdk.say(encode_from_bot(summary_of(turn, "湖光", "秋月")))
+        await glasses.receive_head()
+        assert_whole(await glasses.receive_answer(), "湖光秋月")
+    assert gateway.sessions.log[0] == "opened 1"
+    assert gateway.sessions.log[-1] == "closed"
+    assert gateway.front_door.open_connections == 0
+
+
+async def test_a_subscription_is_confirmed_exactly_once() -> None:
+    gateway = CableGateway()
+    async with gateway.sdk() as sdk:
+        await sdk.link()
+        await sdk.subscribe()
+        await sdk.subscribe()
+        await sdk.say({"action": "ping"})
+        assert (await sdk.receive())["message"]["type"] == "pong"
+
+
+async def test_the_identifier_comes_back_byte_for_byte() -> None:
+    gateway = CableGateway()
+    strange = '{ "bot_id" :1, "channel":"BotChannel" , "é":"\\u4f60" }'
+    async with gateway.sdk() as sdk:
+        assert await sdk.receive() == {"type": "welcome"}
+        await sdk.subscribe(strange)
+        assert (await sdk.receive())["identifier"] == strange
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ("?sdk_token=wrong&bot_id=1", []),
+        (f"?sdk_token={TOKEN}&bot_id=2", []),
+        (f"?sdk_token={TOKEN}&bot_id=x", []),
+        (f"?sdk_token={TOKEN}&bot_id=99", []),
+        ("?sdk_token=&bot_id=1", []),
+        ("", []),
+        ("?bot_id=1", [(b"Authorization", b"Bearer wrong")]),
+    ],
+)
+async def test_bad_credentials_are_told_so_and_not_to_come_back(
+    query: str, headers: list[tuple[bytes, bytes]]
+) -> None:
+    gateway = CableGateway()
+    async with gateway.sdk(query, headers=headers) as sdk:
+        assert await sdk.receive() == {
+            "type": "disconnect",
+            "reason": "unauthorized",
+            "reconnect": False,
+        }
+        with pytest.raises(ConnectionClosed):
+            await sdk.receive()
+
+
+async def test_a_token_as_bearer_is_as_good_with_and_without_a_bot_id() -> None:
+    gateway = CableGateway()
+    for query in ("?bot_id=1", ""):
+        bearer = [(b"Authorization", f"bearer {TOKEN}".encode())]
+        async with gateway.sdk(query, headers=bearer) as sdk:
+            await sdk.link()
+
+
+async def test_another_bot_s_channel_and_an_unknown_one_are_rejected() -> None:
+    gateway = CableGateway()
+    async with gateway.sdk() as sdk:
+        assert await sdk.receive() == {"type": "welcome"}
+        for identifier in (
+            '{"channel":"BotChannel","bot_id":"2"}',
+            '{"channel":"Other"}',
+            "no json",
+        ):
+            await sdk.subscribe(identifier)
+            answer = await sdk.receive()
+            assert answer == {"identifier": identifier, "type": "reject_subscription"}
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        (None, None),
+        (["actioncable-v1-json", "actioncable-unsupported"], "actioncable-v1-json"),
+        (["actioncable-unsupported"], None),
+    ],
+)
+async def test_the_subprotocol_is_chosen_from_what_is_offered(
+    offered: list[str] | None, chosen: str | None
+) -> None:
+    async with CableGateway().sdk(subprotocols=offered) as sdk:
+        assert sdk.socket.subprotocol == chosen
+
+
+async def test_compression_is_never_negotiated() -> None:
+    offer = [(b"Sec-WebSocket-Extensions", b"permessage-deflate")]
+    async with CableGateway().sdk(headers=offer) as sdk:
+        names = {name.lower() for name, _ in sdk.socket.handshake_headers}
+        assert b"sec-websocket-extensions" not in names
+        await sdk.link()
+
+
+async def test_cable_pings_come_every_three_seconds_and_never_go_back(
+    autojump_clock: MockClock,
+) -> None:
+    async with CableGateway().sdk() as sdk:
+        await sdk.link()
+        stamps: list[int] = []
+        times: list[float] = []
+        while len(stamps) < 5:
+            frame = json.loads(await sdk.socket.get_message())
+            assert frame["type"] == "ping"
+            stamps.append(frame["message"])
+            times.append(trio.current_time())
+        assert all(isinstance(stamp, int) for stamp in stamps)
+        assert stamps == sorted(stamps)
+        assert [round(b - a) for a, b in itertools.pairwise(times)] == [3, 3, 3, 3]
+
+
+async def test_a_half_open_link_is_found_within_25_seconds(autojump_clock: MockClock) -> None:
+    gateway = CableGateway()
+    ours, theirs = trio.testing.memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(gateway.front_door.serve_connection, theirs)
+        await ours.send_all(
+            f"GET /cable?sdk_token={TOKEN}&bot_id=1 HTTP/1.1\r\nHost: x\r\n"
+            "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+        began = trio.current_time()
+        while await ours.receive_some():
+            pass
+        assert trio.current_time() - began <= 25
+    assert gateway.front_door.open_connections == 0
+
+
+async def test_unknown_messages_are_ignored_however_many_they_are() -> None:
+    async with CableGateway().sdk() as sdk:
+        await sdk.link()
+        for _ in range(30):
+            await sdk.send({"type": "pong"})
+            await sdk.say({"type": "never_heard_of"})
+        await sdk.say({"action": "ping"})
+        assert (await sdk.receive())["message"]["type"] == "pong"
+
+
+async def test_twenty_malformed_frames_in_ten_seconds_end_the_link_with_1008() -> None:
+    gateway = CableGateway()
+    async with gateway.sdk() as sdk:
+        await sdk.link()
+        wrong = ["no json", "[]", "1", '"x"', "NaN", "[" * 10_000, '{"command":"message"}']
+        for n in range(19):
+            await sdk.send(wrong[n % len(wrong)])
+        await sdk.say({"action": "ping"})
+        assert (await sdk.receive())["message"]["type"] == "pong"  # still there
+        await sdk.socket.send_message(b"binary")
+        last = await sdk.receive()
+        assert last == {"type": "disconnect", "reason": "invalid_request", "reconnect": False}
+        with pytest.raises(ConnectionClosed) as closed:
+            await sdk.receive()
+        assert closed.value.reason is not None
+        assert closed.value.reason.code == 1008
+
+
+async def test_malformed_frames_now_and_then_are_forgiven(autojump_clock: MockClock) -> None:
+    async with CableGateway().sdk() as sdk:
+        await sdk.link()
+        for _ in range(40):
+            await sdk.send("no json")
+            await trio.sleep(0.6)
+        await sdk.say({"action": "ping"})
+        assert (await sdk.receive())["message"]["type"] == "pong"
+
+
+@pytest.mark.parametrize("filling", ["x", "你"])
+async def test_an_oversized_message_ends_the_link_with_1009(filling: str) -> None:
+    gateway = CableGateway(limits=Limits(cable_message=10_000))
+    async with gateway.sdk() as sdk:
+        await sdk.link()
+        await sdk.send(filling * 10_001)
+        with pytest.raises(ConnectionClosed) as closed:
+            await sdk.receive()
+        assert closed.value.reason is not None
+        assert closed.value.reason.code == 1009
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (b"\x81\x82\x00\x00\x00\x00\xff\xfe", 1007),  # a text frame that is not UTF-8
+        (b"\xf1\x80\x00\x00\x00\x00", 1002),  # reserved bits
+        (b"\x81\x02hi", 1002),  # not masked
+    ],
+)
+async def test_broken_frames_are_told_with_their_code(frame: bytes, code: int) -> None:
+    gateway = CableGateway()
+    ours, theirs = trio.testing.memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(gateway.front_door.serve_connection, theirs)
+        await ours.send_all(
+            f"GET /cable?sdk_token={TOKEN}&bot_id=1 HTTP/1.1\r\nHost: x\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+        assert bytes(await ours.receive_some()).startswith(b"HTTP/1.1 101 ")
+        await ours.send_all(frame)
+        received = b""
+        with trio.fail_after(5):
+            while data := await ours.receive_some():
+                received += data
+    assert received.endswith(b"\x88\x02" + code.to_bytes(2, "big"))
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        (("Upgrade: websocket", "X: y"), 426),
+        (("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8"), 426),
+        (("Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Key: short"), 400),
+        (("Host: x", "Host: x\r\nOrigin: https://evil.example"), 404),
+        (("GET ", "POST "), 405),
+    ],
+)
+async def test_what_is_no_handshake_is_refused_as_http(
+    change: tuple[str, str], status: int, autojump_clock: MockClock
+) -> None:
+    head = (
+        f"GET /cable?sdk_token={TOKEN}&bot_id=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    async with CableGateway().glasses() as peer:
+        await peer.stream.send_all(head.replace(*change).encode())
+        received = bytes(await peer.stream.receive_some())
+    assert received.startswith(b"HTTP/1.1 %d " % status)
+
+
+async def test_an_upgrade_on_a_connection_that_was_used_for_http_before() -> None:
+    gateway = CableGateway()
+    ours, theirs = trio.testing.memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(gateway.front_door.serve_connection, theirs)
+        glasses = Glasses(ours)
+        await glasses.send()
+        await glasses.receive_head()
+        assert_whole(await glasses.receive_answer(), OFFLINE)
+        socket = await wrap_client_stream(
+            nursery,
+            cast(trio.SocketStream, ours),
+            "gateway.example",
+            f"/cable?sdk_token={TOKEN}&bot_id=1",
+        )
+        await Sdk(socket).link()
+        await trio.aclose_forcefully(ours)
+
+
+async def test_a_broken_link_is_offline_at_once() -> None:
+    gateway = CableGateway()
+    async with gateway.sdk() as sdk:
+        await sdk.link()
+        assert gateway.switchboard.is_online(1)
+    assert not gateway.switchboard.is_online(1)
+
+
+async def test_an_sdk_that_comes_back_heals_its_answer_with_the_summary() -> None:
+    gateway = CableGateway()
+    async with gateway.glasses() as glasses:
+        async with gateway.sdk() as sdk:
+            await sdk.link()
+            await glasses.send()
+            turn = (await sdk.receive_command())["metadata"]["session_id"]
+            await sdk.say(
+                {"type": "stream_chunk", "content": "一", "session_id": turn, "sequence": 0}
+            )
+            await sdk.receive()
+        async with gateway.sdk() as sdk:
+            # Before its subscription: what an SDK sends first after a broken link counts.
+            await sdk.say({"type": "stream_end", "session_id": turn})
+            await sdk.say(encode_from_bot(summary_of(turn, "一", "二", "三")))
+            await glasses.receive_head()
+            assert_whole(await glasses.receive_answer(), "一二三")
+    assert gateway.traces[0].missing == ((1, 2),)

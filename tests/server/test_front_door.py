@@ -1,0 +1,273 @@
+"""The public listener over memory streams: what is said to bad requests, and what survives them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import trio
+import trio.testing
+from fakes import KEY, LIMITED_KEY, Gateway, assert_whole, question
+from trio.testing import MockClock
+
+from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.server.front_door import FrontDoor, Origins
+from eyeclaw_trio.server.http import HttpConnection, Request
+
+
+async def talk(gateway: Gateway, sent: bytes) -> bytes:
+    """What comes back for these bytes until the gateway closes."""
+    async with gateway.glasses() as glasses:
+        await glasses.stream.send_all(sent)
+        received = b""
+        while data := await glasses.stream.receive_some():
+            received += data
+        return received
+
+
+def post(
+    body: bytes = b"{}",
+    *,
+    target: str = "/sse/rokid",
+    version: str = "1.1",
+    lines: Sequence[str] = (),
+    length: int | None = None,
+) -> bytes:
+    """A request as bytes, so that it can be as wrong as a test wants."""
+    head = [f"POST {target} HTTP/{version}", "Host: x", f"Authorization: Bearer {KEY}", *lines]
+    if length != -1:
+        head.append(f"Content-Length: {len(body) if length is None else length}")
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET /health HTTP/1.1\r\n\r\n", 400),  # no Host
+        (post(length=-1, lines=["Content-Length: 2", "Content-Length: 3"]), 400),
+        (post(lines=["Transfer-Encoding: chunked"]), 400),
+        (post(length=-1, body=b"xyz\r\n", lines=["Transfer-Encoding: chunked"]), 400),
+        (post(length=-1, lines=["Transfer-Encoding: gzip"]), 501),
+        (post(lines=["X-Long: " + "x" * 20_000]), 431),
+        (post(lines=["Content-Encoding: gzip"]), 415),
+        (post(lines=["Content-Type: text/plain"]), 415),
+        (post(length=2_000_000), 413),
+        (post(target="/"), 404),
+        (post(target="/sse/rokid/"), 404),
+    ],
+)
+async def test_a_request_that_cannot_be_served_gets_its_status_and_the_end(
+    sent: bytes, status: int, autojump_clock: MockClock
+) -> None:
+    received = await talk(Gateway(), sent)
+    assert received.startswith(b"HTTP/1.1 %d " % status), received
+    assert received.count(b"HTTP/1.1 ") == 1
+
+
+async def test_a_body_in_chunks_beyond_the_limit_is_refused(autojump_clock: MockClock) -> None:
+    gateway = Gateway(limits=Limits(request_body=1000))
+    body = b"400\r\n" + b"x" * 1024 + b"\r\n"
+    sent = post(body, length=-1, lines=["Transfer-Encoding: chunked"])
+    assert (await talk(gateway, sent)).startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize("sent", [post()[:40], post(length=10)])
+async def test_half_a_request_is_given_up_after_exactly_the_request_timeout(
+    sent: bytes, autojump_clock: MockClock
+) -> None:
+    gateway = Gateway(patience=Patience(request_timeout=10))
+    began = trio.current_time()
+    async with gateway.glasses() as glasses:
+        await glasses.stream.send_all(sent)
+        received = bytes(await glasses.stream.receive_some())
+        assert trio.current_time() == began + 10
+    assert received.startswith(b"HTTP/1.1 408 ")
+
+
+async def test_one_byte_a_second_does_not_buy_more_time(autojump_clock: MockClock) -> None:
+    gateway = Gateway()
+    began = trio.current_time()
+    async with gateway.glasses() as glasses, trio.open_nursery() as nursery:
+
+        async def drip() -> None:
+            for byte in post():
+                await glasses.stream.send_all(bytes([byte]))
+                await trio.sleep(1)
+
+        nursery.start_soon(drip)
+        assert bytes(await glasses.stream.receive_some()).startswith(b"HTTP/1.1 408 ")
+        assert trio.current_time() == began + 10
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_connection_that_says_nothing_is_closed_without_a_word(
+    autojump_clock: MockClock,
+) -> None:
+    assert await talk(Gateway(), b"") == b""
+
+
+async def test_wrong_fields_are_all_named() -> None:
+    async with Gateway().glasses() as glasses:
+        await glasses.send({"message": []})
+        assert (await glasses.receive_head()).status_code == 400
+        body = await glasses.receive_body()
+    assert body == (
+        b'{"error":"Invalid request","detail":{"message_id":"is missing",'
+        b'"agent_id":"is missing","message":"must not be empty"}}'
+    )
+
+
+async def test_a_refused_question_does_not_end_the_connection() -> None:
+    gateway = Gateway()
+    bot = gateway.bot()
+    with bot.station.attached(bot):
+        async with gateway.glasses() as glasses:
+            for wrong in (b"\xff", b"not json", b"[]"):
+                await glasses.send(wrong)
+                assert (await glasses.receive_head()).status_code == 400
+                await glasses.receive_body()
+            await glasses.send(key="ak_wrong")
+            assert (await glasses.receive_head()).status_code == 401
+            await glasses.receive_body()
+            await glasses.send()
+            assert (await glasses.receive_head()).status_code == 200
+            [command] = await bot.wait_for_commands()
+            bot.answer(command.session_id, "好")
+            assert_whole(await glasses.receive_answer(), "好")
+
+
+async def test_no_key_and_a_key_of_another_bot_are_told_apart() -> None:
+    async with Gateway().glasses() as glasses:
+        await glasses.send(key=None)
+        response = await glasses.receive_head()
+        assert response.status_code == 401
+        assert (b"www-authenticate", b"Bearer") in response.headers
+        await glasses.receive_body()
+        await glasses.send(question(agent_id=1), key=LIMITED_KEY)
+        assert (await glasses.receive_head()).status_code == 403
+        await glasses.receive_body()
+
+
+async def test_guessing_is_braked_and_good_keys_are_not(autojump_clock: MockClock) -> None:
+    gateway = Gateway()
+    async with gateway.glasses() as glasses:
+        for _ in range(20):
+            await glasses.send(key="ak_guess")
+            assert (await glasses.receive_head()).status_code == 401
+            await glasses.receive_body()
+        await glasses.send(key="ak_guess")
+        response = await glasses.receive_head()
+        assert response.status_code == 429
+        assert dict(response.headers)[b"retry-after"] == b"60"
+        await glasses.receive_body()
+        await glasses.send()
+        assert (await glasses.receive_head()).status_code == 200  # offline, but let in
+        await glasses.receive_answer()
+        await trio.sleep(61)
+        await glasses.send(key="ak_guess")
+        assert (await glasses.receive_head()).status_code == 401
+
+
+async def test_a_draining_gateway_takes_no_question() -> None:
+    gateway = Gateway(is_draining=True)
+    async with gateway.glasses() as glasses:
+        await glasses.send()
+        response = await glasses.receive_head()
+        assert response.status_code == 503
+        assert dict(response.headers)[b"retry-after"] == b"5"
+
+
+async def test_method_and_preflight() -> None:
+    gateway = Gateway(origins=Origins(frozenset({"https://pages.example"})))
+    async with gateway.glasses() as glasses:
+        await glasses.send(method="GET", key=None)
+        response = await glasses.receive_head()
+        assert response.status_code == 405
+        assert dict(response.headers)[b"allow"] == b"OPTIONS, POST"
+        await glasses.receive_body()
+        for origin, allowed in (("https://pages.example", True), ("https://evil.example", False)):
+            headers = [("Origin", origin), ("Access-Control-Request-Method", "POST")]
+            await glasses.send(method="OPTIONS", key=None, headers=headers)
+            response = await glasses.receive_head()
+            assert response.status_code == 204
+            shown = dict(response.headers).get(b"access-control-allow-origin")
+            assert shown == (origin.encode() if allowed else None)
+            await glasses.receive_body()
+
+
+async def test_a_client_that_expects_100_continue_gets_it(autojump_clock: MockClock) -> None:
+    gateway = Gateway()
+    async with gateway.glasses() as glasses:
+        body = b'{"message_id":"1","agent_id":"1","message":[{"role":"user","text":"x"}]}'
+        sent = post(body, lines=["Expect: 100-continue"])
+        await glasses.stream.send_all(sent[: -len(body)])
+        assert bytes(await glasses.stream.receive_some()).startswith(b"HTTP/1.1 100 ")
+        await glasses.stream.send_all(body)
+        assert bytes(await glasses.stream.receive_some()).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_client_of_http_1_0_gets_its_answer_up_to_the_end_of_the_connection(
+    autojump_clock: MockClock,
+) -> None:
+    body = b'{"message_id":"1","agent_id":"1","message":[{"role":"user","text":"x"}]}'
+    received = await talk(Gateway(), post(body, version="1.0"))
+    head, _, stream = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"chunked" not in head
+    assert stream.startswith(b": connected\n\n")
+    assert stream.endswith(b'"is_finish":true}\n\n')
+
+
+async def test_a_pipelined_second_question_is_answered_after_the_first() -> None:
+    gateway = Gateway()
+    bot = gateway.bot()
+    with bot.station.attached(bot):
+        async with gateway.glasses() as glasses:
+            body = b'{"message_id":"1","agent_id":"1","message":[{"role":"user","text":"%d"}]}'
+            await glasses.stream.send_all(post(body % 1) + post(body % 2))
+            [first] = await bot.wait_for_commands()
+            await trio.testing.wait_all_tasks_blocked()
+            assert len(bot.commands) == 1
+            bot.answer(first.session_id, "答一")
+            _, second = await bot.wait_for_commands(2)
+            assert second.params.message == "2"
+            bot.answer(second.session_id, "答二")
+            received = b""
+            while received.count(b"event: done") < 2:
+                received += await glasses.stream.receive_some()
+    assert received.index("答一".encode()) < received.index("答二".encode())
+
+
+async def test_a_bug_costs_one_connection(capfd: pytest.CaptureFixture[str]) -> None:
+    async def crash(request: Request, connection: HttpConnection) -> None:
+        if request.query.get("late"):
+            await connection.start_stream([])
+        raise RuntimeError("a bug")
+
+    gateway = Gateway()
+    door = FrontDoor({"/crash": {"GET": crash}}, Origins(), Patience(), Limits())
+    bot = gateway.bot()
+    with bot.station.attached(bot):
+        async with gateway.glasses() as healthy:
+            await healthy.send()
+            [command] = await bot.wait_for_commands()
+            for target, status in (("/crash", b"500"), ("/crash?late=1", b"200")):
+                ours, theirs = trio.testing.memory_stream_pair()
+                await ours.send_all(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % target.encode())
+                await ours.send_eof()
+                await door.serve_connection(theirs)  # returns, and raises nothing
+                assert bytes(await ours.receive_some()).startswith(b"HTTP/1.1 " + status)
+            assert door.open_connections == 0
+            bot.answer(command.session_id, "健康")
+            await healthy.receive_head()
+            assert_whole(await healthy.receive_answer(), "健康")
+
+
+async def test_beyond_the_limit_a_connection_is_turned_away_and_the_others_live() -> None:
+    gateway = Gateway(limits=Limits(connections=1))
+    async with gateway.glasses() as first:
+        await trio.testing.wait_all_tasks_blocked()
+        assert (await talk(gateway, b"")).startswith(b"HTTP/1.1 503 ")
+        await first.send()
+        assert (await first.receive_head()).status_code == 200
