@@ -20,9 +20,9 @@ from eyeclaw_trio.settings import (
     check_settings,
     load_settings,
 )
-from eyeclaw_trio.settings_kinds import SCHEMA, HostPort
-from eyeclaw_trio.settings_lines import KeyPath, find_lines
-from eyeclaw_trio.settings_shown import show_settings
+from eyeclaw_trio.settings.kinds import SCHEMA, HostPort
+from eyeclaw_trio.settings.lines import KeyPath, find_lines
+from eyeclaw_trio.settings.shown import show_settings
 
 SECRET = "sk-do-not-show-4711"
 OPENCLAW = """

@@ -6,7 +6,7 @@ import click
 
 from eyeclaw_trio.cli.choices import Choices, common_options, pass_choices
 from eyeclaw_trio.cli.showing import show_json, show_table
-from eyeclaw_trio.settings_shown import show_settings
+from eyeclaw_trio.settings.shown import show_settings
 
 
 @click.group()

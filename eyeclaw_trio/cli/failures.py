@@ -11,7 +11,7 @@ import click
 
 from eyeclaw_trio.errors import EyeclawError
 from eyeclaw_trio.settings import Settings
-from eyeclaw_trio.settings_kinds import HostPort
+from eyeclaw_trio.settings.kinds import HostPort
 
 # What a shell says of a program that Ctrl-C has ended: 128 + SIGINT.
 INTERRUPTED = 130

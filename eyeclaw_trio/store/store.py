@@ -148,8 +148,8 @@ class Store:
 
         It sees every write that was queued before it, and makes its own transactions; what it
         changes in keys and bots is in `directory` when this returns. Raises what `work` raises,
-        StoreError for SQLite's errors, StoreBusy where the database is locked for 5 s, the queue
-        is full or the store has been closed.
+        StoreError for SQLite's errors, StoreBusy where the database is locked for 5 s, too many
+        requests wait or the store has been closed.
 
         Cancelled before its work has begun, it is not done at all; after that it is done to the
         end, but nobody hears of it.
@@ -158,7 +158,7 @@ class Store:
         answered = trio.Event()
         request = Request(work, partial(self._post, answered.set))
         if not self._writer.put(request):
-            raise StoreBusy("the database is busy: too much waits for it; try again")
+            raise StoreBusy("the database is busy or being closed; try again")
         try:
             await answered.wait()
         finally:

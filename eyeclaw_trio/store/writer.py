@@ -38,6 +38,8 @@ LOOK_EVERY: Final = 0.25
 _LOCK_WAIT: Final = 0.4
 # Writes in one transaction: it is short, and 100 of them cost hardly more than one.
 _BATCH: Final = 100
+# Places in the queue that writes leave to requests: a page is served in the middle of a flood.
+REQUESTS: Final = 64
 # Seconds that leaving waits for what is queued.
 FLUSH_TIMEOUT: Final = 2.0
 
@@ -86,8 +88,8 @@ class _Trouble:
 class Writer:
     """The thread and its queue.
 
-    `capacity` bounds the queue, and once more what waits for a locked database. `publish` is
-    called on the thread with each new directory; it must not wait.
+    `capacity` bounds the writes in the queue, and once more those that wait for a lock. `publish`
+    is called on the thread with each new directory; it must not wait.
     """
 
     _db: sqlite3.Connection
@@ -106,7 +108,7 @@ class Writer:
     _thread: threading.Thread = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._queue = queue.Queue(self._capacity)
+        self._queue = queue.Queue(self._capacity + REQUESTS)
         self._thread = threading.Thread(target=self._live, name="eyeclaw-store", daemon=True)
 
     @property
@@ -120,8 +122,13 @@ class Writer:
         self._thread.start()
 
     def put(self, item: Write | Request) -> bool:
-        """Queue a write or request, without waiting; false when the queue is full or closed."""
+        """Queue a write or request, without waiting; false when the queue is full or closed.
+
+        Called by one thread only: between the look at the size and the put it can but shrink.
+        """
         if self._stop_at is not None:
+            return False
+        if not isinstance(item, Request) and self._queue.qsize() >= self._capacity:
             return False
         try:
             self._queue.put_nowait(item)

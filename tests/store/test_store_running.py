@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from store_helpers import NOON, NOON_STAMP, opened
 from structlog.testing import capture_logs
 from trio.testing import MockClock
@@ -30,6 +31,7 @@ from eyeclaw_trio.store.bots import (
 from eyeclaw_trio.store.keys import create_key, list_keys, revoke_key
 from eyeclaw_trio.store.sessions import BotSession, Presence, list_presence, write_session
 from eyeclaw_trio.store.store import Store, open_store
+from eyeclaw_trio.store.writer import REQUESTS
 
 
 class Watched:
@@ -294,9 +296,32 @@ async def test_a_full_queue_drops_and_counts_and_never_waits(tmp_path: Path) -> 
             taken = [store.write_soon(insert(str(number))) for number in range(8)]
             assert taken == [True] * 5 + [False] * 3
             assert store.dropped == 3
-            with pytest.raises(StoreBusy):
-                await store.run(list_bots)
         assert await store.run(count) == 5
+
+
+async def test_a_request_finds_a_place_among_the_writes_until_too_many_wait(
+    tmp_path: Path,
+) -> None:
+    outcomes: list[str] = []
+
+    async def ask(store: Store) -> None:
+        try:
+            outcomes.append(f"{await store.run(count)} there")
+        except StoreBusy:
+            outcomes.append("busy")
+
+    async with (
+        open_store(tmp_path, capacity=1) as store,
+        trio.open_nursery() as nursery,
+        blocked(store),
+    ):
+        for _ in range(2):
+            store.write_soon(insert("first"))
+        for _ in range(REQUESTS + 2):
+            nursery.start_soon(ask, store)
+        await trio.testing.wait_all_tasks_blocked()
+        assert outcomes == ["busy"] * 2
+    assert outcomes == ["busy"] * 2 + ["1 there"] * REQUESTS
 
 
 async def test_a_locked_database_makes_nobody_wait_and_loses_nothing(tmp_path: Path) -> None:

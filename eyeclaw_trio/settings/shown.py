@@ -10,8 +10,8 @@ from attrs import frozen
 
 from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.settings import Settings
-from eyeclaw_trio.settings_layers import Source, dotted
-from eyeclaw_trio.settings_lines import KeyPath
+from eyeclaw_trio.settings.layers import Source, dotted
+from eyeclaw_trio.settings.lines import KeyPath
 
 MASK: Final = "***"
 

@@ -17,8 +17,8 @@ import platformdirs
 from attrs import define, field, frozen
 
 from eyeclaw_trio.errors import ConfigurationError
-from eyeclaw_trio.settings_kinds import SCHEMA, Kind, Later, Listed, Named, Schema, UnfitError
-from eyeclaw_trio.settings_lines import KeyPath, find_lines, line_of
+from eyeclaw_trio.settings.kinds import SCHEMA, Kind, Later, Listed, Named, Schema, UnfitError
+from eyeclaw_trio.settings.lines import KeyPath, find_lines, line_of
 
 FILE_NAME: Final = "eyeclaw.toml"
 PREFIX: Final = "EYECLAW_"

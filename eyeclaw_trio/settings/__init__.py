@@ -18,8 +18,8 @@ from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.errors import ConfigurationError
 from eyeclaw_trio.providers.openclaw import TOKEN_VARIABLE, with_local_openclaw
 from eyeclaw_trio.providers.settings import ProviderSettings
-from eyeclaw_trio.settings_kinds import KEY_WAYS, HostPort
-from eyeclaw_trio.settings_layers import (
+from eyeclaw_trio.settings.kinds import KEY_WAYS, HostPort
+from eyeclaw_trio.settings.layers import (
     Given,
     Layer,
     Source,
@@ -31,7 +31,7 @@ from eyeclaw_trio.settings_layers import (
     read_file,
     read_flags,
 )
-from eyeclaw_trio.settings_lines import KeyPath
+from eyeclaw_trio.settings.lines import KeyPath
 
 ECHO: Final = "echo"
 
