@@ -33,6 +33,9 @@ class Trace:
     session_id: str
     bot_id: int | None
     started_at: float
+    message_id: str = ""
+    agent_id: str = ""
+    user_id: str | None = None
     outcome: Outcome | None = None
     reason: str = ""
     said: str = ""

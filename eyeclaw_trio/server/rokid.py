@@ -99,6 +99,9 @@ class RokidDoor:
             session_id=secrets.token_hex(16),
             bot_id=None,
             started_at=started_at,
+            message_id=question.message_id,
+            agent_id=question.agent_name,
+            user_id=question.user_id,
         )
         try:
             with self.answers.one_more():
