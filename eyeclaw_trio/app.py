@@ -89,7 +89,7 @@ async def serve(settings: Settings) -> None:
 async def connect(
     settings: Settings, *, server: str, bot: int, token: str, provider: str | None = None
 ) -> None:
-    """Run the connector until Ctrl-C: keep this bot linked to that gateway, for ever.
+    """Run the connector until SIGTERM or Ctrl-C: keep this bot linked to that gateway.
 
     Raises LinkRefused when the gateway does not want it, ConfigurationError for a server or
     provider that cannot be used.
@@ -104,12 +104,21 @@ async def connect(
                 "say with --provider which one answers: " + ", ".join(providers)
             )
         [provider] = names
+    address = GatewayAddress(server, bot, token)
     asked = open_provider(providers[provider])
     try:
-        await keep_connected(GatewayAddress(server, bot, token), asked, announce=_print_event)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_on_sigterm, nursery.cancel_scope)
+            await keep_connected(address, asked, announce=_print_event)
     finally:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
             await asked.aclose()
+
+
+async def _cancel_on_sigterm(scope: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM) as signals:
+        async for _ in signals:
+            scope.cancel()
 
 
 @define(eq=False)

@@ -17,7 +17,7 @@ from attrs import frozen
 
 from eyeclaw_trio.core.patience import TAIL_GRACE, Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly, Ending, Piece, Reassembly
-from eyeclaw_trio.core.trace import Trace
+from eyeclaw_trio.core.trace import Happening, Trace
 from eyeclaw_trio.errors import (
     BotBusy,
     BotFailed,
@@ -146,51 +146,59 @@ class Answer:
         match message:
             case StreamEnd():
                 self._heard(now)
+                self._trace.note(Happening.STREAM_END, now)
                 if self._ended_at is None:
                     self._ended_at = self._trace.ended_at = now
-            case StreamSummary():
+            case StreamSummary(total_chunks=total):
                 self._heard(now)
+                self._trace.note(Happening.STREAM_SUMMARY_RECEIVED, now, total_chunks=total)
+                self._trace.total_chunks = total
                 self._summary, self._summary_at = message, now
             case StreamError(_, error, reason):
                 self._heard(now)
+                self._trace.note(Happening.STREAM_ERROR, now, reason=reason)
                 # An answer that has ended cannot fail any more; some bots say both.
                 if self._ended_at is None:
                     self._fail(
-                        BotFailed(_REASONS.get(reason or "", Reason.UNKNOWN), error, reported=True)
+                        BotFailed(_REASONS.get(reason or "", Reason.UNKNOWN), error, reported=True),
+                        now,
                     )
             case Status():
                 self._heard(now)
             case CommandSent():
                 self._heard_at = self._trace.sent_at = now
+                self._trace.note(Happening.COMMAND_BROADCAST, now)
             case LinkLost():
                 if self._lost_at is None:
                     self._lost_at = now
+                    self._trace.note(Happening.LINK_LOST, now)
             case LinkBack():
                 self._take_link_back(now)
             case DrainOver():
                 # What has ended needs no apology behind it: it waits for a summary at most.
                 if self._ended_at is None:
-                    self._fail(GatewayStopping())
+                    self._fail(GatewayStopping(), now)
                 else:
                     self._finish(now, events)
 
     def _take_chunk(self, message: StreamChunk, now: float, events: list[ReplyEvent]) -> None:
         self._heard(now)
-        trace = self._trace
-        if trace.first_chunk_at is None:
-            trace.first_chunk_at = now
-        trace.last_chunk_at = now
-        self._emit(self._reassembly.add(message.sequence, message.content), events)
+        trace, reassembly = self._trace, self._reassembly
+        known = reassembly.received
+        self._emit(reassembly.add(message.sequence, message.content), events)
         # Counted as it goes: an answer that nobody waits for any more has a trace too.
-        trace.chunks_received = self._reassembly.received
-        trace.duplicates = self._reassembly.duplicates
-        trace.dropped = self._reassembly.dropped
+        if reassembly.received > known:
+            trace.note_chunk(now, message.sequence, message.content)
+            trace.chunks_received = reassembly.received
+        else:
+            trace.duplicates, trace.dropped = reassembly.duplicates, reassembly.dropped
 
     def _take_link_back(self, now: float) -> None:
         if self._lost_at is None:
             return
         lost_at, self._lost_at = self._lost_at, None
         self._trace.resumed += 1
+        self._trace.note(Happening.LINK_BACK, now)
         # The clocks stood still; what was heard meanwhile (a bot may speak on its new link before
         # it subscribes) has its clock started now.
         if self._heard_at is not None:
@@ -211,7 +219,6 @@ class Answer:
             self._due += piece.sequences
             if piece.text:
                 events.append(Text(piece.text))
-                self._trace.chunks_written += 1
                 if not self._has_text:
                     self._has_text = not piece.text.isspace()
 
@@ -244,29 +251,35 @@ class Answer:
         if self._ended_at is not None or self._summary is not None:
             self._finish(now, events)
         elif self._heard_at is None and now >= self._queue_due():
-            self._fail(BotBusy())
+            self._fail(BotBusy(), now)
         elif self._lost_at is not None:
-            self._fail(BotOffline())
+            self._fail(BotOffline(), now)
         else:
-            self._fail(BotSilent())
+            self._fail(BotSilent(), now)
 
     def _finish(self, now: float, events: list[ReplyEvent]) -> None:
         ending = self._reassembly.finish(self._summary)
         self._emit(ending.pieces, events)
-        self._record(ending)
+        self._record(ending, now)
         if self._ended_at is None:
+            self._trace.note(Happening.ANOMALY_DETECTED, now, anomaly=Anomaly.NO_END.value)
             self._trace.anomalies.append(Anomaly.NO_END)
             self._trace.ended_at = now
         if not self._has_text:
             self.failure = BotFailed(Reason.EMPTY_ANSWER)
         self.complete = True
 
-    def _fail(self, failure: TurnFailed) -> None:
+    def _fail(self, failure: TurnFailed, now: float) -> None:
         # What is held behind a gap is not written any more, but the gap is recorded.
-        self._record(self._reassembly.finish(None))
+        self._record(self._reassembly.finish(None), now)
         self.failure = failure
         self.complete = True
 
-    def _record(self, ending: Ending) -> None:
+    def _record(self, ending: Ending, now: float) -> None:
+        for anomaly in ending.anomalies:
+            self._trace.note(Happening.ANOMALY_DETECTED, now, anomaly=anomaly.value)
+        if Anomaly.HEALED in ending.anomalies:
+            size = sum(len(piece.text) for piece in ending.pieces)
+            self._trace.note(Happening.COMPENSATION_SENT, now, characters=size)
         self._trace.missing = ending.missing
         self._trace.anomalies += ending.anomalies

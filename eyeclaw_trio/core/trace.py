@@ -1,15 +1,26 @@
-"""What happened in one turn, and when: counts and times, collected cheaply as it goes.
+"""What happened in one turn, and when: collected cheaply as it goes, read when it is over.
 
-One `Trace` belongs to one turn; whoever makes it also logs it. Times are monotonic seconds.
+One `Trace` belongs to one turn; whoever makes it hands it in and keeps it in the end. Times are
+monotonic seconds. What comes once in a turn is an event with a name; what comes with each chunk
+is two numbers in an array, so that an answer of ten thousand chunks costs neither ten thousand
+objects nor ten thousand rows. `core/trace_analysis` makes sense of it.
 """
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Sequence
 from enum import Enum
+from typing import Any, Final
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from eyeclaw_trio.core.reassembly import Anomaly
+
+# Chunks whose times are kept one by one; beyond that they are counted only. 16 bytes each.
+KEPT_CHUNKS: Final = 10_000
+# An unnumbered chunk of an old SDK, in the array of sequences.
+UNNUMBERED: Final = -1
 
 
 class Outcome(Enum):
@@ -25,6 +36,31 @@ class Outcome(Enum):
     INTERRUPTED = "interrupted"
 
 
+class Happening(Enum):
+    """What may happen in a turn beside its chunks; the value is the event's type in a trace."""
+
+    REQUEST_RECEIVED = "request_received"
+    SUBSCRIBED = "subscribed"
+    COMMAND_BROADCAST = "command_broadcast"
+    LINK_LOST = "link_lost"
+    LINK_BACK = "link_back"
+    STREAM_END = "stream_end"
+    STREAM_ERROR = "stream_error"
+    STREAM_SUMMARY_RECEIVED = "stream_summary_received"
+    ANOMALY_DETECTED = "anomaly_detected"
+    COMPENSATION_SENT = "compensation_sent"
+    FINISHED = "finished"
+
+
+@frozen
+class TraceEvent:
+    """Something that happened once, at `at` (monotonic seconds)."""
+
+    kind: Happening
+    at: float
+    data: dict[str, Any] = field(factory=dict)
+
+
 @define
 class Trace:
     """One turn from question to ending. `started_at` is when the question had arrived."""
@@ -36,6 +72,8 @@ class Trace:
     message_id: str = ""
     agent_id: str = ""
     user_id: str | None = None
+    source: str = "rokid"
+    keeps_content: bool = False
     outcome: Outcome | None = None
     reason: str = ""
     said: str = ""
@@ -49,13 +87,53 @@ class Trace:
     dropped: int = 0
     chunks_written: int = 0
     resumed: int = 0
+    total_chunks: int | None = None
+    """What the summary said there were."""
     missing: tuple[tuple[int, int], ...] = ()
     anomalies: list[Anomaly] = field(factory=list)
+    events: list[TraceEvent] = field(factory=list)
+    chunk_times: array[float] = field(factory=lambda: array("d"))
+    """When each of the first KEPT_CHUNKS distinct chunks came."""
+    chunk_sequences: array[int] = field(factory=lambda: array("q"))
+    write_times: array[float] = field(factory=lambda: array("d"))
+    """When each of the first KEPT_CHUNKS writes to the reader was done, with `write_sizes`."""
+    write_sizes: array[int] = field(factory=lambda: array("q"))
+    relay_delays: list[float] = field(factory=list)
+    """Per write: from a chunk's arrival to the end of its write, in seconds; as many as writes
+    are kept."""
+    received_text: list[str] = field(factory=list)
+    written_text: list[str] = field(factory=list)
 
     @property
     def missing_count(self) -> int:
         """How many numbered chunks never came."""
         return sum(last - first + 1 for first, last in self.missing)
+
+    def note(self, kind: Happening, now: float, **data: Any) -> None:
+        """Something happened that happens once or seldom in a turn."""
+        self.events.append(TraceEvent(kind, now, data))
+
+    def note_chunk(self, now: float, sequence: int | None, text: str) -> None:
+        """A distinct chunk came."""
+        if self.first_chunk_at is None:
+            self.first_chunk_at = now
+        self.last_chunk_at = now
+        if len(self.chunk_times) < KEPT_CHUNKS:
+            self.chunk_times.append(now)
+            self.chunk_sequences.append(UNNUMBERED if sequence is None else sequence)
+        if self.keeps_content:
+            self.received_text.append(text)
+
+    def note_written(self, now: float, received_at: float, texts: Sequence[str]) -> None:
+        """A write to the reader is done: these pieces of text, the first of which had been there
+        since `received_at`."""
+        self.chunks_written += len(texts)
+        if len(self.write_times) < KEPT_CHUNKS:
+            self.write_times.append(now)
+            self.write_sizes.append(len(texts))
+            self.relay_delays.append(now - received_at)
+        if self.keeps_content:
+            self.written_text += texts
 
     def end(self, outcome: Outcome, *, reason: str = "", said: str = "") -> None:
         """Record how it ended; the first word counts."""

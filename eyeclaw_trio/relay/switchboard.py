@@ -102,12 +102,15 @@ class OpenTurn:
     ) -> None:
         self.command = command
         self.overflowed = False
+        self.waiting_since = 0.0
+        """When the first of the messages last received had come (monotonic seconds)."""
         self.link: Link | None = None
         self.has_spoken = False
         self._station = station
         self._buffer = buffer
         self._overflow = overflow
         self._waiting = 0
+        self._first_at = 0.0
         self._has_summary = False
         # Unbounded in messages because it is bounded in bytes, here and not in trio.
         self._inbox, self._outlet = trio.open_memory_channel[TurnMessage](math.inf)
@@ -123,7 +126,9 @@ class OpenTurn:
                 # slow reader, and the largest message bounds it.
                 cost += len(text.encode()) if self._has_summary else 0
                 self._has_summary = True
-        if self._waiting and self._waiting + cost > self._buffer:
+        if not self._waiting:
+            self._first_at = self._station.now()
+        elif self._waiting + cost > self._buffer:
             self.overflowed = True
             self._overflow.cancel()
             return
@@ -141,6 +146,7 @@ class OpenTurn:
                 messages.append(self._outlet.receive_nowait())
         except trio.WouldBlock:
             self._waiting = 0
+            self.waiting_since = self._first_at
             return messages
 
     def acknowledge(self, sequences: Sequence[int]) -> None:
@@ -171,6 +177,7 @@ class Station:
         self.late_messages = 0
         self.foreign_messages = 0
         self.links_ever = 0
+        self.now = board.now
         self._board = board
         self._links: list[_Presence] = []  # the newest last
         self._places: dict[str, _Place] = {}
@@ -182,7 +189,7 @@ class Station:
     @property
     def is_online(self) -> bool:
         """Whether a link lives whose last heartbeat is younger than `presence_timeout`."""
-        youngest = self._board.now() - self._board.patience.presence_timeout
+        youngest = self.now() - self._board.patience.presence_timeout
         return any(presence.heard_at > youngest for presence in self._links)
 
     @property
@@ -199,7 +206,7 @@ class Station:
     def attached(self, link: Link) -> Iterator[None]:
         """The link takes this bot's commands while inside; leaving tells the open turns."""
         was_linked = bool(self._links)
-        presence = _Presence(link, self._board.now())
+        presence = _Presence(link, self.now())
         self._links.append(presence)
         self.links_ever += 1
         self._retire_older_links()
@@ -220,7 +227,7 @@ class Station:
         """Any message of a bot is a heartbeat of its link."""
         for presence in self._links:
             if presence.link is link:
-                presence.heard_at = self._board.now()
+                presence.heard_at = self.now()
 
     def deliver(self, link: Link, message: StreamMessage | Status) -> None:
         """Hand a bot's message to the turn that it names.
@@ -248,7 +255,7 @@ class Station:
         if isinstance(message, StreamEnd | StreamError | StreamSummary):
             self._free_place(session_id)
         else:
-            place.link, place.heard_at = link, self._board.now()
+            place.link, place.heard_at = link, self.now()
 
     # ---- turns ----------------------------------------------------------------------------------
 
@@ -297,7 +304,7 @@ class Station:
 
     def assign_places(self) -> None:
         """Send the next questions, in order, while the newest link has places for them."""
-        now = self._board.now()
+        now = self.now()
         self._forget_silent_places(now)
         while self._queue and self._links and len(self._places) < self._capacity:
             session_id, turn = self._queue.popitem(last=False)

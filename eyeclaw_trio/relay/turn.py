@@ -12,8 +12,8 @@ from typing import Protocol
 
 import trio
 
-from eyeclaw_trio.core.answer import Answer, ReplyEvent, TurnMessage
-from eyeclaw_trio.core.trace import Outcome, Trace
+from eyeclaw_trio.core.answer import Answer, ReplyEvent, Text, TurnMessage
+from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.errors import (
     BotBusy,
     BotFailed,
@@ -88,6 +88,7 @@ async def _converse(
     Raises TurnFailed as the answer decides, ListenerGone as the reply finds out.
     """
     with station.turn(command, overflow=overflow) as turn:
+        trace.note(Happening.SUBSCRIBED, trio.current_time())
         try:
             while not answer.complete:
                 messages: list[TurnMessage] = []
@@ -97,6 +98,8 @@ async def _converse(
                 events = answer.step(messages, trio.current_time())
                 if events:
                     await reply.send(events)  # one task writes, and no clock of ours cuts it
+                    texts = [event.text for event in events if isinstance(event, Text)]
+                    trace.note_written(trio.current_time(), turn.waiting_since, texts)
                 turn.acknowledge(answer.written())  # written, not merely received
         finally:
             if turn.overflowed:

@@ -16,7 +16,7 @@ from eyeclaw_trio.core.answer import Answer
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.routing import Asker, choose_bot
 from eyeclaw_trio.core.texts import choose_language
-from eyeclaw_trio.core.trace import Outcome, Trace
+from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.errors import BadMessage, BotOffline, RequestRefused
 from eyeclaw_trio.protocol.bot import CommandMetadata, CommandParams, ExecuteCommand
 from eyeclaw_trio.protocol.rokid import LONGEST_ID, Question, decode_question
@@ -103,6 +103,7 @@ class RokidDoor:
             agent_id=question.agent_name,
             user_id=question.user_id,
         )
+        trace.note(Happening.REQUEST_RECEIVED, started_at)
         try:
             with self.answers.one_more():
                 await self._relay(asker, question, reply, trace)

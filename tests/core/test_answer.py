@@ -68,7 +68,9 @@ class Turn:
 
     def at(self, now: float, *messages: TurnMessage) -> list[ReplyEvent]:
         events = self.answer.step(messages, now)
-        self.text += "".join(event.text for event in events if isinstance(event, Text))
+        texts = [event.text for event in events if isinstance(event, Text)]
+        self.text += "".join(texts)
+        self.trace.note_written(now, now, texts)
         self.acknowledged += self.answer.written()
         return events
 

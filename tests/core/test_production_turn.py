@@ -84,6 +84,7 @@ class Replay:
         for event in self.answer.step(messages, now):
             if isinstance(event, Text):
                 self.text += event.text
+                self.trace.note_written(now, now, [event.text])
         self.acknowledged.update(self.answer.written())
         if self.answer.complete and not was_complete:
             self.ended_ms = now * 1000
