@@ -41,6 +41,7 @@ from eyeclaw_trio.server.cable_channels import CableDoor, LinkedBots
 from eyeclaw_trio.server.front_door import FrontDoor, Handler, Origins
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.operations import HealthDoor
+from eyeclaw_trio.server.revocation import Revocation
 from eyeclaw_trio.server.rokid import PATHS, OpenAnswers, RokidDoor, log_turn
 from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.store.folder_lock import hold_folder
@@ -79,7 +80,7 @@ async def serve(settings: Settings) -> None:
         async with trio.open_nursery() as nursery:
             embedded = EmbeddedBots(nursery, gateway.switchboard, providers)
             embedded.follow(store.directory.bots.values())
-            nursery.start_soon(_follow_directory, store, changes, embedded)
+            nursery.start_soon(_follow_directory, store, changes, embedded, gateway.revocation)
             await gateway.run()
             nursery.cancel_scope.cancel()
     if gateway.cut_answers:
@@ -134,7 +135,7 @@ class Gateway:
     links: LinkedBots = field(factory=LinkedBots)
     switchboard: Switchboard = field(init=False)
     front_door: FrontDoor = field(init=False)
-    _cable: CableDoor = field(init=False)
+    revocation: Revocation = field(init=False)
     _started_at: float = field(factory=trio.current_time)
     _stopped: trio.Event = field(factory=trio.Event)
 
@@ -154,7 +155,8 @@ class Gateway:
             on_turn_over=self._note_turn,
             has_error_event=settings.sse_error_event,
         )
-        self._cable = CableDoor(
+        self.revocation = Revocation(self.switchboard, self.answers, self.links)
+        cable = CableDoor(
             gate=gate,
             origins=origins,
             switchboard=self.switchboard,
@@ -166,7 +168,7 @@ class Gateway:
         )
         routes: dict[str, dict[str, Handler]] = {
             **{path: {"POST": door.answer} for path in PATHS},
-            "/cable": {"GET": self._cable.serve},
+            "/cable": {"GET": cable.serve},
             "/health": {"GET": HealthDoor(self.health).show},
         }
         self.front_door = FrontDoor(routes, origins, settings.patience, settings.limits)
@@ -240,12 +242,12 @@ class Gateway:
         scope.cancel()
 
     async def _say_goodbye(self) -> None:
-        sockets = list(self.links.sockets)
-        random.shuffle(sockets)
-        pause = min(1 / GOODBYES_A_SECOND, GOODBYE_SPREAD / max(len(sockets), 1))
-        for socket in sockets:
-            self._cable.say_goodbye(socket)
-            if len(sockets) > 1:
+        links = list(self.links)
+        random.shuffle(links)
+        pause = min(1 / GOODBYES_A_SECOND, GOODBYE_SPREAD / max(len(links), 1))
+        for link in links:
+            link.socket.disconnect("server_restart", reconnect=True)
+            if len(links) > 1:
                 await trio.sleep(pause)
         with trio.move_on_after(LAST_WORDS):
             await self.links.wait_for_none()
@@ -289,11 +291,14 @@ def _port_of(listener: trio.abc.Listener[trio.abc.Stream]) -> int:
     return int(listener.socket.getsockname()[1])
 
 
-async def _follow_directory(store: Store, changes: Signal, embedded: EmbeddedBots) -> None:
-    """Start and end embedded bots as keys and bots change, by command or by page."""
+async def _follow_directory(
+    store: Store, changes: Signal, embedded: EmbeddedBots, revocation: Revocation
+) -> None:
+    """Obey what changes in keys and bots, by command or by page."""
     while True:
         await changes.wait()
         embedded.follow(store.directory.bots.values())
+        revocation.enforce(store.directory)
 
 
 def _raise_file_limit(connections: int) -> None:

@@ -9,6 +9,7 @@
     │   ├── BotSilent              nothing heard for the idle time-out
     │   ├── BotBusy                its queue is full, or the wait in it was too long
     │   ├── BotFailed              the bot or its model failed, or answered without text
+    │   ├── KeyRevoked             the key it was asked with, or the bot, is gone
     │   └── GatewayStopping        the drain's end
     ├── ListenerGone           nobody is left to write to
     │   ├── HungUp                 the glasses' connection has ended
@@ -139,6 +140,10 @@ class BotFailed(TurnFailed):
         self.said = said
         self.reported = reported
         super().__init__(reason.value)
+
+
+class KeyRevoked(TurnFailed):
+    """The access key of this turn was revoked, or its bot removed, while it ran."""
 
 
 class GatewayStopping(TurnFailed):

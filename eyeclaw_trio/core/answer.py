@@ -24,6 +24,7 @@ from eyeclaw_trio.errors import (
     BotOffline,
     BotSilent,
     GatewayStopping,
+    KeyRevoked,
     Reason,
     TurnFailed,
 )
@@ -59,7 +60,12 @@ class DrainOver:
     """The gateway stops, and its patience with running answers is over."""
 
 
-Notice = CommandSent | LinkLost | LinkBack | DrainOver
+@frozen
+class Revoked:
+    """The key that this was asked with is worth nothing any more, or the bot is gone."""
+
+
+Notice = CommandSent | LinkLost | LinkBack | DrainOver | Revoked
 TurnMessage = StreamMessage | Status | Notice
 
 # ---- what a reader gets -------------------------------------------------------------------------
@@ -174,6 +180,8 @@ class Answer:
                     self._trace.note(Happening.LINK_LOST, now)
             case LinkBack():
                 self._take_link_back(now)
+            case Revoked():
+                self._fail(KeyRevoked(), now)
             case DrainOver():
                 # What has ended needs no apology behind it: it waits for a summary at most.
                 if self._ended_at is None:

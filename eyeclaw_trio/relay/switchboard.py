@@ -24,6 +24,7 @@ from eyeclaw_trio.core.answer import (
     LinkBack,
     LinkLost,
     Notice,
+    Revoked,
     TurnMessage,
 )
 from eyeclaw_trio.core.patience import Limits, Patience
@@ -163,10 +164,19 @@ class OpenTurn:
         if self._station.is_waiting(self):
             self._station.assign_places()
 
-    def close(self) -> None:
-        """Release the channel."""
+    def close(self) -> list[int]:
+        """Release the channel; returns the chunks that had come and were never looked at."""
+        unread: list[int] = []
+        try:
+            while True:
+                message = self._outlet.receive_nowait()
+                if isinstance(message, StreamChunk) and message.sequence is not None:
+                    unread.append(message.sequence)
+        except trio.WouldBlock:
+            pass
         self._inbox.close()
         self._outlet.close()
+        return unread
 
 
 class Station:
@@ -286,7 +296,10 @@ class Station:
             self._board.note_closed(session_id)
             if self._queue.pop(session_id, None) is None:
                 self._leave_place(session_id)
-            turn.close()
+            # What came behind the last word is late as well, and no bot may wait in vain.
+            unread = turn.close()
+            self.late_messages += len(unread)
+            turn.acknowledge(unread)
 
     def acknowledge(self, turn: OpenTurn, sequences: Sequence[int]) -> None:
         """Pass acknowledgements on: to the link the turn was last heard on, else the newest."""
@@ -299,6 +312,10 @@ class Station:
     def end_turns(self) -> None:
         """The drain is over: tell every open turn."""
         self._notify_all(DrainOver())
+
+    def notify(self, session_id: str, notice: Notice) -> None:
+        """Tell one open turn."""
+        self._turns[session_id].put(notice)
 
     # ---- places ---------------------------------------------------------------------------------
 
@@ -424,6 +441,12 @@ class Switchboard:
         """The drain is over: tell every open turn."""
         for station in list(self._stations.values()):
             station.end_turns()
+
+    def revoke_turn(self, session_id: str) -> None:
+        """End this turn, if it is open: its key or its bot is gone."""
+        station = self._owners.get(session_id)
+        if station is not None:
+            station.notify(session_id, Revoked())
 
     def note_open(self, session_id: str, station: Station) -> None:
         """A turn was opened (for stations)."""

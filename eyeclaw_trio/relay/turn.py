@@ -19,6 +19,7 @@ from eyeclaw_trio.errors import (
     BotFailed,
     BotOffline,
     BotSilent,
+    KeyRevoked,
     ListenerGone,
     SlowReader,
     TurnFailed,
@@ -119,7 +120,7 @@ def _record(failure: TurnFailed, trace: Trace) -> None:
             trace.end(Outcome.OFFLINE)
         case BotSilent():
             trace.end(Outcome.TIMEOUT)
-        case BotBusy():
+        case BotBusy() | KeyRevoked():
             trace.end(Outcome.REJECTED)
         case BotFailed(reason=reason, said=said):
             trace.end(Outcome.BOT_ERROR, reason=reason.value, said=said)

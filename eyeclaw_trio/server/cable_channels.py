@@ -10,7 +10,7 @@ from typing import Protocol
 
 import structlog
 import trio
-from attrs import frozen
+from attrs import field, frozen
 
 from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.core.patience import Limits
@@ -71,26 +71,38 @@ class SessionBook(Protocol):
         """The link has ended."""
 
 
+@frozen(eq=False)
+class LiveLink:
+    """One link that lives: whose it is, and the token (as its digest) that let it in."""
+
+    socket: CableSocket
+    bot_id: int
+    token_digest: bytes | None = field(repr=False)
+
+
 class LinkedBots:
-    """The links that live now, to be told when the gateway stops."""
+    """The links that live now, to be told when the gateway stops or their token is gone."""
 
     def __init__(self) -> None:
-        self.sockets: set[CableSocket] = set()
+        self._live: set[LiveLink] = set()
         self._one_less = Signal()
 
+    def __iter__(self) -> Iterator[LiveLink]:
+        return iter(tuple(self._live))
+
     @contextmanager
-    def one_more(self, socket: CableSocket) -> Iterator[None]:
+    def one_more(self, link: LiveLink) -> Iterator[None]:
         """The link lives while inside."""
-        self.sockets.add(socket)
+        self._live.add(link)
         try:
             yield
         finally:
-            self.sockets.discard(socket)
+            self._live.discard(link)
             self._one_less.set()
 
     async def wait_for_none(self) -> None:
         """Return when no link lives."""
-        while self.sockets:
+        while self._live:
             await self._one_less.wait()
 
 
@@ -124,7 +136,7 @@ class CableDoor:
             await socket.run(connection, _Stranger(socket))
             return
         link = BotLink(socket, self.switchboard.station(bot.id), self.sessions)
-        with self.links.one_more(socket):
+        with self.links.one_more(LiveLink(socket, bot.id, bot.token_digest)):
             try:
                 await socket.run(connection, link)
             finally:
@@ -143,10 +155,6 @@ class CableDoor:
         except BadMessage:
             return None
         return directory.bots[bot_id] if directory.is_token_of(bot_id, token) else None
-
-    def say_goodbye(self, socket: CableSocket) -> None:
-        """Tell one link that the gateway stops and will be back."""
-        socket.disconnect("server_restart", reconnect=True)
 
 
 @frozen

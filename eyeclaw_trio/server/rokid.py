@@ -13,6 +13,7 @@ import trio
 from attrs import frozen
 
 from eyeclaw_trio.core.answer import Answer
+from eyeclaw_trio.core.directory import AccessKey
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.routing import Asker, choose_bot
 from eyeclaw_trio.core.texts import choose_language
@@ -36,26 +37,43 @@ PATHS: Final = ("/sse/rokid", "/metis/agent/api/sse")
 RETRY_AFTER: Final = "5"
 
 
+@frozen
+class OpenAnswer:
+    """One answer that is being written: its turn, and what gives it the right to go on."""
+
+    session_id: str
+    key_id: int
+    bot_id: int | None
+
+
 class OpenAnswers:
-    """How many answers are being written, for whoever waits for the last of them."""
+    """The answers that are being written, for whoever waits for the last or ends one."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self._open: set[OpenAnswer] = set()
         self._one_less = Signal()
 
+    def __iter__(self) -> Iterator[OpenAnswer]:
+        return iter(tuple(self._open))
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._open)
+
     @contextmanager
-    def one_more(self) -> Iterator[None]:
+    def one_more(self, answer: OpenAnswer) -> Iterator[None]:
         """Counts while inside."""
-        self.count += 1
+        self._open.add(answer)
         try:
             yield
         finally:
-            self.count -= 1
+            self._open.discard(answer)
             self._one_less.set()
 
     async def wait_for_none(self) -> None:
         """Return when no answer is open."""
-        while self.count:
+        while self._open:
             await self._one_less.wait()
 
 
@@ -81,11 +99,10 @@ class RokidDoor:
 
         Raises RequestRefused before the stream starts (PROTOCOL 1), then only ListenerGone.
         """
-        if self.is_draining():
-            raise RequestRefused(503, "Shutting down", headers=[("Retry-After", RETRY_AFTER)])
-        key = self.gate.admit(request)
-        self.on_key_used(key.id)
+        self._admit(request)
         question = await self._receive_question(request, connection)
+        key = self._admit(request)  # much can happen in the seconds that a body may take
+        self.on_key_used(key.id)
         started_at = trio.current_time()
         asker = Asker(key, question.agent_name, question.user_id, question.bot_id)
         reply = SseReply(
@@ -105,8 +122,7 @@ class RokidDoor:
         )
         trace.note(Happening.REQUEST_RECEIVED, started_at)
         try:
-            with self.answers.one_more():
-                await self._relay(asker, question, reply, trace)
+            await self._relay(asker, question, reply, trace)
         finally:
             trace.end(Outcome.CANCELLED)
             self.on_turn_over(trace)
@@ -126,8 +142,14 @@ class RokidDoor:
         trace.bot_id = bot.id
         command = make_command(question, bot.id, trace)
         answer = Answer(self.patience, self.limits, trace, trio.current_time())
-        await reply.open()
-        await relay_turn(command, self.switchboard.station(bot.id), reply, answer, trace)
+        with self.answers.one_more(OpenAnswer(trace.session_id, asker.key.id, bot.id)):
+            await reply.open()
+            await relay_turn(command, self.switchboard.station(bot.id), reply, answer, trace)
+
+    def _admit(self, request: Request) -> AccessKey:
+        if self.is_draining():
+            raise RequestRefused(503, "Shutting down", headers=[("Retry-After", RETRY_AFTER)])
+        return self.gate.admit(request)
 
     async def _receive_question(self, request: Request, connection: HttpConnection) -> Question:
         content_type = request.headers.get("content-type", "application/json")

@@ -1,0 +1,73 @@
+"""RELIABILITY 30: what hangs on a revoked key or token ends, and nothing else does."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+from cable_fakes import CableGateway
+from fakes import FAILED, LIMITED_KEY, assert_whole, make_bot, question
+from trio_websocket import ConnectionClosed
+
+from eyeclaw_trio.core.directory import Directory
+from eyeclaw_trio.core.trace import Outcome
+from eyeclaw_trio.protocol.bot import StreamChunk
+from eyeclaw_trio.server.revocation import Revocation
+
+
+def revocation_of(gateway: CableGateway) -> Revocation:
+    return Revocation(gateway.switchboard, gateway.answers, gateway.links)
+
+
+async def test_row_30_an_answer_on_a_revoked_key_ends_and_others_go_on() -> None:
+    gateway = CableGateway()
+    bot, other = gateway.bot(1), gateway.bot(2)
+    with bot.station.attached(bot), other.station.attached(other):
+        async with gateway.glasses() as glasses, gateway.glasses() as limited:
+            await glasses.send()
+            [command] = await bot.wait_for_commands()
+            await limited.send(question(agent_id="2"), key=LIMITED_KEY)
+            [healthy] = await other.wait_for_commands()
+            bot.say(StreamChunk(command.session_id, "半句", 0))
+            await bot.wait_for_acknowledged(1)
+            first, second = gateway.directory.keys
+            gateway.directory = attrs.evolve(
+                gateway.directory, keys=(attrs.evolve(first, is_active=False), second)
+            )
+            revocation_of(gateway).enforce(gateway.directory)
+            await glasses.receive_head()
+            assert_whole(await glasses.receive_answer(), "半句" + FAILED)
+            other.answer(healthy.session_id, "健康")
+            await limited.receive_head()
+            assert_whole(await limited.receive_answer(), "健康")
+    assert [trace.outcome for trace in gateway.traces] == [Outcome.REJECTED, Outcome.ANSWERED]
+    assert bot.cancelled == [command.session_id]
+
+
+@pytest.mark.parametrize("change", ["new token", "removed"])
+async def test_row_30_a_link_on_a_token_that_is_gone_is_told_so_and_ended(change: str) -> None:
+    gateway = CableGateway()
+    async with gateway.sdk() as sdk:
+        await sdk.link()
+        bots = dict(gateway.directory.bots)
+        if change == "removed":
+            del bots[1]
+        else:
+            bots[1] = make_bot(token="bt_another-token")
+        gateway.directory = Directory(gateway.directory.keys, bots)
+        revocation_of(gateway).enforce(gateway.directory)
+        last = await sdk.receive()
+        assert last == {"type": "disconnect", "reason": "unauthorized", "reconnect": False}
+        with pytest.raises(ConnectionClosed):
+            await sdk.receive()
+    assert not gateway.switchboard.is_online(1)
+
+
+async def test_a_change_of_something_else_ends_nothing() -> None:
+    gateway = CableGateway()
+    async with gateway.sdk() as sdk:
+        await sdk.link()
+        revocation_of(gateway).enforce(
+            Directory((), {**gateway.directory.bots, 7: make_bot(7, "new", None)})
+        )
+        await sdk.say({"action": "ping"})
+        assert (await sdk.receive())["message"]["type"] == "pong"
