@@ -40,7 +40,7 @@ from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.server.cable_channels import CableDoor, LinkedBots
 from eyeclaw_trio.server.front_door import FrontDoor, Handler, Origins
 from eyeclaw_trio.server.gate import Gate
-from eyeclaw_trio.server.operations import HealthDoor
+from eyeclaw_trio.server.operations import HealthDoor, StatsDoor, Stopwatch
 from eyeclaw_trio.server.revocation import Revocation
 from eyeclaw_trio.server.rokid import PATHS, OpenAnswers, RokidDoor, log_turn
 from eyeclaw_trio.settings import Settings
@@ -133,6 +133,7 @@ class Gateway:
     metrics: Metrics = field(factory=Metrics)
     answers: OpenAnswers = field(factory=OpenAnswers)
     links: LinkedBots = field(factory=LinkedBots)
+    stopwatch: Stopwatch = field(factory=Stopwatch)
     switchboard: Switchboard = field(init=False)
     front_door: FrontDoor = field(init=False)
     revocation: Revocation = field(init=False)
@@ -170,6 +171,7 @@ class Gateway:
             **{path: {"POST": door.answer} for path in PATHS},
             "/cable": {"GET": cable.serve},
             "/health": {"GET": HealthDoor(self.health).show},
+            "/stats": {"GET": StatsDoor(gate, self.switchboard, self.stopwatch, self.health).show},
         }
         self.front_door = FrontDoor(routes, origins, settings.patience, settings.limits)
         watch = self.metrics.watch
@@ -253,8 +255,10 @@ class Gateway:
             await self.links.wait_for_none()
 
     def _note_turn(self, trace: Trace) -> None:
+        now = trio.current_time()
         self.metrics.count_turn(trace)
-        log_turn(trace, trio.current_time())
+        self.stopwatch.note(trace, self.store.directory, now)
+        log_turn(trace, now)
 
 
 async def _serve_public(

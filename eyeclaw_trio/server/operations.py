@@ -1,19 +1,29 @@
-"""`GET /health`: whether the gateway takes questions, without a secret (PROTOCOL 6)."""
+"""`GET /health` and `GET /stats`: how the gateway is, and how fast its answers are (PROTOCOL 6)."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
+from typing import Any, Final
 
-from attrs import frozen
+import attrs
+from attrs import field, frozen
 
+from eyeclaw_trio.core.directory import Directory
+from eyeclaw_trio.core.timings import Timings
+from eyeclaw_trio.core.trace import Trace
+from eyeclaw_trio.relay.switchboard import Switchboard
+from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.http import HttpConnection, Request
 
 Health = Callable[[], tuple[int, dict[str, object]]]
+# Answers of linked bots come from no provider of ours.
+LINKED: Final = "linked"
 
 
 @frozen
 class HealthDoor:
-    """Shows what `health` says: a status, and a body for people and probes."""
+    """Shows what `health` says: a status, and a body for people and probes. Needs no key."""
 
     health: Health
 
@@ -21,3 +31,65 @@ class HealthDoor:
         """Handle one GET."""
         status, body = self.health()
         await connection.respond_json(status, body)
+
+
+@frozen
+class Stopwatch:
+    """The timings of answers, by bot and by provider; as many as there are of those."""
+
+    by_bot: dict[int, Timings] = field(factory=lambda: defaultdict(Timings))
+    by_provider: dict[str, Timings] = field(factory=lambda: defaultdict(Timings))
+
+    def note(self, trace: Trace, directory: Directory, now: float) -> None:
+        """Count a turn that ended at `now` (monotonic seconds). Never waits."""
+        bot = directory.bots.get(trace.bot_id) if trace.bot_id is not None else None
+        if bot is None:
+            return
+        self.by_bot[bot.id].add(trace, now)
+        self.by_provider[bot.provider or LINKED].add(trace, now)
+
+
+@frozen
+class StatsDoor:
+    """Shows live counts and timings to whoever has an access key; a key made for one bot shows
+    that bot only."""
+
+    gate: Gate
+    switchboard: Switchboard
+    stopwatch: Stopwatch
+    health: Health
+
+    async def show(self, request: Request, connection: HttpConnection) -> None:
+        """Handle one GET. Raises RequestRefused (401, 429)."""
+        key = self.gate.admit(request)
+        bots = [
+            {
+                "id": bot.id,
+                "name": bot.name,
+                "provider": bot.provider,
+                "online": self.switchboard.is_online(bot.id),
+                "turns_open": self.switchboard.station(bot.id).open_turns,
+                **_describe(self.stopwatch.by_bot.get(bot.id)),
+            }
+            for bot in self.gate.directory().bots.values()
+            if key.bot_id in (None, bot.id)
+        ]
+        body: dict[str, object] = {"bots": bots}
+        if key.bot_id is None:
+            _, health = self.health()
+            providers = {
+                name: _describe(timings) for name, timings in self.stopwatch.by_provider.items()
+            }
+            body = {**health, **body, "providers": providers}
+        await connection.respond_json(200, body)
+
+
+def _describe(timings: Timings | None) -> dict[str, Any]:
+    shown = timings or Timings()
+    first, total = shown.first_chunk, shown.total
+    return {
+        "answers": shown.answers,
+        "failures": shown.failures,
+        "first_chunk_ms": attrs.asdict(first) if first is not None else None,
+        "total_ms": attrs.asdict(total) if total is not None else None,
+    }
