@@ -13,7 +13,7 @@ import trio
 from attrs import frozen
 
 STOP_TIMEOUT: Final = 10.0  # seconds from SIGTERM to SIGKILL
-LOG_TAIL: Final = 1_000  # characters of a log that are worth repeating
+LOG_TAIL: Final = 2_000  # characters of a log that are worth repeating
 
 
 class ChildFailed(Exception):

@@ -22,31 +22,21 @@ from typing import Final
 
 import httpx2
 import trio
-from asking import ChatClient, Completion, Glasses, GlassesAnswer, Heard, expect
+from asking import ChatClient, Glasses, Heard, expect
 from attrs import define, field, frozen
-from children import ChildFailed
+from children import LOG_TAIL, ChildFailed
 from eyeclaw_processes import FIRST_TOKEN_TIMEOUT, Gateway, prepare_all
 from install import Installation, InstallFailed, install
 from openclaw_process import TOKEN, OpenClaw
-from stand_in_model import (
-    ANSWER,
-    ENDLESS,
-    FAILING,
-    REFUSED,
-    REFUSED_IN_BAND,
-    WORDS,
-    StandInModel,
-    asking_for,
-)
+from stand_in_model import FAILING, REFUSED, REFUSED_IN_BAND, WORDS, StandInModel, asking_for
+from ways import Direct, Worn
 
 ROUNDS: Final = 9  # of timing; the ways take turns, so that a busy moment hits all of them
 STEP_TIMEOUT: Final = 30.0  # seconds
 WARM_UP_TIMEOUT: Final = 60.0  # the first answer after a start takes 4 to 6 s
-ABORT_TIMEOUT: Final = 1.0  # from the wearer's hang-up to the end of the model's request
 RETRY_ROOM: Final = 6.0  # beyond the first-token time-out, for the failure to be told
+RETRY_PAUSE: Final = 12.0  # OpenClaw's pause after its third failure is 4 s, give or take half
 WHOLE_TIMEOUT: Final = 600.0
-FAILED: Final = "Bot 处理出错"
-TIMED_OUT: Final = "请求超时"
 
 Ask = Callable[[str], Awaitable[Heard]]
 
@@ -74,124 +64,6 @@ class Report:
         tell(f"FAIL {name}: {type(error).__name__}: {error}")
 
 
-@frozen
-class Direct:
-    """OpenClaw's own endpoint."""
-
-    client: ChatClient
-    model: StandInModel
-
-    async def warm_up(self) -> str:
-        answer = await self.client.ask(asking_for(WORDS), user="warm-up")
-        check_completion(answer)
-        return f"first words after {answer.first:.2f} s"
-
-    async def ask(self, question: str) -> Completion:
-        answer = await self.client.ask(question, user="Alone")
-        check_completion(answer)
-        return answer
-
-    async def check_answer(self) -> str:
-        before = len(self.model.completions)
-        for name in ("openclaw/main", "openclaw:main"):
-            answer = await self.client.ask(asking_for(WORDS), user="Alone", model=name)
-            check_completion(answer)
-        sessions = self.model.sessions(before)
-        expect(sessions == {"agent:main:openai-user:alone"}, f"the sessions were {sessions}")
-        return f"{len(answer.pieces)} pieces, complete, one [DONE], session kept"
-
-    async def check_token(self) -> str:
-        stranger = ChatClient(self.client.http, self.client.base_url, "wrong")
-        answer = await stranger.ask("你好", user="Alone")
-        expect(answer.status == httpx2.codes.UNAUTHORIZED, f"status {answer.status}")
-        return "401"
-
-    async def check_hang_up(self) -> str:
-        asked = self.client.ask(asking_for(ENDLESS), user="Alone", hang_up_after=3)
-        return await check_abort(self.model, asked)
-
-    async def check_failure(self, script: str) -> str:
-        before = len(self.model.completions)
-        answer = await self.client.ask(asking_for(script), user=f"Alone-{script}")
-        expect(answer.status == httpx2.codes.OK, f"status {answer.status}")
-        expect(len(answer.errors) == 1, f"{len(answer.errors)} errors")
-        expect(answer.done == 1, f"{answer.done} times [DONE]")
-        expect(not answer.pieces, f"text before it: {answer.text!r}")
-        asked = len(self.model.completions) - before
-        return f"200, {answer.errors[0]} after {answer.ended:.1f} s, the model asked {asked}x"
-
-    async def check_endpoint_off(self) -> str:
-        answer = await self.client.ask("你好", user="Alone")
-        expect(answer.status == httpx2.codes.NOT_FOUND, f"status {answer.status}")
-        expect(answer.content_type.startswith("text/plain"), answer.content_type)
-        return f"404 {answer.content_type} {answer.body!r}"
-
-
-@frozen
-class Worn:
-    """Glasses in front of one of our gateways."""
-
-    glasses: Glasses
-    model: StandInModel
-
-    async def ask(self, question: str) -> GlassesAnswer:
-        answer = await self.glasses.ask(question)
-        answer.check_framing()
-        expect(answer.failure is None, f"the wearer was told {answer.failure!r}")
-        expect(answer.text == ANSWER, f"the text was {answer.text!r}")
-        expect(answer.done == 1, f"{answer.done} times done")
-        return answer
-
-    async def check_answer(self) -> str:
-        before = len(self.model.completions)
-        for _ in range(2):
-            answer = await self.ask(asking_for(WORDS))
-        sessions = self.model.sessions(before)
-        expect(len(sessions) == 1, f"two questions, sessions {sessions}")
-        return f"{len(answer.pieces)} pieces, complete, one done, session {sessions.pop()}"
-
-    async def check_hang_up(self) -> str:
-        asked = self.glasses.ask(asking_for(ENDLESS), hang_up_after=3)
-        detail = await check_abort(self.model, asked)
-        after = await self.ask(asking_for(WORDS))
-        return f"{detail}; the next answer began after {after.first:.2f} s"
-
-    async def check_failure(self, script: str) -> str:
-        """With FAILING, OpenClaw asks again and again, in silence, for more than a minute."""
-        before = len(self.model.completions)
-        answer = await self.glasses.ask(asking_for(script))
-        detail = check_told(answer)
-        return f"{detail}, the model asked {len(self.model.completions) - before}x"
-
-
-def check_completion(answer: Completion) -> None:
-    expect(answer.status == httpx2.codes.OK, f"status {answer.status}: {answer.body}")
-    expect(not answer.errors, f"errors {answer.errors}")
-    expect(answer.text == ANSWER, f"the text was {answer.text!r}")
-    expect(answer.finish_reasons == ["stop"], f"finish reasons {answer.finish_reasons}")
-    expect(answer.done == 1, f"{answer.done} times [DONE]")
-
-
-def check_told(answer: GlassesAnswer) -> str:
-    """The wearer heard of a failure, in our words, and of nothing else."""
-    answer.check_framing()
-    told = answer.failure or ""
-    expect(told.startswith((FAILED, TIMED_OUT)), f"the wearer was told {told!r}")
-    expect(answer.done == 1, f"{answer.done} times done")
-    expect(not answer.pieces, f"text before it: {answer.text!r}")
-    return f"{told!r} after {answer.ended:.2f} s"
-
-
-async def check_abort(model: StandInModel, hanging_up: Awaitable[Heard]) -> str:
-    """The one request that the model got for this answer was given up soon after the hang-up."""
-    asked, aborted = len(model.completions), model.aborted
-    answer = await hanging_up
-    await model.wait_until(lambda: model.aborted > aborted, seconds=ABORT_TIMEOUT)
-    late = trio.current_time() - answer.hung_up
-    expect(len(model.completions) == asked + 1, "the model was asked more than once")
-    return f"the model's request ended {late * 1000:.0f} ms later"
-
-
 async def measure(ways: Mapping[str, Ask]) -> str:
     """Time to the first words by each way, in turns; the table."""
     firsts: dict[str, list[float]] = {way: [] for way in ways}
@@ -209,16 +81,22 @@ async def measure(ways: Mapping[str, Ask]) -> str:
 class Check:
     """The whole of it. Each part starts what it needs and ends it again."""
 
+    folder: Path
     openclaw: OpenClaw
     model: StandInModel
     gateways: list[Gateway]
     report: Report
 
     async def run(self) -> None:
-        await self.with_endpoint_on()
-        await self.with_endpoint_off()
-        if self.gateways:
-            await self.without_openclaw()
+        for part in (self.with_endpoint_on, self.with_endpoint_off, self.without_openclaw):
+            failed = len(self.report.failed)
+            await part()
+            if len(self.report.failed) > failed:
+                self.tell_logs()  # before the next part writes over them
+
+    def tell_logs(self) -> None:
+        for log in sorted(self.folder.rglob("*.stderr")):
+            tell(f"--- the end of {log.name}\n{log.read_text(errors='replace')[-LOG_TAIL:]}")
 
     async def with_endpoint_on(self) -> None:
         step = self.report.step
@@ -249,6 +127,16 @@ class Check:
                     FIRST_TOKEN_TIMEOUT + RETRY_ROOM,
                 )
                 await step(f"{name}: answer after failures", each.check_answer)
+            if worn:
+                await step("the retries ended with the questions", self.check_silence)
+
+    async def check_silence(self) -> str:
+        """OpenClaw asks no more for answers that nobody waits for."""
+        asked = len(self.model.questions)
+        await trio.sleep(RETRY_PAUSE)
+        more = len(self.model.questions) - asked
+        expect(not more, f"the model was asked {more} times more")
+        return f"none in {RETRY_PAUSE:.0f} s"
 
     async def with_endpoint_off(self) -> None:
         async with AsyncExitStack() as stack:
@@ -295,7 +183,7 @@ async def check_all(installation: Installation, folder: Path, *, alone: bool) ->
             openclaw = OpenClaw(installation, folder / "openclaw", model.base_url)
             gateways = [] if alone else make_gateways(openclaw, folder)
             await prepare_all(gateways)
-            await Check(openclaw, model, gateways, report).run()
+            await Check(folder, openclaw, model, gateways, report).run()
             nursery.cancel_scope.cancel()
     if scope.cancelled_caught:
         report.failed.append("the whole")

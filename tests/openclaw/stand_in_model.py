@@ -68,9 +68,14 @@ class StandInModel(ScriptedModel):
             case name:
                 return script_named(name)
 
+    @property
+    def questions(self) -> list[Seen]:
+        """The requests that name a script; a gateway's own warm-up does not."""
+        return [seen for seen in self.completions if _latest(_NAMED, seen)]
+
     def sessions(self, since: int) -> set[str]:
-        """The sessions of all requests since the first `since` of them."""
-        return {_latest(_SESSION, seen) for seen in self.completions[since:]}
+        """The sessions of all questions since the first `since` of them."""
+        return {_latest(_SESSION, seen) for seen in self.questions[since:]}
 
 
 def _latest(pattern: re.Pattern[str], seen: Seen) -> str:
