@@ -15,15 +15,18 @@ import struct
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
-import h11
 import trio
 from attrs import define, field, frozen
 from fakes import Glasses, question
 from trio_websocket import WebSocketConnection, wrap_client_stream
+
+from eyeclaw_trio.store import bots
+from eyeclaw_trio.store.database import open_database
 
 PROGRAM: Final = (sys.executable, "-m", "eyeclaw_trio")
 MODEL: Final = (sys.executable, str(Path(__file__).with_name("scripted_model.py")))
@@ -34,7 +37,7 @@ READY_WITHIN: Final = 20.0
 COMMAND_WITHIN: Final = 20.0
 STOP_WITHIN: Final = 5.0
 # No test of real processes takes longer, whatever it waits for (seconds).
-LIFETIME: Final = 30.0
+LIFETIME: Final = 20.0
 # Between two looks at what cannot tell us that it has changed (seconds).
 LOOK_EVERY: Final = 0.02
 
@@ -44,11 +47,13 @@ def read_fixture(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (FIXTURES / name).read_text("utf-8").splitlines()]
 
 
-async def eventually(holds: Callable[[], Awaitable[object]], *, seconds: float) -> None:
+async def eventually(
+    holds: Callable[[], Awaitable[object]], *, seconds: float, every: float = LOOK_EVERY
+) -> None:
     """Look again and again. Raises trio.TooSlowError when `holds` is not true in time."""
     with trio.fail_after(seconds):
         while not await holds():
-            await trio.sleep(LOOK_EVERY)
+            await trio.sleep(every)
 
 
 # --- processes ------------------------------------------------------------------------------------
@@ -107,11 +112,12 @@ class Finished:
         return json.loads(self.stdout)
 
 
-@frozen
+@define
 class House:
-    """A folder with settings and data."""
+    """A folder with settings and data; `key` is the one that the first start has shown."""
 
     folder: Path
+    key: str = field(default="", repr=False)
 
     @property
     def data(self) -> Path:
@@ -119,6 +125,12 @@ class House:
 
     def configure(self, settings: str) -> None:
         (self.folder / "eyeclaw.toml").write_text(settings, "utf-8")
+
+    def add_bot(self, name: str) -> dict[str, Any]:
+        """A bot that links, made without a process for it: its id and token. Blocks shortly."""
+        with closing(open_database(self.data)) as db:
+            bot, token = bots.add_bot(db, name, None, now=datetime.now(UTC))
+        return {"id": bot.id, "token": token}
 
     async def command(self, *arguments: str, **environ: str) -> Finished:
         """Run one command to its end."""
@@ -156,8 +168,8 @@ class House:
             async with self.run("serve", *_serve(arguments)) as child:
                 with trio.fail_after(READY_WITHIN):
                     ready = await child.line()
-                key = await self.result("key", "create", "test")
-                yield Gateway.of(ready, key["key"], scheme=scheme, child=child)
+                self._note_key(child.log)
+                yield Gateway.of(ready, self.key, scheme=scheme, child=child)
 
     @asynccontextmanager
     async def connect(
@@ -184,7 +196,8 @@ class House:
     def serve_shared(self) -> Iterator[Gateway]:
         """A gateway that is ready, without a Child to handle it."""
         with self._shared("serve", self._command(_serve(()))) as ready:
-            yield Gateway.of(ready, self.command_now("key", "create", "t", "--json").result["key"])
+            self._note_key((self.folder / "serve.stderr").read_text("utf-8"))
+            yield Gateway.of(ready, self.key)
 
     @contextmanager
     def connect_shared(
@@ -204,6 +217,9 @@ class House:
             yield Model(ready["port"])
 
     # ---- inside ----------------------------------------------------------------------------------
+
+    def _note_key(self, log: str) -> None:
+        self.key = next((word for word in log.split() if word.startswith("ak_")), self.key)
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
         return [*PROGRAM, "--data", str(self.data), *arguments]
@@ -346,19 +362,19 @@ class Gateway:
 
     @asynccontextmanager
     async def glasses(self) -> AsyncIterator[Glasses]:
-        """A connection of the platform's; leaving hangs up."""
-        stream = await self.open_stream()
-        try:
-            yield Glasses(stream)
-        finally:
-            await trio.aclose_forcefully(stream)
+        """A connection of the platform's, for at most LIFETIME; leaving hangs up."""
+        with trio.fail_after(LIFETIME):
+            stream = await self.open_stream()
+            try:
+                yield Glasses(stream)
+            finally:
+                await trio.aclose_forcefully(stream)
 
     async def ask(self, text: str = "你好", **fields: Any) -> list[str]:
         """All blocks of one answer."""
-        with trio.fail_after(LIFETIME):
-            async with self.glasses() as glasses:
-                await self.send(glasses, text, **fields)
-                return await glasses.receive_answer()
+        async with self.glasses() as glasses:
+            await self.send(glasses, text, **fields)
+            return await glasses.receive_answer()
 
     async def send(self, glasses: Glasses, text: str = "你好", **fields: Any) -> None:
         """Ask on this connection; returns behind the head and `: connected`."""
@@ -388,13 +404,14 @@ class Gateway:
         await eventually(are_there, seconds=seconds)
 
     def sdk(self, bot: dict[str, Any]) -> AbstractAsyncContextManager[Sdk]:
-        """An SDK of this bot, not yet subscribed."""
+        """An SDK of this bot, not yet subscribed; what it waits for takes at most LIFETIME."""
         return _open_sdk(self, bot)
 
 
 @asynccontextmanager
 async def _open_sdk(gateway: Gateway, bot: dict[str, Any]) -> AsyncIterator[Sdk]:
-    stream = await gateway.open_stream()
+    with trio.fail_after(LIFETIME):
+        stream = await gateway.open_stream()
     async with trio.open_nursery() as nursery:
         socket = await wrap_client_stream(
             nursery,
@@ -448,23 +465,33 @@ class Sdk:
             content_hash=hash_of(text),
         )
 
+    async def hear(self) -> Any:
+        """The next frame; None for a ping, which is answered, and for an acknowledgement."""
+        frame = json.loads(await self.socket.get_message())
+        message = frame.get("message")
+        if frame.get("type") == "ping":
+            assert isinstance(message, int)
+            await self.send({"type": "pong"})
+            return None
+        if isinstance(message, dict) and message.get("type") == "chunk_received":
+            assert frame["identifier"] == self.identifier
+            self.acknowledged.append((message["session_id"], message["sequence"]))
+            return None
+        self.confirmations += frame.get("type") == "confirm_subscription"
+        return frame
+
     async def receive(self) -> Any:
-        """The next frame that is neither a ping, which it answers, nor an acknowledgement."""
-        while True:
-            with trio.fail_after(LIFETIME):
-                frame = json.loads(await self.socket.get_message())
-            message = frame.get("message")
-            if frame.get("type") == "ping":
-                assert isinstance(message, int)
-                await self.send({"type": "pong"})
-            elif isinstance(message, dict) and message.get("type") == "chunk_received":
-                assert frame["identifier"] == self.identifier
-                self.acknowledged.append((message["session_id"], message["sequence"]))
-            elif frame.get("type") == "confirm_subscription":
-                self.confirmations += 1
-                return frame
-            else:
-                return frame
+        """The next frame that says something."""
+        with trio.fail_after(LIFETIME):
+            while (frame := await self.hear()) is None:
+                pass
+        return frame
+
+    async def wait_for_acknowledged(self, count: int) -> None:
+        """Wait for so many acknowledgements in all; nothing else may come."""
+        with trio.fail_after(LIFETIME):
+            while len(self.acknowledged) < count:
+                assert await self.hear() is None
 
     async def link(self) -> None:
         """Subscribe every 500 ms until it is confirmed, as the SDK does."""
@@ -503,43 +530,3 @@ def hash_of(text: str) -> str:
     for unit in units:
         value = (value * 31 + unit) & 0xFFFFFFFF
     return f"{value - (1 << 32):x}" if value >> 31 else f"{value:x}"
-
-
-async def receive_response(stream: trio.abc.Stream, method: str = "POST") -> Response:
-    """One whole response, to whatever was sent on this stream before."""
-    client = h11.Connection(h11.CLIENT)
-    # h11 reads responses to its own requests only; this one is never sent.
-    client.send(h11.Request(method=method, target="/", headers=[("Host", "x")]))
-    client.send(h11.EndOfMessage())
-    status, headers, body = 0, {}, b""
-    while True:
-        match client.next_event():
-            case h11.NEED_DATA:
-                client.receive_data(await stream.receive_some())
-            case h11.Response(status_code=status) as response:
-                headers = {name.decode(): value.decode() for name, value in response.headers}
-            case h11.Data(data=data):
-                body += data
-            case h11.EndOfMessage():
-                return Response(status, headers, body)
-            case h11.InformationalResponse():
-                pass
-            case event:
-                raise AssertionError(event)
-
-
-@frozen
-class Response:
-    """A response of the gateway; header names in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def error(self) -> dict[str, Any]:
-        """The JSON of a refusal, which has to have its two keys."""
-        assert self.headers["content-type"] == "application/json"
-        error: dict[str, Any] = json.loads(self.body)
-        assert list(error) == ["error", "detail"]
-        return error

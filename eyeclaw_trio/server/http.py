@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from email.utils import formatdate
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -243,8 +244,13 @@ class HttpConnection:
             key, text = name.decode("ascii"), value.decode("latin-1")
             headers[key] = f"{headers[key]}, {text}" if key in headers else text
         if "transfer-encoding" in headers and "content-length" in headers:
-            # The two ends of a proxy chain might each believe another one (RELIABILITY 18).
-            raise RequestRefused(400, "Both Content-Length and Transfer-Encoding")
+            # The two ends of a proxy chain might each believe another one (RELIABILITY 18), so
+            # nothing behind it may be taken for a request.
+            raise RequestRefused(
+                400,
+                "Both Content-Length and Transfer-Encoding",
+                headers=[("Connection", "close")],
+            )
         self._method = event.method.decode("ascii")
         target = urlsplit(event.target.decode("latin-1"))
         return Request(
@@ -282,6 +288,7 @@ class HttpConnection:
         response = h11.Response(
             status_code=status,
             headers=[*headers, *self.extra_headers, ("Date", formatdate(usegmt=True))],
+            reason=HTTPStatus(status).phrase.encode(),  # older clients expect one
         )
         await self._send(response)
 
