@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from eyeclaw_trio.core.directory import Origin
 from eyeclaw_trio.providers.openclaw import NAME as OPENCLAW
 from eyeclaw_trio.providers.openclaw import is_openclaw_there
 from eyeclaw_trio.providers.settings import ProviderSettings
@@ -38,7 +39,9 @@ async def enter_bots_and_keys(
         name, provider = DEMO, "echo"
         if OPENCLAW in providers and await is_openclaw_there():
             name, provider = OPENCLAW, OPENCLAW
-        await store.run(lambda db: add_bot(db, name, provider, origin="demo", now=now))
+        # The stand-in steps aside for the first real bot; an OpenClaw is a real one.
+        origin: Origin = "demo" if name == DEMO else "command"
+        await store.run(lambda db: add_bot(db, name, provider, origin=origin, now=now))
         log.info("bot.first", name=name, provider=provider)
     if not store.directory.keys:
         _, secret = await store.run(lambda db: create_key(db, "first", now=now))

@@ -8,8 +8,27 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 
 import structlog
+
+
+class _ForgivingLogger:
+    """Writes lines to stderr, and does without them where that cannot be written.
+
+    A full disk under the log, or a reader of it that has gone, is no reason to end an answer.
+    """
+
+    def __init__(self, *_: object) -> None:
+        self._stream = sys.stderr
+
+    def msg(self, line: str) -> None:
+        """Write one line, if that is possible."""
+        with suppress(OSError, ValueError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    log = debug = info = warning = error = critical = exception = msg
 
 
 def configure_logging(*, level: int = logging.INFO) -> None:
@@ -29,9 +48,10 @@ def configure_logging(*, level: int = logging.INFO) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_ForgivingLogger,
         cache_logger_on_first_use=True,
     )
     # Libraries: only what their authors thought worth a warning, and never a traceback of a peer.
+    logging.raiseExceptions = False
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     logging.getLogger("trio-websocket").setLevel(logging.ERROR)

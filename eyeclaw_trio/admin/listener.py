@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import Final, cast
 
+import structlog
 import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve
 from hypercorn.typing import ASGIFramework
 from starlette.applications import Starlette
+
+log = structlog.get_logger(__name__)
+
+# Seconds: whoever crashes it on purpose keeps it from nothing but the pages.
+PAUSE_AFTER_CRASH: Final = 0.1
 
 
 def bind_admin(host: str, port: int) -> socket.socket:
@@ -29,17 +35,37 @@ async def serve_admin(
     """Serve the pages on a bound socket until `stop` returns. Takes the socket over.
 
     hypercorn installs no signal handlers here; connections that are open when it stops get
-    two seconds.
+    two seconds. One of them whose reader has stopped may hold it longer, because hypercorn
+    shields its writing: the caller must not wait for it for ever.
     """
+    stopping = False
+
+    async def stop_and_remember() -> None:
+        nonlocal stopping
+        await stop()
+        stopping = True
+
+    with listener:
+        task_status.started([])
+        while not stopping:
+            try:
+                await serve(
+                    cast(ASGIFramework, app),  # Starlette's own type says it in other words
+                    _configure(listener.dup()),
+                    shutdown_trigger=stop_and_remember,
+                )
+            except* Exception:
+                # Some requests that hypercorn cannot read end all of it. They must not end the
+                # answers on the public listener, nor the pages for good.
+                log.exception("admin.crashed")
+                await trio.sleep(PAUSE_AFTER_CRASH)
+
+
+def _configure(listener: socket.socket) -> Config:
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.graceful_timeout = 2.0
     config.accesslog = None
     config.errorlog = None
     config.include_server_header = False
-    await serve(
-        cast(ASGIFramework, app),  # Starlette's own type says the same in other words
-        config,
-        shutdown_trigger=stop,
-        task_status=task_status,
-    )
+    return config

@@ -143,6 +143,11 @@ class Answer:
         due, self._due = self._due, []
         return due
 
+    def owed(self) -> list[int]:
+        """The chunks that a bot still waits to see acknowledged when its turn is over: those
+        that were held, and those whose write was cut off. Each is returned once."""
+        return [*self.written(), *self._reassembly.give_up()]
+
     # ---- what has come --------------------------------------------------------------------------
 
     def _take(self, message: TurnMessage, now: float, events: list[ReplyEvent]) -> None:
@@ -278,8 +283,12 @@ class Answer:
         self.complete = True
 
     def _fail(self, failure: TurnFailed, now: float) -> None:
-        # What is held behind a gap is not written any more, but the gap is recorded.
-        self._record(self._reassembly.finish(None), now)
+        # What is held behind a gap is not written any more, but the gap is recorded, and the
+        # bot hears that its chunks have come.
+        ending = self._reassembly.finish(None)
+        self._record(ending, now)
+        for piece in ending.pieces:
+            self._due += piece.sequences
         self.failure = failure
         self.complete = True
 

@@ -113,8 +113,7 @@ class Reassembly:
             return Ending((), (), tuple(anomalies))
         cure = self._cure(summary)
         if cure is not None:
-            sequences = tuple(self._held_copies.elements())
-            self._held.clear()
+            sequences = tuple(self.give_up())
             anomalies.append(Anomaly.HEALED)
             return Ending((self._write(cure, sequences),), missing, tuple(anomalies))
         if summary is not None and summary.total_content:
@@ -122,11 +121,19 @@ class Reassembly:
         anomalies.append(Anomaly.LOST)
         return Ending(tuple(self._release_all()), missing, tuple(anomalies))
 
+    def give_up(self) -> list[int]:
+        """The turn is over without these: the chunks that are held, one entry for each copy."""
+        sequences = list(self._held_copies.elements())
+        self._held.clear()
+        self._held_copies.clear()
+        self._held_bytes = 0
+        return sequences
+
     # ---- inside ---------------------------------------------------------------------------------
 
     def _write(self, content: str, sequences: tuple[int, ...]) -> Piece:
         self.written_characters += len(content)
-        if self._written is not None:
+        if self._written is not None and content:
             self._written.append(content)
             if self.written_characters > self._written_limit:
                 self._written = None

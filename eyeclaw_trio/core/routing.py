@@ -22,8 +22,8 @@ def choose_bot(directory: Directory, asker: Asker) -> Bot:
     """The bot that answers this asker.
 
     Raises RequestRefused: 403 where the key is made for another bot, 404 where `bot_id` names
-    none or several bots could answer and none is marked as the default. Raises BotOffline where
-    there is no bot at all: then the wearer hears why nothing answers.
+    none. Raises BotOffline where no rule leads to a bot: the wearer must hear something, and can
+    do nothing about it.
     """
     bot = _find_bot(directory, asker)
     if asker.key.bot_id is not None and bot.id != asker.key.bot_id:
@@ -59,10 +59,4 @@ def _default_bot(directory: Directory) -> Bot:
     real = [bot for bot in bots if bot.origin != "demo"] or bots
     if len(real) == 1:
         return real[0]
-    if not real:
-        raise BotOffline
-    raise RequestRefused(
-        404,
-        "Bot not found",
-        "agent_id names no bot, the key is made for none, and none of several is the default",
-    )
+    raise BotOffline("none of several bots is the default" if real else "there is no bot")

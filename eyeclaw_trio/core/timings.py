@@ -13,6 +13,8 @@ from eyeclaw_trio.core.trace import Outcome, Trace
 # Answers remembered for each bot and each provider: a day or so of one wearer.
 WINDOW: Final = 200
 
+_FAILURES: Final = (Outcome.OFFLINE, Outcome.TIMEOUT, Outcome.BOT_ERROR)
+
 
 @frozen
 class Spread:
@@ -44,7 +46,8 @@ class Timings:
     def add(self, trace: Trace, now: float) -> None:
         """Count a turn that ended at `now` (monotonic seconds)."""
         if trace.outcome is not Outcome.ANSWERED:
-            self.failures += 1
+            # A wearer who has left is nobody's failure.
+            self.failures += trace.outcome in _FAILURES
             return
         self.answers += 1
         if trace.first_chunk_at is not None:

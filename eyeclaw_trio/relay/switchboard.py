@@ -122,11 +122,14 @@ class OpenTurn:
         match message:
             case StreamChunk(content=text):
                 cost += len(text.encode())
-            case StreamSummary(total_content=text):
+            case StreamSummary(total_content=text) if not self._has_summary:
                 # One summary as long as the answer belongs to every answer: it says nothing of a
                 # slow reader, and the largest message bounds it.
-                cost += len(text.encode()) if self._has_summary else 0
                 self._has_summary = True
+            case StreamSummary(total_content=text, content_hash=claimed):
+                cost += len(text.encode()) + len(claimed or "")
+            case StreamError(error=text, reason=reason):
+                cost += len(text.encode()) + len(reason or "")
         if not self._waiting:
             self._first_at = self._station.now()
         elif self._waiting + cost > self._buffer:
@@ -200,7 +203,7 @@ class Station:
     def is_online(self) -> bool:
         """Whether a link lives whose last heartbeat is younger than `presence_timeout`."""
         youngest = self.now() - self._board.patience.presence_timeout
-        return any(presence.heard_at > youngest for presence in self._links)
+        return any(each.heard_at > youngest and each.link.is_alive for each in self._links)
 
     @property
     def links(self) -> int:
@@ -223,6 +226,7 @@ class Station:
         if not was_linked:
             self._notify_all(LinkBack())
             self._repeat_unheard_commands()
+        self._cancel_left_turns(link)
         self.assign_places()
         try:
             yield
@@ -230,6 +234,7 @@ class Station:
             self._links.remove(presence)
             if self._links:
                 self._repeat_unheard_commands()
+                self.assign_places()
             else:
                 self._notify_all(LinkLost())
 
@@ -305,7 +310,7 @@ class Station:
         """Pass acknowledgements on: to the link the turn was last heard on, else the newest."""
         link = turn.link
         if link is None or not link.is_alive:
-            link = self._links[-1].link if self._links else None
+            link = self._newest_link
         if link is not None:
             link.acknowledge(turn.command.session_id, sequences)
 
@@ -323,9 +328,10 @@ class Station:
         """Send the next questions, in order, while the newest link has places for them."""
         now = self.now()
         self._forget_silent_places(now)
-        while self._queue and self._links and len(self._places) < self._capacity:
+        link = self._newest_link
+        while self._queue and link is not None and len(self._places) < link.capacity:
             session_id, turn = self._queue.popitem(last=False)
-            turn.link = link = self._links[-1].link
+            turn.link = link
             self._places[session_id] = _Place(link, now)
             link.send(turn.command)
             turn.put(CommandSent())
@@ -342,20 +348,35 @@ class Station:
         return min(left, default=math.inf) + self._board.patience.idle_timeout
 
     @property
+    def _newest_link(self) -> Link | None:
+        """The link that takes the next command: one that was told to end takes none."""
+        return next((each.link for each in reversed(self._links) if each.link.is_alive), None)
+
+    @property
     def _capacity(self) -> int:
-        return self._links[-1].link.capacity if self._links else 1
+        link = self._newest_link
+        return link.capacity if link is not None else 1
 
     def _leave_place(self, session_id: str) -> None:
         """The turn is over for its reader; its place may be needed longer than it."""
         place = self._places.get(session_id)
         if place is None:
             return
-        if place.link.is_alive:
-            place.link.send(Cancel(session_id, "turn is over"))
-        if place.link.can_cancel:
+        link = place.link if place.link.is_alive else self._newest_link
+        if link is not None:
+            link.send(_cancel(session_id))
+        if link is not None and link.can_cancel:
             self._free_place(session_id)
         else:
             self.assign_places()
+
+    def _cancel_left_turns(self, link: Link) -> None:
+        """A turn may have been left while no link lived to tell: tell it now."""
+        if not link.can_cancel:
+            return
+        for session_id in [key for key in self._places if key not in self._turns]:
+            link.send(_cancel(session_id))
+            del self._places[session_id]
 
     def _free_place(self, session_id: str) -> None:
         del self._places[session_id]
@@ -364,11 +385,13 @@ class Station:
 
     def _forget_silent_places(self, now: float) -> None:
         """Free the places of turns that are over and whose bot has said nothing for long."""
-        oldest = now - self._board.patience.idle_timeout
+        # The same sum as in `next_place_due`: else rounding could make the two disagree, and a
+        # turn that waits would look again and again.
+        patience = self._board.patience.idle_timeout
         silent = [
             session_id
             for session_id, place in self._places.items()
-            if place.heard_at <= oldest and session_id not in self._turns
+            if place.heard_at + patience <= now and session_id not in self._turns
         ]
         for session_id in silent:
             del self._places[session_id]
@@ -384,8 +407,8 @@ class Station:
 
     def _repeat_unheard_commands(self) -> None:
         """A command may have died with its link: send it again where that is safe."""
-        link = self._links[-1].link
-        if not link.can_resume:
+        link = self._newest_link
+        if link is None or not link.can_resume:
             return
         for session_id, place in self._places.items():
             turn = self._turns.get(session_id)
@@ -400,6 +423,10 @@ class Station:
     def _notify_all(self, notice: Notice) -> None:
         for turn in self._turns.values():
             turn.put(notice)
+
+
+def _cancel(session_id: str) -> Cancel:
+    return Cancel(session_id, "the turn is over")
 
 
 class Switchboard:

@@ -103,6 +103,7 @@ async def _converse(
                     trace.note_written(trio.current_time(), turn.waiting_since, texts)
                 turn.acknowledge(answer.written())  # written, not merely received
         finally:
+            turn.acknowledge(answer.owed())  # over for the reader: no bot may wait in vain
             if turn.overflowed:
                 trace.end(Outcome.SLOW_READER)
     if answer.failure is not None:

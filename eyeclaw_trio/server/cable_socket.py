@@ -210,8 +210,11 @@ class CableSocket:
 def check_upgrade(request: Request) -> None:
     """Refuse what is no WebSocket handshake before the library sees it.
 
-    Raises RequestRefused (400, 426): trio-websocket would wait for ever on such a request.
+    Raises RequestRefused (400, 405, 426): trio-websocket would wait for ever on such a request,
+    or fail where it cannot be caught.
     """
+    if request.method != "GET":
+        raise RequestRefused(405, "Method not allowed", headers=[("Allow", "GET")])
     if not request.is_upgrade:
         raise RequestRefused(
             426,
@@ -222,5 +225,12 @@ def check_upgrade(request: Request) -> None:
         raise RequestRefused(
             426, "Unsupported WebSocket version", headers=[("Sec-WebSocket-Version", "13")]
         )
+    has_body = request.headers.get("content-length", "0") != "0"
+    if request.version != "1.1" or has_body or "transfer-encoding" in request.headers:
+        raise RequestRefused(400, "A WebSocket handshake is HTTP/1.1 and has no body")
+    if not all(
+        value.isascii() for name, value in request.headers.items() if name.startswith("sec-")
+    ):
+        raise RequestRefused(400, "WebSocket headers must be ASCII")
     if not _KEY.fullmatch(request.headers.get("sec-websocket-key", "")):
         raise RequestRefused(400, "Sec-WebSocket-Key must be 16 bytes in base64")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import h11
 import trio
@@ -34,6 +34,9 @@ LINGER_SECONDS: Final = 2.0
 
 Headers = Sequence[tuple[str, str]]
 
+# What a connection that has been upgraded has in the place of its own.
+_NO_HTTP: Final = h11.Connection(h11.SERVER)
+
 
 @frozen
 class Request:
@@ -44,6 +47,7 @@ class Request:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     peer: str
+    version: str = "1.1"
 
     @property
     def is_upgrade(self) -> bool:
@@ -148,7 +152,11 @@ class HttpConnection:
         """The stream with the current request's bytes put back, for a WebSocket upgrade."""
         self.has_responded = True
         self._is_broken = True  # no HTTP on this connection any more
-        return ReplayedStream(bytes(self._raw), self._stream)
+        replay = bytes(self._raw)
+        # A link may live for weeks: it does not keep what only HTTP needed.
+        self._raw = bytearray()
+        self._h11 = _NO_HTTP
+        return ReplayedStream(replay, self._stream)
 
     # ---- the response ---------------------------------------------------------------------------
 
@@ -177,9 +185,12 @@ class HttpConnection:
         """Write a piece of the stream. Raises HungUp and SlowReader."""
         await self._send(h11.Data(data=data))
 
-    async def end_stream(self) -> None:
-        """End the response. Raises HungUp and SlowReader."""
-        await self._send(h11.EndOfMessage())
+    async def end_stream(self, data: bytes) -> None:
+        """Write the last piece and the end of the response, as one. Raises HungUp and SlowReader.
+
+        A reader that leaves as soon as it has seen the last piece has then had all of it.
+        """
+        await self._send(h11.Data(data=data), h11.EndOfMessage())
 
     async def wait_until_gone(self) -> None:
         """Return when the peer has ended the connection; until then, wait.
@@ -202,13 +213,8 @@ class HttpConnection:
         """Get ready for the next request; false when this connection has to end."""
         if self._is_broken or self._h11.our_state is not h11.DONE:
             return False
-        if self._h11.their_state is not h11.DONE:
-            # The rest of a body that nobody read may be there already; else the end is near.
-            while isinstance(self._next_event_or_none(), h11.Data | h11.EndOfMessage):
-                if self._h11.their_state is h11.DONE:
-                    break
-            else:
-                return False
+        if not self._has_read_all or self._h11.their_state is not h11.DONE:
+            return False
         self._h11.start_next_cycle()
         self._raw = bytearray(self._h11.trailing_data[0])
         self.extra_headers = ()
@@ -221,7 +227,7 @@ class HttpConnection:
         Closing with unread bytes would reset it and the response might be lost. Bounded in bytes
         and time.
         """
-        if self._is_broken or not self.has_responded:
+        if self._is_broken or not self.has_responded or self._has_read_all:
             return
         with trio.move_on_after(LINGER_SECONDS):
             try:
@@ -246,19 +252,16 @@ class HttpConnection:
         if "transfer-encoding" in headers and "content-length" in headers:
             # The two ends of a proxy chain might each believe another one (RELIABILITY 18), so
             # nothing behind it may be taken for a request.
-            raise RequestRefused(
-                400,
-                "Both Content-Length and Transfer-Encoding",
-                headers=[("Connection", "close")],
-            )
+            raise RequestRefused(400, "Both Content-Length and Transfer-Encoding")
         self._method = event.method.decode("ascii")
-        target = urlsplit(event.target.decode("latin-1"))
+        path, query = _split_target(event.target.decode("latin-1"))
         return Request(
             method=self._method,
-            path=unquote(target.path, errors="replace"),
-            query=dict(parse_qsl(target.query, keep_blank_values=True, errors="replace")),
+            path=path,
+            query=dict(parse_qsl(query, keep_blank_values=True, errors="replace")),
             headers=headers,
             peer=self._peer,
+            version=event.http_version.decode("ascii"),
         )
 
     async def _wait_for_more(self) -> bool:
@@ -285,6 +288,9 @@ class HttpConnection:
 
     async def _start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         self.has_responded = True
+        if status >= 400 and not self._has_read_all:
+            # Nobody will read the rest of this request, so nothing may follow it.
+            headers = (*headers, ("Connection", "close"))
         response = h11.Response(
             status_code=status,
             headers=[*headers, *self.extra_headers, ("Date", formatdate(usegmt=True))],
@@ -292,15 +298,15 @@ class HttpConnection:
         )
         await self._send(response)
 
-    async def _send(self, event: h11.Event) -> None:
-        """Write one event in slices; each must be taken within `write_timeout`.
+    async def _send(self, *events: h11.Event) -> None:
+        """Write these events as one, in slices; each must be taken within `write_timeout`.
 
         A write that does not get through, for whatever reason, may have left half an event: the
         connection is then broken for good.
         """
         if self._is_broken:
             raise HungUp
-        data = self._h11.send(event)
+        data = b"".join([self._h11.send(event) or b"" for event in events])
         if not data:
             return
         self._is_broken = True
@@ -315,11 +321,36 @@ class HttpConnection:
                 raise SlowReader
         self._is_broken = False
 
+    @property
+    def _has_read_all(self) -> bool:
+        """Whether the request has been read to its end, as far as it is there already."""
+        while self._h11.their_state is h11.SEND_BODY:
+            event = self._next_event_or_none()
+            if not isinstance(event, h11.Data | h11.EndOfMessage):
+                break
+        return self._h11.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
+
     def _next_event_or_none(self) -> object:
         try:
             return self._h11.next_event()
         except h11.RemoteProtocolError:
             return None
+
+
+def _split_target(target: str) -> tuple[str, str]:
+    """Path and query of a request target: origin-form, or absolute-form as to a proxy.
+
+    The path stays as it was sent: what a proxy in front of us does not take for `/health` is not
+    taken for it here either. Raises RequestRefused (400).
+    """
+    if not target.startswith(("/", "*")):
+        try:
+            parts = urlsplit(target)
+        except ValueError:
+            raise RequestRefused(400, "Bad request target") from None
+        return parts.path or "/", parts.query
+    path, _, query = target.partition("?")
+    return path, query
 
 
 def _refusal(error: h11.RemoteProtocolError) -> RequestRefused:

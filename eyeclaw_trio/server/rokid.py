@@ -35,6 +35,7 @@ log = structlog.get_logger(__name__)
 PATHS: Final = ("/sse/rokid", "/metis/agent/api/sse")
 # What a caller is told to wait while the gateway stops (seconds): a restart takes about that.
 RETRY_AFTER: Final = "5"
+_NO_BOT: Final = "`eyeclaw bot add NAME` adds one, `eyeclaw bot default ID` says which one answers"
 
 
 @frozen
@@ -81,7 +82,8 @@ class OpenAnswers:
 class RokidDoor:
     """Answers questions of glasses. `is_draining` says that no new turn may begin.
 
-    `on_turn_over` sees the trace of every turn, also of a cancelled one; it must not wait.
+    `on_turn_begun` sees the trace of every turn that gets as far as a bot, before anything is
+    sent; `on_turn_over` that of every turn, also of a refused or cancelled one. Neither may wait.
     """
 
     gate: Gate
@@ -93,6 +95,8 @@ class RokidDoor:
     on_key_used: Callable[[int], None]
     on_turn_over: Callable[[Trace], None]
     has_error_event: bool = True
+    on_turn_begun: Callable[[Trace], None] = lambda _: None
+    keeps_content: bool = False
 
     async def answer(self, request: Request, connection: HttpConnection) -> None:
         """Handle one POST: check it, find the bot, relay the turn.
@@ -119,19 +123,21 @@ class RokidDoor:
             message_id=question.message_id,
             agent_id=question.agent_name,
             user_id=question.user_id,
+            keeps_content=self.keeps_content,
         )
         trace.note(Happening.REQUEST_RECEIVED, started_at)
         try:
             await self._relay(asker, question, reply, trace)
         finally:
             trace.end(Outcome.CANCELLED)
+            trace.note(Happening.FINISHED, trio.current_time())
             self.on_turn_over(trace)
 
     async def _relay(self, asker: Asker, question: Question, reply: SseReply, trace: Trace) -> None:
         try:
             bot = choose_bot(self.gate.directory(), asker)
         except BotOffline as offline:
-            log.warning("turn.no_bot", hint="add one: eyeclaw bot add NAME")
+            log.warning("turn.no_bot", why=str(offline), hint=_NO_BOT)
             trace.end(Outcome.OFFLINE)
             await reply.open()
             await reply.apologise(offline)
@@ -140,6 +146,7 @@ class RokidDoor:
             trace.end(Outcome.REJECTED)
             raise
         trace.bot_id = bot.id
+        self.on_turn_begun(trace)
         command = make_command(question, bot.id, trace)
         answer = Answer(self.patience, self.limits, trace, trio.current_time())
         with self.answers.one_more(OpenAnswer(trace.session_id, asker.key.id, bot.id)):

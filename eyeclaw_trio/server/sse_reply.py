@@ -44,8 +44,7 @@ class SseReply:
 
     async def finish(self) -> None:
         """Write the empty finishing message and `done`, and end the response."""
-        await self.connection.write(self.framing.last_text("") + self.framing.done())
-        await self.connection.end_stream()
+        await self.connection.end_stream(self.framing.last_text("") + self.framing.done())
 
     async def apologise(self, failure: TurnFailed) -> None:
         """Write the text for this failure and `done`, and end the response."""
@@ -53,8 +52,7 @@ class SseReply:
         ending = self.framing.last_text(text) + self.framing.done()
         if self.has_error_event and isinstance(failure, BotFailed) and failure.reported:
             ending = self.framing.error(text) + ending
-        await self.connection.write(ending)
-        await self.connection.end_stream()
+        await self.connection.end_stream(ending)
 
     async def wait_until_gone(self) -> None:
         """Return when the reader has ended its connection."""

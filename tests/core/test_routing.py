@@ -94,12 +94,14 @@ def test_a_question_without_a_wearer_goes_to_nobodys_bot(user: str | None) -> No
 
 
 def test_among_several_bots_none_is_guessed() -> None:
-    assert refusal(a_bot(1), a_bot(2)) == (404, "Bot not found")
+    with pytest.raises(BotOffline, match="none of several"):
+        chosen(a_bot(1), a_bot(2))
 
 
 def test_two_defaults_are_none() -> None:
     bots = a_bot(1, default=True), a_bot(2, default=True)
-    assert refusal(*bots) == (404, "Bot not found")
+    with pytest.raises(BotOffline):
+        chosen(*bots)
 
 
 def test_a_bot_id_that_names_no_bot_is_not_found_and_nothing_else_is_tried() -> None:
@@ -122,7 +124,8 @@ def test_the_bot_of_the_first_start_steps_aside_for_a_real_one() -> None:
     assert chosen(demo) == 1
     assert chosen(demo, a_bot(2)) == 2
     assert chosen(demo, a_bot(2, origin="config")) == 2
-    assert refusal(demo, a_bot(2), a_bot(3)) == (404, "Bot not found")
+    with pytest.raises(BotOffline):
+        chosen(demo, a_bot(2), a_bot(3))
 
 
 def test_the_bot_of_the_first_start_can_still_be_asked_by_name() -> None:

@@ -45,6 +45,14 @@ def test_a_failure_counts_as_one_and_changes_no_duration() -> None:
     assert (timings.answers, timings.failures, timings.total) == (0, 1, None)
 
 
+def test_a_wearer_who_hung_up_is_nobody_s_failure() -> None:
+    timings = Timings()
+    trace = Trace("t", "s", 1, 0.0)
+    trace.end(Outcome.CANCELLED)
+    timings.add(trace, 1.0)
+    assert (timings.answers, timings.failures) == (0, 0)
+
+
 def test_the_window_is_bounded_and_forgets_the_oldest() -> None:
     timings = Timings()
     timings.add(*answered(9.0, 9.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import trio
+import trio.testing
 from fakes import (
     BUSY,
     FAILED,
@@ -420,9 +421,9 @@ async def test_a_reader_that_takes_nothing_is_let_go_after_the_write_timeout(
             [command] = await bot.wait_for_commands()
             bot.say(StreamChunk(command.session_id, "没人读", 0))
             began = trio.current_time()
-            await bot.wait_for_cancel()
+            await bot.wait_for_acknowledged(1)  # not written, but its turn is over
+            assert bot.cancelled == [command.session_id]
             assert trio.current_time() == began + 10
-            assert bot.acknowledged == []
     assert gateway.traces[0].outcome is Outcome.SLOW_READER
 
 
@@ -476,3 +477,108 @@ async def test_a_bot_speaks_for_its_own_turns_only() -> None:
             assert_whole(await glasses.receive_answer(), "真")
     assert stranger.station.foreign_messages == 2
     assert stranger.acknowledged == []
+
+
+async def test_a_left_turn_is_cancelled_on_the_link_that_the_bot_came_back_on() -> None:
+    gateway = Gateway()
+    one, two = gateway.bot(can_cancel=True), gateway.bot(can_cancel=True)
+    async with gateway.glasses() as glasses:
+        with one.station.attached(one):
+            await glasses.send()
+            [command] = await one.wait_for_commands()
+            one.say(StreamChunk(command.session_id, "一", 0))
+            await one.wait_for_acknowledged(1)
+        one.is_alive = False
+        with two.station.attached(two):
+            await trio.aclose_forcefully(glasses.stream)
+            await two.wait_for_cancel()
+            assert two.cancelled == [command.session_id]
+            async with gateway.glasses() as next_glasses:
+                await next_glasses.send()
+                [command] = await two.wait_for_commands()  # the place is free
+                two.answer(command.session_id, "好")
+                await next_glasses.receive_head()
+                assert_whole(await next_glasses.receive_answer(), "好")
+
+
+async def test_a_turn_that_was_left_while_no_link_lived_is_cancelled_when_the_bot_is_back() -> None:
+    gateway = Gateway()
+    one, two = gateway.bot(can_cancel=True), gateway.bot(can_cancel=True)
+    async with gateway.glasses() as glasses:
+        with one.station.attached(one):
+            await glasses.send()
+            [command] = await one.wait_for_commands()
+            one.is_alive = False
+    await trio.testing.wait_all_tasks_blocked()
+    with two.station.attached(two):
+        assert two.cancelled == [command.session_id]
+
+
+async def test_a_link_that_was_told_to_end_takes_no_command() -> None:
+    gateway = Gateway()
+    ending, newer = gateway.bot(), gateway.bot()
+    with newer.station.attached(newer), ending.station.attached(ending):
+        ending.is_alive = False
+        async with gateway.glasses() as glasses:
+            await glasses.send()
+            [command] = await newer.wait_for_commands()
+            newer.answer(command.session_id, "好")
+            await glasses.receive_head()
+            assert_whole(await glasses.receive_answer(), "好")
+        newer.is_alive = False
+        assert not gateway.switchboard.is_online(1)
+
+
+async def test_a_waiting_question_gets_its_place_when_the_newest_link_leaves() -> None:
+    gateway = Gateway()
+    old, new = gateway.bot(capacity=2), gateway.bot(capacity=1)
+    with old.station.attached(old):
+        async with gateway.glasses() as one, gateway.glasses() as two:
+            await one.send()
+            [first] = await old.wait_for_commands()
+            with new.station.attached(new):
+                await two.send()
+                await two.receive_head()
+                await trio.testing.wait_all_tasks_blocked()
+                assert new.commands == []
+            _, second = await old.wait_for_commands(2)
+            for command, glasses in ((first, one), (second, two)):
+                old.answer(command.session_id, "好")
+                if glasses is one:
+                    await glasses.receive_head()
+                assert_whole(await glasses.receive_answer(), "好")
+
+
+async def test_chunks_that_were_held_when_the_turn_failed_are_acknowledged() -> None:
+    gateway = Gateway()
+    bot = gateway.bot()
+    with bot.station.attached(bot):
+        async with gateway.glasses() as glasses:
+            await glasses.send()
+            [command] = await bot.wait_for_commands()
+            turn = command.session_id
+            chunks = [StreamChunk(turn, "x", n) for n in (0, 2, 3, 3)]
+            bot.say(*chunks, StreamError(turn, "no more"))
+            await glasses.receive_head()
+            assert spoken(await glasses.receive_answer()) == "x" + FAILED
+    assert sorted(bot.acknowledged) == [(turn, 0), (turn, 2), (turn, 3), (turn, 3)]
+
+
+async def test_a_flood_of_errors_is_bounded_like_a_flood_of_text() -> None:
+    gateway = Gateway(limits=Limits(answer_buffer=100_000))
+    bot = gateway.bot()
+    with bot.station.attached(bot):
+        ours, theirs = trio.testing.lockstep_stream_pair()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(gateway.front_door.serve_connection, theirs)
+            slow = Glasses(ours)
+            await slow.send()
+            await slow.receive_head()
+            assert await slow.receive_event() == ": connected"
+            [command] = await bot.wait_for_commands()
+            bot.say(StreamChunk(command.session_id, "没人读", 0))
+            await trio.testing.wait_all_tasks_blocked()
+            for _ in range(20):
+                bot.say(StreamError(command.session_id, "x" * 10_000))
+            await bot.wait_for_acknowledged(1)
+    assert gateway.traces[0].outcome is Outcome.SLOW_READER
