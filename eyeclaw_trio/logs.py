@@ -31,6 +31,11 @@ class _ForgivingLogger:
     log = debug = info = warning = error = critical = exception = msg
 
 
+def _without_traceback(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True
+
+
 def configure_logging(*, level: int = logging.INFO) -> None:
     """Set up structlog for the process; call once, before anything logs."""
     renderer: structlog.typing.Processor
@@ -55,3 +60,5 @@ def configure_logging(*, level: int = logging.INFO) -> None:
     logging.raiseExceptions = False
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     logging.getLogger("trio-websocket").setLevel(logging.ERROR)
+    # It says ten times a second that files have run out: once in words is enough of it each.
+    logging.getLogger("trio.serve_listeners").addFilter(_without_traceback)

@@ -208,8 +208,8 @@ class BotLink:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the socket lives; what is said before a subscription is answered too."""
-        return not self._has_ended
+        """Whether the bot can still be told something, also before it has subscribed."""
+        return not self._has_ended and not self._socket.is_closing
 
     def send(self, message: ToBot) -> None:
         """Put a message into the outbox."""

@@ -6,6 +6,7 @@ nursery of its own, so that nothing that goes wrong here is felt elsewhere.
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections import deque
@@ -30,8 +31,10 @@ from eyeclaw_trio.server.http import RECEIVE_SIZE, HttpConnection, Request
 log = structlog.get_logger(__name__)
 
 PING_EVERY: Final = 3.0  # seconds (PROTOCOL 2)
-SOCKET_PING_EVERY: Final = 15.0
-PONG_WITHIN: Final = 10.0
+SOCKET_PING_BEATS: Final = 5  # a WebSocket ping with every fifth of them: each 15 s
+PONG_BEATS: Final = 3  # no sign of life for so many after it, and the link is dead: within 10 s
+# A round that begins later than this (seconds) says more of us than of the peer.
+LATE: Final = 1.0
 # A peer that does not read what we say is let go before it costs more than this (bytes).
 OUTBOX_LIMIT: Final = 1_048_576
 # RELIABILITY 16: so many malformed frames within so many seconds, and the link is closed.
@@ -41,6 +44,8 @@ MALFORMED_WINDOW: Final = 10.0
 HANDSHAKE_WITHIN: Final = 5.0
 # A closing handshake with a peer that does not answer takes no longer (seconds).
 CLOSE_WITHIN: Final = 1.0
+# What waits for a peer when it is told to go has so long to be written (seconds).
+LAST_WORDS: Final = 0.5
 
 _KEY: Final = re.compile(r"[A-Za-z0-9+/]{22}==")
 NORMAL, POLICY, TOO_BIG = 1000, 1008, 1009
@@ -67,6 +72,7 @@ class CableSocket:
         self._outbox: deque[bytes] = deque()
         self._outbox_bytes = 0
         self._has_mail = Signal()
+        self._wants_ping = False
         self._last_code: int | None = None
         self._malformed: deque[float] = deque(maxlen=MALFORMED_FRAMES)
         self._scope = trio.CancelScope()
@@ -77,12 +83,14 @@ class CableSocket:
         """Put text frames into the outbox; what is put in together goes out in one write."""
         if self._last_code is not None:
             return
+        if self._outbox_bytes > OUTBOX_LIMIT:
+            # What waited before counts, not what is put in now: a question may be long.
+            log.warning("cable.outbox_full")
+            self.abort()
+            return
         self._outbox.extend(payloads)
         self._outbox_bytes += sum(map(len, payloads))
         self._has_mail.set()
-        if self._outbox_bytes > OUTBOX_LIMIT:
-            log.warning("cable.outbox_full")
-            self.abort()
 
     def disconnect(self, reason: DisconnectReason, *, reconnect: bool, code: int = NORMAL) -> None:
         """Say `disconnect` behind all that waits in the outbox, then close."""
@@ -90,10 +98,17 @@ class CableSocket:
         self.close(code)
 
     def close(self, code: int) -> None:
-        """Close with this code once the outbox is empty."""
+        """Close with this code once the outbox is empty, or a peer that does not read has had
+        its time. What the peer still says is ignored."""
         if self._last_code is None:
             self._last_code = code
             self._has_mail.set()
+            self._scope.deadline = trio.current_time() + LAST_WORDS + CLOSE_WITHIN
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the peer has been told to go, or is about to be."""
+        return self._last_code is not None
 
     def abort(self) -> None:
         """End the connection now, whatever waits."""
@@ -119,8 +134,7 @@ class CableSocket:
                         return
                     listener.opened()
                     nursery.start_soon(self._write, ws, stream)
-                    nursery.start_soon(self._ping)
-                    nursery.start_soon(self._ping_socket, ws)
+                    nursery.start_soon(self._ping, stream)
                     await self._read(ws, listener)
                     if ws.closed is not None and ws.closed.code in _UNSPOKEN_CODES:
                         code = ws.closed.code
@@ -145,6 +159,8 @@ class CableSocket:
         try:
             while True:
                 frame = await ws.get_message()
+                if self.is_closing:
+                    continue
                 if len(frame) * 4 > self._message_limit and (
                     isinstance(frame, str) and len(frame.encode()) > self._message_limit
                 ):
@@ -164,6 +180,9 @@ class CableSocket:
         try:
             while True:
                 await self._has_mail.wait()
+                if self._wants_ping:
+                    self._wants_ping = False
+                    await stream.send_ping()
                 if self._outbox:
                     payloads = list(self._outbox)
                     self._outbox.clear()
@@ -177,25 +196,29 @@ class CableSocket:
             await ws.aclose(self._last_code)
         self.abort()
 
-    async def _ping(self) -> None:
-        """The cable's own ping, at a moment of its own so that not all links are due at once."""
-        await trio.sleep(random.random() * PING_EVERY)  # noqa: S311 (spread, not secrecy)
-        while True:
-            self.send([encode_ping(self._unix_seconds())])
-            await trio.sleep(PING_EVERY)
+    async def _ping(self, stream: FrameStream) -> None:
+        """Both kinds of ping, at moments of this link's own so that not all are due at once.
 
-    async def _ping_socket(self, ws: WebSocketConnection) -> None:
-        """WebSocket pings: no pong in time, and the link is dead (RELIABILITY 3)."""
-        try:
-            while True:
-                await trio.sleep(SOCKET_PING_EVERY)
-                with trio.move_on_after(PONG_WITHIN) as patience:
-                    await ws.ping()
-                if patience.cancelled_caught:
-                    log.info("cable.half_open")
-                    self.abort()
-        except ConnectionClosed:
-            return
+        The cable's own ping is for the peer's clock. The WebSocket ping finds a half-open link:
+        nothing at all received until PONG_BEATS after it, and the link is dead (RELIABILITY 3).
+        Where it was us who were late, nobody is blamed for another round.
+        """
+        due = trio.current_time() + random.random() * PING_EVERY  # noqa: S311 (spread only)
+        pinged_at = due
+        for beat in itertools.count():
+            await trio.sleep_until(due)
+            now = trio.current_time()
+            self.send([encode_ping(self._unix_seconds())])
+            if beat % SOCKET_PING_BEATS == 0:
+                pinged_at = now
+                self._wants_ping = True
+                self._has_mail.set()
+            is_overdue = beat % SOCKET_PING_BEATS >= PONG_BEATS and stream.received_at < pinged_at
+            if is_overdue and now - due < LATE:
+                log.info("cable.half_open")
+                self.abort()
+                return
+            due = max(due + PING_EVERY, now)
 
     def _note_malformed(self, bad: BadMessage) -> None:
         now = trio.current_time()

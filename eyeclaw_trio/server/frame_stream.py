@@ -18,6 +18,7 @@ import trio
 
 _TEXT: Final = 0x81  # FIN and opcode 1 (RFC 6455, 5.2)
 _CLOSE: Final = 0x88
+_PING: Final = b"\x89\x00"  # without a payload: it is only to be answered
 _SHORT: Final = Struct("!BB")
 _MEDIUM: Final = Struct("!BBH")
 _LONG: Final = Struct("!BBQ")
@@ -46,6 +47,12 @@ class FrameStream(trio.abc.Stream):
         self._lock = trio.StrictFIFOLock()
         self._receiving = trio.CancelScope()
         self._is_closed = False
+        self.received_at = trio.current_time()
+        """When anything at all was last received (monotonic seconds)."""
+
+    async def send_ping(self) -> None:
+        """Write a WebSocket ping; raises as `send_texts`."""
+        await self.send_all(_PING)
 
     async def send_texts(self, payloads: Iterable[bytes]) -> None:
         """Write each payload as one text frame, all in one write.
@@ -71,7 +78,9 @@ class FrameStream(trio.abc.Stream):
         if self._is_closed:
             raise trio.ClosedResourceError
         with trio.CancelScope() as self._receiving:
-            return await self._transport.receive_some(max_bytes)
+            data = await self._transport.receive_some(max_bytes)
+            self.received_at = trio.current_time()
+            return data
         raise trio.ClosedResourceError
 
     async def aclose(self) -> None:
