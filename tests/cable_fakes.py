@@ -83,6 +83,7 @@ class CableGateway(Gateway):
                 f"/cable{query}",
                 extra_headers=headers,
                 subprotocols=subprotocols,
+                max_message_size=10_000_000,
             )
             try:
                 yield Sdk(socket)

@@ -332,6 +332,7 @@ class Gateway:
     scheme: str = "http"
     child: Child | None = None
     trusted: ssl.SSLContext | None = None
+    admin_listen: str = ""
 
     @classmethod
     def of(
@@ -341,7 +342,7 @@ class Gateway:
         assert list(ready) == ["event", "listen", "admin_listen", "pid"]
         assert ready["event"] == "ready"
         host, _, port = ready["listen"].rpartition(":")
-        return cls(host, int(port), key, scheme, child)
+        return cls(host, int(port), key, scheme, child, admin_listen=ready["admin_listen"])
 
     @property
     def url(self) -> str:

@@ -23,6 +23,7 @@ from eyeclaw_trio.settings import (
 from eyeclaw_trio.settings.kinds import SCHEMA, HostPort
 from eyeclaw_trio.settings.lines import KeyPath, find_lines
 from eyeclaw_trio.settings.shown import show_settings
+from eyeclaw_trio.store.retention import TraceSettings
 
 SECRET = "sk-do-not-show-4711"
 OPENCLAW = """
@@ -261,7 +262,6 @@ def test_what_commands_take_from_the_environment_is_no_typo(folder: Path) -> Non
     ("text", "key"),
     [
         ('binding = "required"', "binding"),
-        ("[traces]\nkeep_days = 3", "traces"),
         ('chat_provider = "echo"', "chat_provider"),
         ('[[bots]]\nname = "a"\nprovider = "echo"\nspeech = "clean"', "bots[0].speech"),
         (f'{OPENCLAW}fallback = ["echo"]', "providers.openclaw.fallback"),
@@ -275,9 +275,17 @@ def test_what_is_not_built_yet_is_refused_in_clear_words(folder: Path, text: str
 
 
 def test_what_is_not_built_yet_is_refused_in_the_environment_too(folder: Path) -> None:
-    for name in ("EYECLAW_CHAT_PROVIDER", "EYECLAW_TRACES__KEEP_DAYS"):
-        with pytest.raises(ConfigurationError, match=f"env {name}: .*later version"):
-            load(folder, environ={name: "3"})
+    with pytest.raises(ConfigurationError, match=r"env EYECLAW_CHAT_PROVIDER: .*later version"):
+        load(folder, environ={"EYECLAW_CHAT_PROVIDER": "3"})
+
+
+def test_how_long_traces_are_kept_can_be_said(folder: Path) -> None:
+    assert load(folder).traces == TraceSettings(30, 100_000, False)
+    text = "[traces]\nkeep_days = 3\nkeep_content = true"
+    settings = load(folder, text, {"EYECLAW_TRACES__KEEP_ROWS": "500"})
+    assert settings.traces == TraceSettings(3, 500, True)
+    for bad in ("keep_days = 0", "keep_days = 1.5", "keep_rows = -1", "keep_content = 1"):
+        assert only_fault(folder, f"[traces]\n{bad}").line == 2
 
 
 def test_what_the_contract_shows_as_harmless_is_accepted(folder: Path) -> None:
@@ -492,7 +500,7 @@ def test_settings_are_shown_with_their_sources_and_without_secrets(folder: Path)
 def test_every_setting_that_is_built_is_shown(folder: Path) -> None:
     text = f"{OPENCLAW}[[bots]]\nname = 'a'\nprovider = 'openclaw'"
     shown = {each.key.split(".")[0].split("[")[0] for each in show_settings(load(folder, text))}
-    assert shown == set(SCHEMA) - {"chat_provider", "traces"}
+    assert shown == set(SCHEMA) - {"chat_provider"}
 
 
 # Lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, cast
 
 import structlog
@@ -54,11 +54,19 @@ async def serve_admin(
                     _configure(listener.dup()),
                     shutdown_trigger=stop_and_remember,
                 )
-            except* Exception:
+            except* Exception as group:
                 # Some requests that hypercorn cannot read end all of it. They must not end the
                 # answers on the public listener, nor the pages for good.
-                log.exception("admin.crashed")
+                log.warning("admin.crashed", errors=[repr(each) for each in _leaves(group)])
                 await trio.sleep(PAUSE_AFTER_CRASH)
+
+
+def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
+    for each in group.exceptions:
+        if isinstance(each, BaseExceptionGroup):
+            yield from _leaves(each)
+        else:
+            yield each
 
 
 def _configure(listener: socket.socket) -> Config:

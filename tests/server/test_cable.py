@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 from cable_fakes import CableGateway, Sdk
-from fakes import OFFLINE, TOKEN, Glasses, assert_whole, summary_of
+from fakes import OFFLINE, TOKEN, Glasses, assert_whole, question, summary_of
 from trio.testing import MockClock
 from trio_websocket import ConnectionClosed, wrap_client_stream
 
@@ -155,6 +155,34 @@ async def test_cable_pings_come_every_three_seconds_and_never_go_back(
         assert [round(b - a) for a, b in itertools.pairwise(times)] == [3, 3, 3, 3]
 
 
+async def test_a_question_that_is_longer_than_the_outbox_may_be_reaches_its_bot() -> None:
+    gateway = CableGateway()
+    long = "x" * 700_000  # and twice in its command
+    async with gateway.sdk() as sdk, gateway.glasses() as glasses:
+        await sdk.link()
+        await glasses.send(question(long))
+        command = await sdk.receive_command()
+        assert command["params"]["message"] == long
+        turn = command["metadata"]["session_id"]
+        chunk = {"type": "stream_chunk", "content": "好", "session_id": turn, "sequence": 0}
+        await sdk.say(chunk)
+        await sdk.say({"type": "stream_end", "session_id": turn})
+        await sdk.say(encode_from_bot(summary_of(turn, "好")))
+        await glasses.receive_head()
+        assert_whole(await glasses.receive_answer(), "好")
+
+
+async def test_a_peer_that_answers_pings_is_kept(autojump_clock: MockClock) -> None:
+    gateway = CableGateway()
+    async with gateway.sdk() as sdk:
+        await sdk.link()
+        with trio.move_on_after(120):
+            while True:
+                await sdk.socket.get_message()
+        assert sdk.socket.closed is None
+        assert gateway.switchboard.is_online(1)
+
+
 async def test_a_half_open_link_is_found_within_25_seconds(autojump_clock: MockClock) -> None:
     gateway = CableGateway()
     ours, theirs = trio.testing.memory_stream_pair()
@@ -258,6 +286,11 @@ async def test_broken_frames_are_told_with_their_code(frame: bytes, code: int) -
         (("Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Key: short"), 400),
         (("Host: x", "Host: x\r\nOrigin: https://evil.example"), 404),
         (("GET ", "POST "), 405),
+        (("GET ", "HEAD "), 405),
+        (("HTTP/1.1", "HTTP/1.0"), 400),
+        (("Host: x", "Host: x\r\nContent-Length: 5"), 400),
+        (("Host: x", "Host: x\r\nTransfer-Encoding: chunked"), 400),
+        (("Host: x", "Host: x\r\nSec-WebSocket-Protocol: \u00e9"), 400),
     ],
 )
 async def test_what_is_no_handshake_is_refused_as_http(
@@ -269,7 +302,7 @@ async def test_what_is_no_handshake_is_refused_as_http(
         "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
     async with CableGateway().glasses() as peer:
-        await peer.stream.send_all(head.replace(*change).encode())
+        await peer.stream.send_all(head.replace(*change).encode("latin-1"))
         received = bytes(await peer.stream.receive_some())
     assert received.startswith(b"HTTP/1.1 %d " % status)
 

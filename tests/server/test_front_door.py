@@ -10,6 +10,7 @@ import trio.testing
 from fakes import KEY, LIMITED_KEY, Gateway, assert_whole, question
 from trio.testing import MockClock
 
+from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.server.front_door import FrontDoor, Origins
 from eyeclaw_trio.server.http import HttpConnection, Request
@@ -54,6 +55,10 @@ def post(
         (post(lines=["Content-Type: text/plain"]), 415),
         (post(length=2_000_000), 413),
         (post(target="/"), 404),
+        (b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET //[/health HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+        (post(target="//x/sse/rokid"), 404),
+        (post(target="/%73se/rokid"), 404),
         (post(target="/sse/rokid/"), 404),
     ],
 )
@@ -105,6 +110,36 @@ async def test_a_connection_that_says_nothing_is_closed_without_a_word(
     autojump_clock: MockClock,
 ) -> None:
     assert await talk(Gateway(), b"") == b""
+
+
+async def test_a_refusal_before_the_body_has_come_says_that_the_connection_ends(
+    autojump_clock: MockClock,
+) -> None:
+    sent = post(length=1000).replace(KEY.encode(), b"ak_wrong")
+    received = await talk(Gateway(), sent)
+    assert received.startswith(b"HTTP/1.1 401 ")
+    assert b"\r\nConnection: close\r\n" in received
+
+
+async def test_a_refusal_behind_the_body_keeps_the_connection() -> None:
+    async with Gateway().glasses() as glasses:
+        await glasses.send(key="ak_wrong")
+        response = await glasses.receive_head()
+        assert (response.status_code, dict(response.headers).get(b"connection")) == (401, None)
+
+
+async def test_a_key_that_is_revoked_while_the_body_comes_opens_nothing() -> None:
+    gateway = Gateway()
+    bot = gateway.bot()
+    body = b'{"message_id":"1","agent_id":"1","message":[{"role":"user","text":"x"}]}'
+    with bot.station.attached(bot):
+        async with gateway.glasses() as glasses:
+            await glasses.stream.send_all(post(body)[: -len(body)])
+            await trio.testing.wait_all_tasks_blocked()
+            gateway.directory = Directory((), gateway.directory.bots)
+            await glasses.stream.send_all(body)
+            assert bytes(await glasses.stream.receive_some()).startswith(b"HTTP/1.1 401 ")
+    assert bot.commands == []
 
 
 async def test_wrong_fields_are_all_named() -> None:
