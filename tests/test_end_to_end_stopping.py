@@ -170,8 +170,8 @@ async def test_after_sigkill_it_starts_again_on_the_same_data_and_the_bots_come_
                 assert_whole(await gateway.ask("又在", agent_id="connected"), "又在")
 
 
-async def test_a_request_that_breaks_the_admin_listener_costs_no_answer(house: House) -> None:
-    async with house.serve() as gateway:
+async def test_a_request_that_breaks_the_admin_listener_costs_no_answer(tmp_path: Path) -> None:
+    async with House(tmp_path).serve() as gateway:
         host, port = gateway.admin_listen.rsplit(":", 1)
         for upgrade in ("HTTP2-Settings: A", "HTTP2-Settings: AAUAAAAA"):
             stream = await trio.open_tcp_stream(host, int(port))
