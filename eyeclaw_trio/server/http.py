@@ -251,8 +251,12 @@ class HttpConnection:
             headers[key] = f"{headers[key]}, {text}" if key in headers else text
         if "transfer-encoding" in headers and "content-length" in headers:
             # The two ends of a proxy chain might each believe another one (RELIABILITY 18), so
-            # nothing behind it may be taken for a request.
-            raise RequestRefused(400, "Both Content-Length and Transfer-Encoding")
+            # nothing behind it may be taken for a request, also where its body is there already.
+            raise RequestRefused(
+                400,
+                "Both Content-Length and Transfer-Encoding",
+                headers=[("Connection", "close")],
+            )
         self._method = event.method.decode("ascii")
         path, query = _split_target(event.target.decode("latin-1"))
         return Request(
