@@ -65,7 +65,12 @@ class Revoked:
     """The key that this was asked with is worth nothing any more, or the bot is gone."""
 
 
-Notice = CommandSent | LinkLost | LinkBack | DrainOver | Revoked
+@frozen
+class ForeignWord:
+    """Another bot has said something of this turn; it was ignored."""
+
+
+Notice = CommandSent | LinkLost | LinkBack | DrainOver | Revoked | ForeignWord
 TurnMessage = StreamMessage | Status | Notice
 
 # ---- what a reader gets -------------------------------------------------------------------------
@@ -185,6 +190,8 @@ class Answer:
                     self._trace.note(Happening.LINK_LOST, now)
             case LinkBack():
                 self._take_link_back(now)
+            case ForeignWord():
+                self._note_anomaly(Anomaly.FOREIGN, now)
             case Revoked():
                 self._fail(KeyRevoked(), now)
             case DrainOver():
@@ -275,8 +282,7 @@ class Answer:
         self._emit(ending.pieces, events)
         self._record(ending, now)
         if self._ended_at is None:
-            self._trace.note(Happening.ANOMALY_DETECTED, now, anomaly=Anomaly.NO_END.value)
-            self._trace.anomalies.append(Anomaly.NO_END)
+            self._note_anomaly(Anomaly.NO_END, now)
             self._trace.ended_at = now
         if not self._has_text:
             self.failure = BotFailed(Reason.EMPTY_ANSWER)
@@ -294,9 +300,12 @@ class Answer:
 
     def _record(self, ending: Ending, now: float) -> None:
         for anomaly in ending.anomalies:
-            self._trace.note(Happening.ANOMALY_DETECTED, now, anomaly=anomaly.value)
+            self._note_anomaly(anomaly, now)
         if Anomaly.HEALED in ending.anomalies:
             size = sum(len(piece.text) for piece in ending.pieces)
             self._trace.note(Happening.COMPENSATION_SENT, now, characters=size)
         self._trace.missing = ending.missing
-        self._trace.anomalies += ending.anomalies
+
+    def _note_anomaly(self, anomaly: Anomaly, now: float) -> None:
+        self._trace.anomalies.append(anomaly)
+        self._trace.note(Happening.ANOMALY_DETECTED, now, anomaly=anomaly.value)

@@ -25,6 +25,7 @@ class Anomaly(Enum):
     CONTRADICTION = "contradictory_summary"  # the summary does not fit the chunks
     WRONG_HASH = "wrong_hash"  # the summary's hash is not that of its own text
     DROPPED = "dropped"  # early chunks that did not fit what may be held
+    FOREIGN = "foreign_session"  # another bot spoke of this turn
     NO_END = "no_end"  # a summary and all its chunks, but never an end
 
 

@@ -21,6 +21,7 @@ from attrs import define
 from eyeclaw_trio.core.answer import (
     CommandSent,
     DrainOver,
+    ForeignWord,
     LinkBack,
     LinkLost,
     Notice,
@@ -107,6 +108,7 @@ class OpenTurn:
         """When the first of the messages last received had come (monotonic seconds)."""
         self.link: Link | None = None
         self.has_spoken = False
+        self.has_foreign_word = False
         self._station = station
         self._buffer = buffer
         self._overflow = overflow
@@ -259,6 +261,7 @@ class Station:
             turn.put(message)
         elif self._board.is_turn_of_another(session_id, self):
             self.foreign_messages += 1
+            self._board.note_foreign_word(session_id)
             return
         else:
             self.late_messages += 1
@@ -317,6 +320,13 @@ class Station:
     def end_turns(self) -> None:
         """The drain is over: tell every open turn."""
         self._notify_all(DrainOver())
+
+    def note_foreign_word(self, session_id: str) -> None:
+        """Another bot spoke of this turn of ours."""
+        turn = self._turns[session_id]
+        if not turn.has_foreign_word:
+            turn.has_foreign_word = True
+            turn.put(ForeignWord())
 
     def notify(self, session_id: str, notice: Notice) -> None:
         """Tell one open turn."""
@@ -468,6 +478,10 @@ class Switchboard:
         """The drain is over: tell every open turn."""
         for station in list(self._stations.values()):
             station.end_turns()
+
+    def note_foreign_word(self, session_id: str) -> None:
+        """A bot spoke of a turn of another (for stations): once is enough for the record."""
+        self._owners[session_id].note_foreign_word(session_id)
 
     def revoke_turn(self, session_id: str) -> None:
         """End this turn, if it is open: its key or its bot is gone."""

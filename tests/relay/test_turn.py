@@ -20,6 +20,7 @@ from fakes import (
 from trio.testing import MockClock
 
 from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.core.reassembly import Anomaly
 from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamError
 
@@ -476,6 +477,7 @@ async def test_a_bot_speaks_for_its_own_turns_only() -> None:
             await glasses.receive_head()
             assert_whole(await glasses.receive_answer(), "真")
     assert stranger.station.foreign_messages == 2
+    assert [trace.anomalies for trace in gateway.traces] == [[Anomaly.FOREIGN]]
     assert stranger.acknowledged == []
 
 

@@ -273,7 +273,7 @@ async def test_row_23_what_a_bot_says_of_another_bots_turn_is_ignored_and_counte
                 assert_whole(await glasses.receive_answer(), "真")
         assert stranger.station.foreign_messages == 12
         assert stranger.acknowledged == []
-        assert trace_of(gateway, turn).anomalies == []
+        assert trace_of(gateway, turn).anomalies == [Anomaly.FOREIGN]
 
 
 # ---- 26: late -----------------------------------------------------------------------------------
