@@ -6,17 +6,20 @@ nurseries here; when the last of them ends, the process has nothing left to do.
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import resource
 import signal
 import ssl
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
+import attrs
 import structlog
 import trio
 from attrs import define, field
@@ -31,7 +34,7 @@ from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.errors import ConfigurationError, EyeclawError
 from eyeclaw_trio.first_start import enter_bots_and_keys
 from eyeclaw_trio.logs import configure_logging
-from eyeclaw_trio.metrics import Metrics
+from eyeclaw_trio.metrics import Metrics, measure_loop_delay
 from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.providers.catalogue import open_provider
 from eyeclaw_trio.providers.openclaw import with_local_openclaw
@@ -57,6 +60,11 @@ GOODBYE_SPREAD: float = 2.0
 GOODBYES_A_SECOND: float = 500.0
 # Files that are open beside connections: the database, logs, providers' connections.
 SPARE_FILES: int = 256
+# Python's own thresholds collect so often that ten thousand links, which are hardly garbage,
+# cost most of the processor in pauses of up to a second. Cycles are rare here.
+GC_THRESHOLDS: tuple[int, int, int] = (50_000, 20, 100)
+# A page that is open when the gateway stops has so long to be written (seconds).
+PAGES_WITHIN: float = 3.0
 
 
 async def serve(settings: Settings) -> None:
@@ -66,13 +74,28 @@ async def serve(settings: Settings) -> None:
     answers off. OSError where an address cannot be listened on.
     """
     configure_logging()
+    gc.set_threshold(*GC_THRESHOLDS)
     for name in settings.providers:
         await open_provider(settings.providers[name]).aclose()  # a fault shows now, not later
+    async with trio.open_nursery() as pages:
+        cut_answers = await _serve_until_told(settings, pages)
+        # All is said and written. A page's reader who has stopped reading must not keep the
+        # process: hypercorn shields its writing, so that nothing in here could end it.
+        watchdog = threading.Timer(PAGES_WITHIN, os._exit, (1 if cut_answers else 0,))
+        watchdog.daemon = True
+        watchdog.start()
+    watchdog.cancel()
+    if cut_answers:
+        raise EyeclawError(f"stopped at once by a second signal: {cut_answers} cut off")
+
+
+async def _serve_until_told(settings: Settings, pages: trio.Nursery) -> int:
+    """Open the store, run the gateway, close the store; returns how many answers were cut."""
     async with AsyncExitStack() as stack:
         stack.enter_context(hold_folder(settings.data))
         changes = Signal()
         store = await stack.enter_async_context(
-            open_store(settings.data, on_change=lambda _: changes.set())
+            open_store(settings.data, on_change=lambda _: changes.set(), traces=settings.traces)
         )
         providers = with_local_openclaw(settings.providers, os.environ)
         await enter_bots_and_keys(store, settings.bots, providers)
@@ -81,10 +104,10 @@ async def serve(settings: Settings) -> None:
             embedded = EmbeddedBots(nursery, gateway.switchboard, providers)
             embedded.follow(store.directory.bots.values())
             nursery.start_soon(_follow_directory, store, changes, embedded, gateway.revocation)
-            await gateway.run()
+            nursery.start_soon(measure_loop_delay, gateway.metrics.loop_delay)
+            await gateway.run(pages)
             nursery.cancel_scope.cancel()
-    if gateway.cut_answers:
-        raise EyeclawError(f"stopped at once by a second signal: {gateway.cut_answers} cut off")
+    return gateway.cut_answers
 
 
 async def connect(
@@ -155,6 +178,8 @@ class Gateway:
             on_key_used=store.key_used,
             on_turn_over=self._note_turn,
             has_error_event=settings.sse_error_event,
+            on_turn_begun=store.trace_began,
+            keeps_content=settings.traces.keep_content,
         )
         self.revocation = Revocation(self.switchboard, self.answers, self.links)
         cable = CableDoor(
@@ -173,7 +198,10 @@ class Gateway:
             "/health": {"GET": HealthDoor(self.health).show},
             "/stats": {"GET": StatsDoor(gate, self.switchboard, self.stopwatch, self.health).show},
         }
-        self.front_door = FrontDoor(routes, origins, settings.patience, settings.limits)
+        limits = attrs.evolve(
+            settings.limits, connections=_allow_connections(settings.limits.connections)
+        )
+        self.front_door = FrontDoor(routes, origins, settings.patience, limits)
         watch = self.metrics.watch
         watch("eyeclaw_bots_online", "Bots that are online", lambda: self.switchboard.online_bots)
         watch("eyeclaw_turns_open", "Turns that are open", lambda: self.switchboard.open_turns)
@@ -182,29 +210,48 @@ class Gateway:
             "Connections on the public listener",
             lambda: self.front_door.open_connections,
         )
+        watch(
+            "eyeclaw_store_degraded",
+            "1 while the disk or a lock keeps traces from being written",
+            lambda: store.is_degraded,
+        )
+        self.metrics.watch_total(
+            "eyeclaw_store_writes_dropped",
+            "Traces, sessions and uses of keys that were given up unwritten",
+            lambda: store.dropped,
+        )
 
     def health(self) -> tuple[int, dict[str, object]]:
-        """What `/health` shows, on both listeners."""
+        """What `/health` shows, on both listeners.
+
+        A store that fails is said, but with status 200: answers do not depend on it, and nobody
+        is helped by a probe that restarts the gateway for it.
+        """
+        store = self.store
+        working = "degraded" if store.is_degraded else "ok"
         body: dict[str, object] = {
-            "status": "draining" if self.is_draining else "ok",
+            "status": "draining" if self.is_draining else working,
             "version": __version__,
             "uptime": int(trio.current_time() - self._started_at),
             "bots_online": self.switchboard.online_bots,
             "turns_open": self.switchboard.open_turns,
+            "store": {"degraded": store.is_degraded, "dropped": store.dropped},
         }
         return (503 if self.is_draining else 200), body
 
-    async def run(self) -> None:
-        """Listen, say so on stdout, and serve until told to stop."""
+    async def run(self, pages: trio.Nursery) -> None:
+        """Listen, say so on stdout, and serve until told to stop.
+
+        The admin listener lives in `pages`, which may end a little later than all else.
+        """
         settings = self.settings
-        _raise_file_limit(settings.limits.connections)
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             listeners = await _open_listeners(settings)
             admin_socket = bind_admin(settings.admin_listen.host, settings.admin_listen.port)
             admin_address = settings.admin_listen.at_port(admin_socket.getsockname()[1])
             admin_app = make_admin_app(self.metrics, self.health)
-            async with trio.open_nursery() as nursery:
-                await nursery.start(serve_admin, admin_app, admin_socket, self._stopped.wait)
+            await pages.start(serve_admin, admin_app, admin_socket, self._stopped.wait)
+            try:
                 async with trio.open_nursery() as public:
                     await public.start(
                         partial(_serve_public, self.front_door.serve_connection, listeners)
@@ -217,6 +264,7 @@ class Gateway:
                     }
                     _print_event(ready)
                     public.start_soon(self._stop_on_signal, signals, public.cancel_scope)
+            finally:
                 self._stopped.set()
 
     async def _stop_on_signal(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
@@ -256,6 +304,7 @@ class Gateway:
 
     def _note_turn(self, trace: Trace) -> None:
         now = trio.current_time()
+        self.store.trace_ended(trace)
         self.metrics.count_turn(trace)
         self.stopwatch.note(trace, self.store.directory, now)
         log_turn(trace, now)
@@ -305,15 +354,25 @@ async def _follow_directory(
         revocation.enforce(store.directory)
 
 
-def _raise_file_limit(connections: int) -> None:
-    """Make room for all connections where the system lets us; say so where it does not."""
-    wanted = connections + SPARE_FILES
+def _allow_connections(wanted: int) -> int:
+    """How many connections can be open at once: as many as wanted, or as the system has files
+    for. Raises ConfigurationError where that is none (RELIABILITY 19)."""
+    files = wanted + SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted:
-        allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-        if allowed < wanted:
-            log.warning("gateway.file_limit", allowed=allowed, wanted=wanted)
+    if soft == resource.RLIM_INFINITY or soft >= files:
+        return wanted
+    if hard == resource.RLIM_INFINITY or hard >= files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+        return wanted
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    allowed = hard - SPARE_FILES
+    if allowed <= 0:
+        raise ConfigurationError(
+            f"this system allows {hard} open files; {files} are needed for {wanted} connections",
+            key="limits.connections",
+        )
+    log.warning("gateway.file_limit", files=hard, connections=allowed, wanted=wanted)
+    return allowed
 
 
 def _steady_unix_seconds() -> Callable[[], int]:

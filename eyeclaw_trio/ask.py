@@ -121,7 +121,7 @@ async def ask(
         raise EyeclawError(f"{question.url} does not speak as a gateway does: {error}") from error
     except httpx2.ConnectError as error:
         raise EyeclawError(
-            f"cannot reach {question.url} ({error}); does the gateway run there?"
+            f"cannot reach {question.url} ({_root_words(error)}); does the gateway run there?"
         ) from error
     except httpx2.TimeoutException as error:
         raise EyeclawError(f"{question.url} did not answer in time; ask again") from error
@@ -254,6 +254,16 @@ def _read_failure(event: str, data: object) -> str | None:
 def printable(text: str) -> str:
     """Without control characters: an answer must not command the terminal."""
     return "".join(each for each in text if each in "\n\t" or not _is_control(each))
+
+
+def _root_words(error: BaseException) -> str:
+    """What was wrong in the end: the words of the innermost cause that has any."""
+    words = type(error).__name__
+    cause: BaseException | None = error
+    while cause is not None:
+        words = str(cause) or words
+        cause = cause.__cause__ or cause.__context__
+    return words
 
 
 def _one_line(text: str) -> str:

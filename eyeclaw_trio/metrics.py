@@ -5,17 +5,66 @@ Turns are counted when they end, from their trace, so that a chunk costs nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Final
 
+import trio
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
 from eyeclaw_trio.core.trace import Trace
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 # Seconds; a wearer notices from about half a second on.
 _FIRST_CHUNK_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 10.0, 30.0, 60.0)
+# Seconds; relaying a chunk takes some tenths of a millisecond, and 25 ms of them is a fault.
+_DELAY_BUCKETS: Final = (
+    0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
+)  # fmt: skip
+# Seconds between two looks at how late the event loop wakes a task.
+_LOOK_EVERY: Final = 1.0
+
+
+class Delays(Collector):
+    """A histogram that takes many values at once: an answer may have ten thousand."""
+
+    def __init__(self, name: str, text: str, registry: CollectorRegistry) -> None:
+        self._name, self._text = name, text
+        self._counts = [0] * (len(_DELAY_BUCKETS) + 1)
+        self._sum = 0.0
+        registry.register(self)
+
+    def note(self, seconds: Sequence[float]) -> None:
+        """Count these delays."""
+        # Sorted once and cut at each bound, which is ten times faster than one by one.
+        ordered = sorted(seconds)
+        before = 0
+        for index, bound in enumerate(_DELAY_BUCKETS):
+            until = bisect_right(ordered, bound, before)
+            self._counts[index] += until - before
+            before = until
+        self._counts[-1] += len(ordered) - before
+        self._sum += sum(ordered)
+
+    def collect(self) -> Iterator[Metric]:
+        """What prometheus_client asks for when it renders."""
+        names = [*map(str, _DELAY_BUCKETS), "+Inf"]
+        pairs = list(zip(names, map(float, accumulate(self._counts)), strict=True))
+        yield HistogramMetricFamily(self._name, self._text, buckets=pairs, sum_value=self._sum)
+
+
+class _Total(Collector):
+    """A counter that somebody else keeps."""
+
+    def __init__(self, name: str, text: str, value: Callable[[], float]) -> None:
+        self._name, self._text, self._value = name, text, value
+
+    def collect(self) -> Iterable[Metric]:
+        return [CounterMetricFamily(self._name, self._text, value=self._value())]
 
 
 class Metrics:
@@ -44,9 +93,24 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.relay_delay = Delays(
+            "eyeclaw_relay_delay_seconds",
+            "From a chunk's arrival to the end of its write to the reader",
+            self.registry,
+        )
+        self.loop_delay = Delays(
+            "eyeclaw_event_loop_delay_seconds",
+            "How late the event loop wakes a task, looked at every second",
+            self.registry,
+        )
+
     def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
         """Show a number that somebody else keeps, read when it is asked for."""
         Gauge(name, text, registry=self.registry).set_function(value)
+
+    def watch_total(self, name: str, text: str, value: Callable[[], float]) -> None:
+        """Show a number that somebody else keeps and that only grows; `_total` is added to it."""
+        self.registry.register(_Total(name, text, value))
 
     def count_turn(self, trace: Trace) -> None:
         """Count a turn that has ended."""
@@ -58,7 +122,16 @@ class Metrics:
         self._chunks.labels("missing").inc(trace.missing_count)
         if trace.first_chunk_at is not None:
             self._first_chunk.observe(trace.first_chunk_at - trace.started_at)
+        self.relay_delay.note(trace.relay_delays)
 
     def render(self) -> bytes:
         """All of it in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+async def measure_loop_delay(delays: Delays) -> None:
+    """Look for ever how late this task is woken: what else runs on the event loop shows there."""
+    while True:
+        due = trio.current_time() + _LOOK_EVERY
+        await trio.sleep_until(due)
+        delays.note([trio.current_time() - due])

@@ -56,6 +56,32 @@ async def test_keys_are_made_revoked_and_restored_while_the_gateway_runs(house: 
         assert await gateway.post() == 200  # the other key was never touched
 
 
+async def test_a_key_opens_the_gateway_as_soon_as_it_is_shown(house: House) -> None:
+    async with house.serve() as gateway:
+        made = await house.result("key", "create", "pasted with the question behind it")
+        assert await gateway.post(key=made["key"]) == 200
+
+
+async def test_the_default_bot_can_be_changed_while_the_gateway_runs(house: House) -> None:
+    bots = [house.add_bot("one"), house.add_bot("two")]
+    async with (
+        house.serve() as gateway,
+        gateway.sdk(bots[0]) as one,
+        gateway.sdk(bots[1]) as two,
+        gateway.glasses() as glasses,
+    ):
+        await one.link()
+        await two.link()
+        for bot, sdk in zip(bots, (one, two), strict=True):
+            shown = await house.result("bot", "default", str(bot["id"]))
+            assert (shown["id"], shown["is_default"]) == (bot["id"], True)
+            await gateway.send(glasses, agent_id="0" * 32)
+            turn = await sdk.receive_turn()
+            await sdk.chunk(turn, 0, "好")
+            await sdk.end(turn, "好", 1)
+            assert_whole(await glasses.receive_answer(), "好")
+
+
 async def test_the_answer_of_a_revoked_key_ends_within_two_seconds_and_others_go_on(
     house: House,
 ) -> None:

@@ -5,21 +5,28 @@ They work whether a gateway runs on the folder or not; a running one obeys withi
 
 from __future__ import annotations
 
-from contextlib import closing
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
 
 import click
 
 from eyeclaw_trio.cli.choices import Choices, common_options, pass_choices, record_id
 from eyeclaw_trio.cli.showing import show_json, show_table
 from eyeclaw_trio.core.directory import AccessKey, Bot
+from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.store import bots, keys
 from eyeclaw_trio.store.columns import read_clock
-from eyeclaw_trio.store.database import open_database
+from eyeclaw_trio.store.database import Database, open_database
 from eyeclaw_trio.store.folder_lock import is_folder_held
 from eyeclaw_trio.store.sessions import Presence, list_presence
 
 Record = dict[str, object]
+# Seconds in which a running gateway has seen a change, with room for a busy machine.
+NOTICED_WITHIN: Final = 0.6
 
 
 @click.group()
@@ -35,7 +42,7 @@ def key() -> None:
 @pass_choices
 def create_key(choices: Choices, name: str, bot_id: int | None) -> None:
     """Make an access key. It is shown this once."""
-    with closing(open_database(choices.load().data)) as db:
+    with _changing(choices.load().data) as db:
         made, secret = keys.create_key(db, name, bot_id, now=read_clock())
     if choices.json:
         show_json({"id": made.id, "name": made.name, "key": secret, "bot_id": made.bot_id})
@@ -65,7 +72,7 @@ def list_keys(choices: Choices) -> None:
 @pass_choices
 def revoke_key(choices: Choices, key_id: int) -> None:
     """Lock a key out; its answers and links end within two seconds."""
-    with closing(open_database(choices.load().data)) as db:
+    with _changing(choices.load().data) as db:
         changed = keys.revoke_key(db, key_id)
     _show_key(choices, changed, "revoked")
 
@@ -76,7 +83,7 @@ def revoke_key(choices: Choices, key_id: int) -> None:
 @pass_choices
 def restore_key(choices: Choices, key_id: int) -> None:
     """Let a revoked key in again."""
-    with closing(open_database(choices.load().data)) as db:
+    with _changing(choices.load().data) as db:
         changed = keys.restore_key(db, key_id)
     _show_key(choices, changed, "restored")
 
@@ -97,7 +104,7 @@ def add_bot(choices: Choices, name: str, provider: str | None) -> None:
     settings = choices.load()
     if provider is not None:
         settings.require_provider(provider)
-    with closing(open_database(settings.data)) as db:
+    with _changing(settings.data) as db:
         made, token = bots.add_bot(db, name, provider, now=read_clock())
     if choices.json:
         embedded = {} if provider is None else {"provider": provider}
@@ -122,13 +129,24 @@ def list_bots(choices: Choices) -> None:
         click.echo("No bots yet: `eyeclaw bot add NAME` adds one.", err=True)
 
 
+@bot.command("default")
+@click.argument("bot_id", metavar="ID", type=record_id)
+@common_options
+@pass_choices
+def make_default(choices: Choices, bot_id: int) -> None:
+    """Have a bot answer whoever asks for no other."""
+    with _changing(choices.load().data) as db:
+        bots.make_default(db, bot_id)
+    _show_bot(choices, bot_id, "is the default")
+
+
 @bot.command("token")
 @click.argument("bot_id", metavar="ID", type=record_id)
 @common_options
 @pass_choices
 def new_token(choices: Choices, bot_id: int) -> None:
     """Make a new token, shown this once; the old one is of no use from now on."""
-    with closing(open_database(choices.load().data)) as db:
+    with _changing(choices.load().data) as db:
         token = bots.new_token(db, bot_id)
         name = next(each.name for each in bots.list_bots(db) if each.id == bot_id)
     if choices.json:
@@ -143,7 +161,7 @@ def new_token(choices: Choices, bot_id: int) -> None:
 @pass_choices
 def unbind_bot(choices: Choices, bot_id: int) -> None:
     """Part a bot from its wearer."""
-    with closing(open_database(choices.load().data)) as db:
+    with _changing(choices.load().data) as db:
         bots.unbind_bot(db, bot_id)
     _show_bot(choices, bot_id, "is bound to nobody")
 
@@ -155,7 +173,7 @@ def unbind_bot(choices: Choices, bot_id: int) -> None:
 def remove_bot(choices: Choices, bot_id: int) -> None:
     """Take a bot out, with its token."""
     record = next((each for each in _read_bots(choices) if each["id"] == bot_id), {})
-    with closing(open_database(choices.load().data)) as db:
+    with _changing(choices.load().data) as db:
         bots.remove_bot(db, bot_id)
     if choices.json:
         show_json({**record, "online": False})
@@ -175,6 +193,17 @@ _BOT_COLUMNS = (
     "origin",
     "is_default",
 )
+
+
+@contextmanager
+def _changing(data: Path) -> Iterator[Database]:
+    """The database for a change; a gateway that runs on it knows of it when this is left."""
+    with closing(open_database(data)) as db:
+        yield db
+    if is_folder_held(data):
+        # The gateway looks every quarter of a second. Whoever pastes the next command right
+        # behind this one must not be refused with the key that it was just shown.
+        time.sleep(NOTICED_WITHIN)
 
 
 def _key_record(each: AccessKey) -> Record:
@@ -205,22 +234,24 @@ def _read_bots(choices: Choices) -> list[Record]:
     with closing(open_database(settings.data)) as db:
         known, presence = bots.list_bots(db), list_presence(db)
     is_held = is_folder_held(settings.data)
-    patience = settings.patience.presence_timeout
-    return [_bot_record(each, presence.get(each.id), is_held, patience) for each in known]
+    return [
+        _bot_record(each, presence.get(each.id), is_held and _is_online(each, presence, settings))
+        for each in known
+    ]
 
 
-def _bot_record(bot: Bot, presence: Presence | None, is_held: bool, patience: float) -> Record:
-    online = is_held and _is_online(bot, presence, patience)
+def _bot_record(bot: Bot, presence: Presence | None, online: bool) -> Record:
     last_ping_at = None if presence is None else presence.last_ping_at
     extra = {"online": online, "last_ping_at": last_ping_at}
     return {name: extra[name] if name in extra else getattr(bot, name) for name in _BOT_COLUMNS}
 
 
-def _is_online(bot: Bot, presence: Presence | None, patience: float) -> bool:
+def _is_online(bot: Bot, presences: Mapping[int, Presence], settings: Settings) -> bool:
     """Whether a bot is there, as far as a living gateway has written down."""
     if bot.provider is not None:
-        return bot.is_configured
+        return bot.is_configured and bot.provider in settings.providers
+    presence = presences.get(bot.id)
     if presence is None or not presence.is_open:
         return False
     heard = datetime.fromisoformat(presence.last_ping_at)
-    return read_clock() - heard < timedelta(seconds=patience)
+    return read_clock() - heard < timedelta(seconds=settings.patience.presence_timeout)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import click
@@ -29,6 +29,20 @@ def show_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> 
     for row in rows:
         # Text, not markup: names are other people's words.
         table.add_row(*(Text(_word(row[column])) for column in columns))
+    _print(table)
+
+
+def show_pairs(pairs: Iterable[tuple[str, str]], *, right: bool = False) -> None:
+    """Names and what they are, one pair a line; names at the right of their column on demand."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True, justify="right" if right else "left")
+    table.add_column(overflow="fold")
+    for name, words in pairs:
+        table.add_row(Text(_word(name)), Text(_word(words)))
+    _print(table)
+
+
+def _print(table: Table) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=_PIPE_WIDTH)

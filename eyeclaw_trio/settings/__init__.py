@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.errors import ConfigurationError
+from eyeclaw_trio.providers.openclaw import NAME as OPENCLAW
 from eyeclaw_trio.providers.openclaw import TOKEN_VARIABLE, with_local_openclaw
 from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.settings.kinds import KEY_WAYS, HostPort
@@ -32,6 +33,7 @@ from eyeclaw_trio.settings.layers import (
     read_flags,
 )
 from eyeclaw_trio.settings.lines import KeyPath
+from eyeclaw_trio.store.retention import TraceSettings
 
 ECHO: Final = "echo"
 
@@ -65,6 +67,7 @@ class Settings:
     sse_error_event: bool = True
     patience: Patience = field(factory=Patience)
     limits: Limits = field(factory=Limits)
+    traces: TraceSettings = field(factory=TraceSettings)
     providers: Mapping[str, ProviderSettings] = field(factory=dict)
     bots: tuple[ConfiguredBotSettings, ...] = ()
     file: Path | None = None
@@ -142,7 +145,16 @@ def _merge(layers: list[Layer]) -> Layer:
 
 
 def _no_provider(name: str, known: Mapping[str, ProviderSettings]) -> str:
-    return f'there is no provider of this name; the nearest known one is "{nearest(name, known)}"'
+    listed = ", ".join(known)
+    problem = (
+        f'there is no provider of this name; the nearest known one is "{nearest(name, known)}"'
+    )
+    if name == OPENCLAW:
+        return (
+            f"there is no provider of this name: set {TOKEN_VARIABLE} for an OpenClaw on this "
+            f"machine, or add [providers.{OPENCLAW}] to the settings (known are: {listed})"
+        )
+    return f"{problem} (known are: {listed})"
 
 
 @define
@@ -175,6 +187,7 @@ class _Reading:
             sse_error_event=self.value(("sse_error_event",), True),
             patience=Patience(**self.values_of(("patience",), Patience)),
             limits=Limits(**self.values_of(("limits",), Limits)),
+            traces=TraceSettings(**self.values_of(("traces",), TraceSettings)),
             providers=providers,
             bots=bots,
             file=file,

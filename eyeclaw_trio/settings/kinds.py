@@ -17,6 +17,7 @@ import attrs
 from attrs import frozen
 
 from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.store.retention import TraceSettings
 
 _SWITCHES: Final = {"true": True, "1": True, "false": False, "0": False}
 # A host name, an IPv4 address, or an IPv6 address in brackets.
@@ -232,7 +233,10 @@ SCHEMA: Final[Mapping[str, Schema]] = {
     "sse_error_event": SWITCH,
     "patience": {each.name: SECONDS for each in attrs.fields(Patience)},
     "limits": {each.name: COUNT for each in attrs.fields(Limits)},
-    "traces": Later("keeping traces"),
+    "traces": {
+        each.name: SWITCH if each.name == "keep_content" else COUNT
+        for each in attrs.fields(TraceSettings)
+    },
     "providers": Named(
         {
             "kind": _one_of("openai", "echo"),

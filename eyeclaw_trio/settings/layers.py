@@ -108,7 +108,15 @@ def find_file(config: Path | None, environ: Mapping[str, str], cwd: Path) -> Pat
                 raise ConfigurationError(f"there is no such file (named by {source})", source=file)
             return file
     homes = [cwd, platformdirs.user_config_path("eyeclaw", appauthor=False)]
-    return next((home / FILE_NAME for home in homes if (home / FILE_NAME).is_file()), None)
+    return next((home / FILE_NAME for home in homes if _is_file(home / FILE_NAME)), None)
+
+
+def _is_file(path: Path) -> bool:
+    """False also where this user may not look: nobody has told us to."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def read_file(file: Path) -> Layer:

@@ -36,6 +36,7 @@ def show_settings(settings: Settings) -> tuple[ShownSetting, ...]:
     groups: list[tuple[KeyPath, Any]] = [
         (("patience",), settings.patience),
         (("limits",), settings.limits),
+        (("traces",), settings.traces),
         *((("providers", name), each) for name, each in settings.providers.items()),
         *((("bots", index), each) for index, each in enumerate(settings.bots)),
     ]

@@ -108,6 +108,17 @@ def unbind_bot(db: sqlite3.Connection, bot_id: int) -> Bot:
         return _get_bot(db, bot_id)
 
 
+def make_default(db: sqlite3.Connection, bot_id: int) -> Bot:
+    """Make this bot the one that answers whoever asks for no other. Raises NoSuchRecord.
+
+    A configuration that marks a bot has the last word at each start.
+    """
+    with transaction(db):
+        bot = _get_bot(db, bot_id)
+        db.execute("UPDATE bots SET is_default = (id = ?)", (bot.id,))
+        return _get_bot(db, bot_id)
+
+
 def remove_bot(db: sqlite3.Connection, bot_id: int) -> None:
     """Remove a bot, the keys that open only it, and its sessions. Raises NoSuchRecord.
 

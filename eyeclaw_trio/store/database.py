@@ -17,6 +17,9 @@ from typing import Final
 
 from eyeclaw_trio.errors import StoreBusy, StoreError
 
+# For those who hand a connection on and have nothing else to do with SQLite.
+Database = sqlite3.Connection
+
 FILE_NAME: Final = "eyeclaw.db"
 # Seconds until a database that another process holds counts as busy. A command holds it for
 # milliseconds; a backup tool may for longer.
@@ -40,7 +43,7 @@ def _read_step(name: str) -> str:
 
 # The way from an empty database to the present schema. Step N leads from version N to N+1. What
 # has been released is never edited: a change is one more step.
-STEPS: Final[Sequence[str]] = (_read_step("schema.sql"),)
+STEPS: Final[Sequence[str]] = (_read_step("schema.sql"), _read_step("step_2_traces.sql"))
 
 
 def open_database(
@@ -202,13 +205,16 @@ def _migrate(db: sqlite3.Connection, path: Path, steps: Sequence[str]) -> None:
             if version >= len(steps):
                 _refuse_newer(version, len(steps))
                 return
+            target = version + 1
             if version > 0:
                 _keep_copy(path, path.with_name(f"{FILE_NAME}.v{version}.bak"))
-            for statement in _split(steps[version]):
+            else:
+                target = len(steps)  # a new one: all at once, and there is nothing to copy
+            for statement in _split("\n".join(steps[version:target])):
                 db.execute(statement)
             if db.execute("PRAGMA foreign_key_check").fetchone() is not None:
-                raise StoreError(f"the data cannot be brought to schema {version + 1}")
-            db.execute(f"PRAGMA user_version = {version + 1:d}")
+                raise StoreError(f"the data cannot be brought to schema {target}")
+            db.execute(f"PRAGMA user_version = {target:d}")
 
 
 def _keep_copy(path: Path, copy: Path) -> None:

@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -21,13 +21,22 @@ import trio
 from attrs import define
 
 from eyeclaw_trio.core.directory import Directory
+from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.errors import StoreBusy
 from eyeclaw_trio.store.columns import read_clock, to_stamp
-from eyeclaw_trio.store.database import open_database
+from eyeclaw_trio.store.database import open_database, transaction
 from eyeclaw_trio.store.keys import note_use
+from eyeclaw_trio.store.retention import (
+    STEP_EVERY,
+    Retention,
+    TraceClock,
+    TraceSettings,
+    start_clock,
+)
 from eyeclaw_trio.store.sessions import BotSession, close_left_sessions, write_session
 from eyeclaw_trio.store.snapshot import load_directory, read_data_version
-from eyeclaw_trio.store.writer import FLUSH_TIMEOUT, Request, Write, Writer
+from eyeclaw_trio.store.traces import as_begun, close_left_traces, write_trace
+from eyeclaw_trio.store.writer import FLUSH_TIMEOUT, Chore, Request, Write, Writer
 
 log = structlog.get_logger()
 
@@ -43,6 +52,16 @@ OnChange = Callable[[Directory], None]
 
 
 @define(eq=False)
+class _Opened:
+    """What `_open` found: the connection, the first snapshot with its version, the trace clock."""
+
+    db: sqlite3.Connection
+    directory: Directory
+    seen: int
+    clock: TraceClock
+
+
+@define(eq=False)
 class _OpenSession:
     """A session whose link lives, and when it was written last (monotonic seconds)."""
 
@@ -55,18 +74,28 @@ class Store:
 
     def __init__(
         self,
-        db: sqlite3.Connection,
-        directory: Directory,
+        opened: _Opened,
         *,
         on_change: OnChange | None,
         now: Callable[[], datetime],
         capacity: int,
+        traces: TraceSettings,
+        tidy_every: float,
     ) -> None:
-        self._directory = directory
+        self._directory = opened.directory
         self._on_change = on_change
         self._now = now
         self._token = trio.lowlevel.current_trio_token()
-        self._writer = Writer(db, capacity, partial(self._post, self._accept))
+        self._clock = opened.clock
+        self._running_turns: dict[str, datetime] = {}
+        # The list of a dict's keys is made in one go, whatever this thread does to it meanwhile.
+        retention = Retention(traces, opened.clock, now, lambda: list(self._running_turns))
+        self._writer = Writer(
+            opened.db,
+            capacity,
+            partial(self._post, self._accept),
+            Chore(retention.step, tidy_every),
+        )
         self._is_closed = False
         self._refused = 0
         self._keys_used: dict[int, float] = {}
@@ -143,6 +172,21 @@ class Store:
             stamp = to_stamp(self._now())
             self._write_session(attrs.evolve(opened.session, disconnected_at=stamp))
 
+    def trace_began(self, trace: Trace) -> None:
+        """Note that this turn runs: it is written as active. `trace_ended` must follow."""
+        created_at = self._wall_clock_at(trace.started_at)
+        self._running_turns[trace.trace_id] = created_at
+        self._write_trace(as_begun(trace), created_at)
+
+    def trace_ended(self, trace: Trace) -> None:
+        """Note that this turn is over; nobody may change the trace any more.
+
+        What it means is derived on the writer thread. A turn that was refused before it began
+        needs no `trace_began`.
+        """
+        created_at = self._running_turns.pop(trace.trace_id, None)
+        self._write_trace(trace, created_at or self._wall_clock_at(trace.started_at))
+
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work(db)` on the writer thread, and return what it returns.
 
@@ -182,6 +226,17 @@ class Store:
     def _write_session(self, session: BotSession) -> bool:
         return self.write_soon(partial(write_session, session=session))
 
+    def _write_trace(self, trace: Trace, created_at: datetime) -> None:
+        reading = self._clock.read()
+        self.write_soon(
+            partial(write_trace, trace=trace, created_at=created_at, kept_since=reading)
+        )
+
+    def _wall_clock_at(self, moment: float) -> datetime:
+        """The wall clock at a moment of trio's clock just past, in whole milliseconds."""
+        stamp = self._now() - timedelta(seconds=trio.current_time() - moment)
+        return stamp.replace(microsecond=stamp.microsecond // 1000 * 1000)
+
     def _post(self, call: Callable[..., None], *args: Directory) -> None:
         """From the writer thread: have this called on the trio thread, in order."""
         # Refused to a thread that was left behind: then nobody is there to hear it.
@@ -210,32 +265,46 @@ async def open_store(
     on_change: OnChange | None = None,
     now: Callable[[], datetime] = read_clock,
     capacity: int = CAPACITY,
+    traces: TraceSettings | None = None,
+    tidy_every: float = STEP_EVERY,
 ) -> AsyncIterator[Store]:
     """Open the store of a running gateway; it must hold the folder (`hold_folder`).
 
-    Sessions that a gateway left open when it died are closed (RELIABILITY 7). `on_change` is
-    called on the trio thread with each new directory, within a second of the change; it must not
-    wait. `now` is the wall clock, for stamps only. `capacity` is how many writes may wait.
+    Sessions and turns that a gateway left open when it died are closed (RELIABILITY 7).
+    `on_change` is called on the trio thread with each new directory, within a second of the
+    change; it must not wait. `now` is the wall clock, for stamps only. `capacity` is how many
+    writes may wait. `traces` says how long traces are kept; what is older or more is taken away
+    every `tidy_every` seconds.
 
     Leaving it closes the sessions that are open, writes what is queued for at most 2 s, and
     closes the database, when cancelled too. Raises StoreError where the folder cannot be used.
     """
-    db, directory, seen = await trio.to_thread.run_sync(_open, folder)
-    store = Store(db, directory, on_change=on_change, now=now, capacity=capacity)
-    store._writer.start(seen)
+    opened = await trio.to_thread.run_sync(_open, folder, now)
+    store = Store(
+        opened,
+        on_change=on_change,
+        now=now,
+        capacity=capacity,
+        traces=traces or TraceSettings(),
+        tidy_every=tidy_every,
+    )
+    store._writer.start(opened.seen)
     try:
         yield store
     finally:
         await store._close()
 
 
-def _open(folder: Path) -> tuple[sqlite3.Connection, Directory, int]:
+def _open(folder: Path, now: Callable[[], datetime]) -> _Opened:
     db = open_database(folder, check_same_thread=False)
     try:
         close_left_sessions(db)
+        with transaction(db):
+            close_left_traces(db)
+        clock = start_clock(db, now())
         # In this order: a change between the two is loaded again, and none is missed.
         seen = read_data_version(db)
-        return db, load_directory(db), seen
+        return _Opened(db, load_directory(db), seen, clock)
     except BaseException:
         db.close()
         raise

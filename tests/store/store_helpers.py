@@ -8,7 +8,10 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import trio
+
 from eyeclaw_trio.store.database import open_database
+from eyeclaw_trio.store.store import Store
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 NOON_STAMP = "2026-01-31T12:00:00.000Z"
@@ -24,3 +27,10 @@ def opened(folder: Path) -> Iterator[sqlite3.Connection]:
 def read_all_bytes(folder: Path) -> bytes:
     """Everything that is at rest in the folder."""
     return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+
+
+async def degraded(store: Store, wanted: bool) -> None:
+    """Wait until the store says so: there is no event for it, health asks when it is asked."""
+    with trio.fail_after(5):
+        while store.is_degraded is not wanted:
+            await trio.sleep(0.01)

@@ -16,6 +16,7 @@ from store_helpers import NOON, opened
 from eyeclaw_trio.errors import StoreBusy, StoreError
 from eyeclaw_trio.store.database import STEPS, open_database, transaction
 from eyeclaw_trio.store.keys import create_key, list_keys
+from eyeclaw_trio.store.traces import count_traces
 
 INSERT = "INSERT INTO bots (name, origin, created_at) VALUES (?, ?, '')"
 ADD_TABLE = "CREATE TABLE later (id INTEGER PRIMARY KEY);\nINSERT INTO later VALUES (7);\n"
@@ -75,6 +76,21 @@ def test_an_older_database_is_migrated_after_a_private_copy_was_kept(tmp_path: P
     with closing(sqlite3.connect(copy)) as db:
         assert [key.name for key in list_keys(db)] == ["before"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["eyeclaw.db", copy.name]
+
+
+def test_the_first_schema_of_all_is_brought_to_the_present_one_with_its_data(
+    tmp_path: Path,
+) -> None:
+    with closing(open_database(tmp_path, steps=STEPS[:1])) as db:
+        create_key(db, "before", now=NOON)
+        with pytest.raises(StoreError, match="no such table"):
+            count_traces(db)
+    with opened(tmp_path) as db:
+        assert [key.name for key in list_keys(db)] == ["before"]
+        assert count_traces(db) == 0
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    copies = {path.name: version_of(path) for path in tmp_path.glob("*.bak")}
+    assert copies == {f"eyeclaw.db.v{n}.bak": n for n in range(1, len(STEPS))}
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:

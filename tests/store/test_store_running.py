@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
-from store_helpers import NOON, NOON_STAMP, opened
+from store_helpers import NOON, NOON_STAMP, degraded, opened
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
@@ -68,13 +68,6 @@ async def blocked(store: Store) -> AsyncIterator[None]:
             yield
         finally:
             go_on.set()
-
-
-async def degraded(store: Store, wanted: bool) -> None:
-    """Wait until the store says so: there is no event for it, health asks when it is asked."""
-    with trio.fail_after(5):
-        while store.is_degraded is not wanted:
-            await trio.sleep(0.01)
 
 
 def count(db: sqlite3.Connection) -> int:

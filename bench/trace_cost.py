@@ -1,0 +1,143 @@
+"""What a trace adds to a chunk: CPU with its collecting on and off, in one run.
+
+    python bench/trace_cost.py [--chunks N] [--rounds N]
+
+A turn is played to `Answer.step`, one chunk a step as a model speaks, each written at once; with
+a trace that collects, and with one whose `note…` do nothing. Both take turns, and medians count.
+Beside it: what keeping the trace costs per chunk, on the writer's thread, for a usual turn of 60
+chunks and for the whole turn. Prints one JSON object. Target: under 0.5 µs per chunk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import platform
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from eyeclaw_trio.core.answer import Answer, CommandSent, Text
+from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.core.trace import Happening, Outcome, Trace
+from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamSummary
+from eyeclaw_trio.store.database import open_database, transaction
+from eyeclaw_trio.store.traces import write_trace
+
+TARGET_US = 0.5
+USUAL_TURN = 60  # chunks
+TEXT = "湖边的桂"
+
+
+class MutedTrace(Trace):
+    """A trace that collects nothing."""
+
+    def note(self, kind: Happening, now: float, **data: Any) -> None:
+        pass
+
+    def note_chunk(self, now: float, sequence: int | None, text: str) -> None:
+        pass
+
+    def note_written(self, now: float, received_at: float, texts: Sequence[str]) -> None:
+        pass
+
+
+def play(kind: type[Trace], chunks: Sequence[StreamChunk], name: str = "trace_1") -> Trace:
+    """One turn, 20 ms from chunk to chunk."""
+    trace = kind(name, "turn", 1, 0.0)
+    trace.note(Happening.REQUEST_RECEIVED, 0.0)
+    answer = Answer(Patience(), Limits(), trace, 0.0)
+    answer.step([CommandSent()], 0.0)
+    now = 1.0
+    for chunk in chunks:
+        now += 0.02
+        events = answer.step([chunk], now)
+        trace.note_written(
+            now, now - 0.0001, [event.text for event in events if isinstance(event, Text)]
+        )
+        answer.written()
+    summary = StreamSummary("turn", TEXT * len(chunks), len(chunks))
+    answer.step([StreamEnd("turn"), summary], now)
+    trace.end(Outcome.ANSWERED)
+    return trace
+
+
+def cpu_us(work: Callable[[], object]) -> float:
+    """Microseconds of CPU that this takes, without the collector of garbage in between."""
+    gc.collect()
+    gc.disable()
+    try:
+        began = time.process_time_ns()
+        work()
+        return (time.process_time_ns() - began) / 1000
+    finally:
+        gc.enable()
+
+
+def measure_collecting(count: int, rounds: int) -> tuple[list[float], list[float]]:
+    """µs per chunk with and without collecting, one pair for each round."""
+    chunks = [StreamChunk("turn", TEXT, n) for n in range(count)]
+    pairs: dict[type[Trace], list[float]] = {Trace: [], MutedTrace: []}
+    for number in range(rounds + 1):
+        order = [Trace, MutedTrace] if number % 2 else [MutedTrace, Trace]
+        for kind in order:
+            spent = cpu_us(lambda kind=kind: play(kind, chunks)) / count  # type: ignore[misc]
+            if number:  # the first round warms up
+                pairs[kind].append(spent)
+    return pairs[Trace], pairs[MutedTrace]
+
+
+def measure_keeping(db: sqlite3.Connection, count: int, turns: int, rounds: int) -> list[float]:
+    """µs per turn of `count` chunks for writing its trace, in transactions of `turns`."""
+    chunks = [StreamChunk("turn", TEXT, n) for n in range(count)]
+    spent = []
+    for number in range(rounds):
+        traces = [play(Trace, chunks, f"trace_{number}_{n}") for n in range(turns)]
+        now = datetime.now(UTC)
+
+        def write(traces: list[Trace] = traces, now: datetime = now) -> None:
+            with transaction(db):
+                for trace in traces:
+                    write_trace(db, trace, now, 0.0)
+
+        spent.append(cpu_us(write) / turns)
+    return spent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--chunks", type=int, default=5_000, help="chunks of one turn")
+    parser.add_argument("--rounds", type=int, default=41)
+    given = parser.parse_args()
+    on, off = measure_collecting(given.chunks, given.rounds)
+    with tempfile.TemporaryDirectory() as folder, closing(open_database(Path(folder))) as db:
+        kept = statistics.median(measure_keeping(db, USUAL_TURN, 50, 15))
+        empty = statistics.median(measure_keeping(db, 0, 50, 15))
+    added = statistics.median(a - b for a, b in zip(on, off, strict=True))
+    result = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "chunks": given.chunks,
+        "rounds": given.rounds,
+        "collecting_on_us_per_chunk": round(statistics.median(on), 3),
+        "collecting_off_us_per_chunk": round(statistics.median(off), 3),
+        "collecting_adds_us_per_chunk": round(added, 3),
+        "target_us_per_chunk": TARGET_US,
+        "is_met": added < TARGET_US,
+        "keeping_us_per_chunk": round((kept - empty) / USUAL_TURN, 3),
+        "keeping_us_per_turn": round(kept, 1),
+    }
+    sys.stdout.write(json.dumps(result) + "\n")
+
+
+if __name__ == "__main__":
+    main()

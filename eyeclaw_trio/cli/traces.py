@@ -1,0 +1,105 @@
+"""The commands about what happened: trace list, trace show."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import attrs
+import click
+
+from eyeclaw_trio.cli.choices import Choices, common_options, pass_choices
+from eyeclaw_trio.cli.showing import show_json, show_pairs, show_table
+from eyeclaw_trio.cli.time_line import describe_turn, draw_time_line, local_time
+from eyeclaw_trio.core.trace_analysis import TraceRecord
+from eyeclaw_trio.store import bots, traces
+from eyeclaw_trio.store.database import open_database
+
+# As much of an id as people are shown in a list; `trace show` takes any beginning.
+SHORT_ID = len("trace_") + 8
+_COLUMNS = (
+    "when",
+    "trace",
+    "bot",
+    "outcome",
+    "received",
+    "written",
+    "first_ms",
+    "anomalies",
+    "loss",
+)
+
+
+@click.group()
+@common_options
+def trace() -> None:
+    """What happened: every turn, with its losses and delays."""
+
+
+@trace.command("list")
+@click.option("--anomalies", is_flag=True, help="Only turns in which something went wrong.")
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(1, 1_000_000),
+    default=50,
+    show_default=True,
+    help="At most so many.",
+)
+@common_options
+@pass_choices
+def list_traces(choices: Choices, anomalies: bool, limit: int) -> None:
+    """The newest turns first."""
+    with closing(open_database(choices.load().data)) as db:
+        found = traces.list_traces(
+            db, anomalies_only=anomalies, limit=limit, with_events=choices.json
+        )
+        names = {bot.id: bot.name for bot in bots.list_bots(db)}
+    if choices.json:
+        show_json([_record(each) for each in found])
+        return
+    show_table([_row(each, names) for each in found], _COLUMNS)
+    if not found:
+        what = "No such turns" if anomalies else "No turns"
+        click.echo(f"{what} yet: `eyeclaw ask TEXT` makes one.", err=True)
+
+
+@trace.command("show")
+@click.argument("trace_id", metavar="TRACE_ID")
+@common_options
+@pass_choices
+def show_trace(choices: Choices, trace_id: str) -> None:
+    """One turn as a time line. The beginning of the id is enough."""
+    with closing(open_database(choices.load().data)) as db:
+        found = traces.get_trace(db, traces.find_trace_id(db, trace_id))
+    if choices.json:
+        show_json(_record(found))
+        return
+    show_pairs(describe_turn(found))
+    click.echo()
+    lines = draw_time_line(found)
+    show_pairs((("" if at is None else f"{at:.0f} ms", words) for at, words in lines), right=True)
+    for name, text in (("received", found.sdk_content), ("written", found.sse_content)):
+        if text is not None:
+            click.echo()
+            show_pairs([(name, text)])
+
+
+def _record(record: TraceRecord) -> dict[str, object]:
+    return attrs.asdict(record, recurse=False)
+
+
+def _row(record: TraceRecord, names: dict[int, str]) -> dict[str, object]:
+    first = record.first_chunk_delay
+    bot = record.bot_id
+    loss = f"{record.missing_count} {record.loss_position or ''}".strip()
+    return {
+        "when": local_time(record.created_at),
+        "trace": record.trace_id[:SHORT_ID],
+        "bot": None if bot is None else names.get(bot, f"{bot} (removed)"),
+        "outcome": record.outcome or record.status,
+        "received": record.sdk_chunk_count,
+        "written": record.sse_chunk_count,
+        "first_ms": None if first is None else round(first),
+        "anomalies": record.anomalies,
+        "loss": loss if record.missing_count else None,
+    }
