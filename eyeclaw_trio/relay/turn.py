@@ -31,8 +31,11 @@ from eyeclaw_trio.relay.switchboard import Station
 class Reply(Protocol):
     """Where an answer is written. Only one task writes; a cancelled write ends the connection.
 
-    All three writes raise ListenerGone when nobody is left to read.
+    All writes raise ListenerGone when nobody is left to read.
     """
+
+    async def open(self) -> None:
+        """Show at once that somebody is at work; what fails before that needs none."""
 
     async def send(self, events: Sequence[ReplyEvent]) -> None:
         """Write these events, in order. Returns when the bytes have been handed over."""
@@ -91,6 +94,7 @@ async def _converse(
     with station.turn(command, overflow=overflow) as turn:
         trace.note(Happening.SUBSCRIBED, trio.current_time())
         try:
+            await reply.open()
             while not answer.complete:
                 messages: list[TurnMessage] = []
                 with trio.move_on_at(min(answer.deadline(), turn.next_place_due())):

@@ -161,12 +161,11 @@ class HttpConnection:
     # ---- the response ---------------------------------------------------------------------------
 
     async def respond(self, status: int, body: bytes = b"", headers: Headers = ()) -> None:
-        """Write a whole response. Raises HungUp and SlowReader."""
+        """Write a whole response, as one. Raises HungUp and SlowReader."""
         length = () if status in (204, 304) else (("Content-Length", str(len(body))),)
-        await self._start(status, (*headers, *length))
-        if body and self._method != "HEAD":
-            await self._send(h11.Data(data=body))
-        await self._send(h11.EndOfMessage())
+        head = self._make_head(status, (*headers, *length))
+        data = [h11.Data(data=body)] if body and self._method != "HEAD" else []
+        await self._send(head, *data, h11.EndOfMessage())
 
     async def respond_json(self, status: int, value: object, headers: Headers = ()) -> None:
         """Write a JSON response. Raises HungUp and SlowReader."""
@@ -177,9 +176,13 @@ class HttpConnection:
         value = {"error": refused.error, "detail": refused.detail}
         await self.respond_json(refused.status, value, refused.headers)
 
-    async def start_stream(self, headers: Headers) -> None:
-        """Begin a 200 response of unknown length; `write` and `end_stream` follow."""
-        await self._start(200, headers)
+    async def start_stream(self, headers: Headers, data: bytes, *, ends: bool = False) -> None:
+        """Begin a 200 response of unknown length with its first piece, as one write.
+
+        `write` and `end_stream` follow, unless it ends here. Raises HungUp and SlowReader.
+        """
+        end = [h11.EndOfMessage()] if ends else []
+        await self._send(self._make_head(200, headers), h11.Data(data=data), *end)
 
     async def write(self, data: bytes) -> None:
         """Write a piece of the stream. Raises HungUp and SlowReader."""
@@ -290,17 +293,16 @@ class HttpConnection:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return b""
 
-    async def _start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
+    def _make_head(self, status: int, headers: Iterable[tuple[str, str]]) -> h11.Response:
         self.has_responded = True
         if status >= 400 and not self._has_read_all:
             # Nobody will read the rest of this request, so nothing may follow it.
             headers = (*headers, ("Connection", "close"))
-        response = h11.Response(
+        return h11.Response(
             status_code=status,
             headers=[*headers, *self.extra_headers, ("Date", formatdate(usegmt=True))],
             reason=HTTPStatus(status).phrase.encode(),  # older clients expect one
         )
-        await self._send(response)
 
     async def _send(self, *events: h11.Event) -> None:
         """Write these events as one, in slices; each must be taken within `write_timeout`.

@@ -139,7 +139,6 @@ class RokidDoor:
         except BotOffline as offline:
             log.warning("turn.no_bot", why=str(offline), hint=_NO_BOT)
             trace.end(Outcome.OFFLINE)
-            await reply.open()
             await reply.apologise(offline)
             return
         except RequestRefused:
@@ -150,7 +149,6 @@ class RokidDoor:
         command = make_command(question, bot.id, trace)
         answer = Answer(self.patience, self.limits, trace, trio.current_time())
         with self.answers.one_more(OpenAnswer(trace.session_id, asker.key.id, bot.id)):
-            await reply.open()
             await relay_turn(command, self.switchboard.station(bot.id), reply, answer, trace)
 
     def _admit(self, request: Request) -> AccessKey:

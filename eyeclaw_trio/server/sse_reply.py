@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import define
 
 from eyeclaw_trio.core.answer import KeepAlive, ReplyEvent, Text
 from eyeclaw_trio.core.texts import Language, apology
@@ -20,23 +20,26 @@ _HEADERS: Final[Headers] = (
 )
 
 
-@frozen
+@define
 class SseReply:
     """Writes one answer; a `relay.turn.Reply`.
 
     Each batch of events is one write, with one SSE event per piece of text. All writes raise
     HungUp or SlowReader, and a cancelled one leaves the connection broken: it is never used again.
+    The head and the first comment go out with the first write, whichever that is: an answer that
+    fails at once is a single one.
     """
 
     connection: HttpConnection
     framing: AnswerFraming
     language: Language
     has_error_event: bool = True
+    _is_open: bool = False
 
     async def open(self) -> None:
         """Send the head and the first comment, at once."""
-        await self.connection.start_stream(_HEADERS)
-        await self.connection.write(CONNECTED)
+        self._is_open = True
+        await self.connection.start_stream(_HEADERS, CONNECTED)
 
     async def send(self, events: Sequence[ReplyEvent]) -> None:
         """Write these events, in order, as one write."""
@@ -44,7 +47,7 @@ class SseReply:
 
     async def finish(self) -> None:
         """Write the empty finishing message and `done`, and end the response."""
-        await self.connection.end_stream(self.framing.last_text("") + self.framing.done())
+        await self._end(self.framing.last_text("") + self.framing.done())
 
     async def apologise(self, failure: TurnFailed) -> None:
         """Write the text for this failure and `done`, and end the response."""
@@ -52,11 +55,17 @@ class SseReply:
         ending = self.framing.last_text(text) + self.framing.done()
         if self.has_error_event and isinstance(failure, BotFailed) and failure.reported:
             ending = self.framing.error(text) + ending
-        await self.connection.end_stream(ending)
+        await self._end(ending)
 
     async def wait_until_gone(self) -> None:
         """Return when the reader has ended its connection."""
         await self.connection.wait_until_gone()
+
+    async def _end(self, ending: bytes) -> None:
+        if self._is_open:
+            await self.connection.end_stream(ending)
+        else:
+            await self.connection.start_stream(_HEADERS, CONNECTED + ending, ends=True)
 
     def _frame(self, event: ReplyEvent) -> bytes:
         match event:

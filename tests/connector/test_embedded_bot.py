@@ -190,6 +190,9 @@ class Written:
         self.text = ""
         self.ending: object = None
 
+    async def open(self) -> None:
+        await trio.sleep(0.001)
+
     async def send(self, events: Sequence[ReplyEvent]) -> None:
         await trio.sleep(0.001)
         self.text += "".join(event.text for event in events if isinstance(event, Text))

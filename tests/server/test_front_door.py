@@ -277,7 +277,7 @@ async def test_a_pipelined_second_question_is_answered_after_the_first() -> None
 async def test_a_bug_costs_one_connection(capfd: pytest.CaptureFixture[str]) -> None:
     async def crash(request: Request, connection: HttpConnection) -> None:
         if request.query.get("late"):
-            await connection.start_stream([])
+            await connection.start_stream([], b"half")
         raise RuntimeError("a bug")
 
     gateway = Gateway()
