@@ -9,13 +9,11 @@ from __future__ import annotations
 import gc
 import os
 import random
-import resource
 import signal
-import ssl
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -33,6 +31,7 @@ from eyeclaw_trio.connector.link import keep_connected
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.errors import ConfigurationError, EyeclawError
 from eyeclaw_trio.first_start import enter_bots_and_keys
+from eyeclaw_trio.listening import allow_connections, open_listeners, port_of, serve_public
 from eyeclaw_trio.logs import configure_logging
 from eyeclaw_trio.metrics import Metrics, measure_loop_delay
 from eyeclaw_trio.protocol.decoding import encode
@@ -58,8 +57,6 @@ LAST_WORDS: float = 2.0
 # same instant (seconds); few bots are told at once.
 GOODBYE_SPREAD: float = 2.0
 GOODBYES_A_SECOND: float = 500.0
-# Files that are open beside connections: the database, logs, providers' connections.
-SPARE_FILES: int = 256
 # Python's own thresholds collect so often that ten thousand links, which are hardly garbage,
 # cost most of the processor in pauses of up to a second. Cycles are rare here.
 GC_THRESHOLDS: tuple[int, int, int] = (50_000, 20, 100)
@@ -199,7 +196,7 @@ class Gateway:
             "/stats": {"GET": StatsDoor(gate, self.switchboard, self.stopwatch, self.health).show},
         }
         limits = attrs.evolve(
-            settings.limits, connections=_allow_connections(settings.limits.connections)
+            settings.limits, connections=allow_connections(settings.limits.connections)
         )
         self.front_door = FrontDoor(routes, origins, settings.patience, limits)
         watch = self.metrics.watch
@@ -246,7 +243,7 @@ class Gateway:
         """
         settings = self.settings
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            listeners = await _open_listeners(settings)
+            listeners = await open_listeners(settings)
             admin_socket = bind_admin(settings.admin_listen.host, settings.admin_listen.port)
             admin_address = settings.admin_listen.at_port(admin_socket.getsockname()[1])
             admin_app = make_admin_app(self.metrics, self.health)
@@ -254,11 +251,11 @@ class Gateway:
             try:
                 async with trio.open_nursery() as public:
                     await public.start(
-                        partial(_serve_public, self.front_door.serve_connection, listeners)
+                        partial(serve_public, self.front_door.serve_connection, listeners)
                     )
                     ready = {
                         "event": "ready",
-                        "listen": str(settings.listen.at_port(_port_of(listeners[0]))),
+                        "listen": str(settings.listen.at_port(port_of(listeners[0]))),
                         "admin_listen": str(admin_address),
                         "pid": os.getpid(),
                     }
@@ -310,40 +307,6 @@ class Gateway:
         log_turn(trace, now)
 
 
-async def _serve_public(
-    handler: Callable[[trio.abc.Stream], Awaitable[None]],
-    listeners: list[trio.abc.Listener[trio.abc.Stream]],
-    *,
-    task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    await trio.serve_listeners(handler, listeners, task_status=task_status)
-
-
-async def _open_listeners(settings: Settings) -> list[trio.abc.Listener[trio.abc.Stream]]:
-    """Listen on the public address, with TLS where a certificate is configured."""
-    tcp = await trio.open_tcp_listeners(settings.listen.port, host=settings.listen.host)
-    if settings.tls_certificate is None:
-        return list(tcp)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.set_alpn_protocols(["http/1.1"])
-    try:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    except (ssl.SSLError, OSError) as error:
-        why = getattr(error, "strerror", None) or getattr(error, "reason", None) or "unreadable"
-        raise ConfigurationError(
-            f"certificate and key cannot be used ({why})", key="tls_certificate"
-        ) from None
-    return [trio.SSLListener(listener, context, https_compatible=True) for listener in tcp]
-
-
-def _port_of(listener: trio.abc.Listener[trio.abc.Stream]) -> int:
-    while isinstance(listener, trio.SSLListener):
-        listener = listener.transport_listener
-    if not isinstance(listener, trio.SocketListener):
-        raise TypeError("only sockets have ports")
-    return int(listener.socket.getsockname()[1])
-
-
 async def _follow_directory(
     store: Store, changes: Signal, embedded: EmbeddedBots, revocation: Revocation
 ) -> None:
@@ -352,27 +315,6 @@ async def _follow_directory(
         await changes.wait()
         embedded.follow(store.directory.bots.values())
         revocation.enforce(store.directory)
-
-
-def _allow_connections(wanted: int) -> int:
-    """How many connections can be open at once: as many as wanted, or as the system has files
-    for. Raises ConfigurationError where that is none (RELIABILITY 19)."""
-    files = wanted + SPARE_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= files:
-        return wanted
-    if hard == resource.RLIM_INFINITY or hard >= files:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
-        return wanted
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    allowed = hard - SPARE_FILES
-    if allowed <= 0:
-        raise ConfigurationError(
-            f"this system allows {hard} open files; {files} are needed for {wanted} connections",
-            key="limits.connections",
-        )
-    log.warning("gateway.file_limit", files=hard, connections=allowed, wanted=wanted)
-    return allowed
 
 
 def _steady_unix_seconds() -> Callable[[], int]:

@@ -25,7 +25,8 @@ from eyeclaw_trio.protocol.bot import (
     ToBot,
     hash_content,
 )
-from eyeclaw_trio.relay.switchboard import Station, Switchboard
+from eyeclaw_trio.relay.station import Station
+from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.server.front_door import FrontDoor, Origins
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.rokid import PATHS, OpenAnswers, RokidDoor

@@ -42,7 +42,7 @@ BESIDE: Final = {"logs": {"errors"}, "metrics": {"errors", "protocol", "core"}}
 FROM_HEIGHT: Final = HEIGHTS["relay"]
 
 # Modules that belong to a part without lying in its folder.
-MEMBERS: Final = {"first_start": "app"}
+MEMBERS: Final = {"first_start": "app", "listening": "app"}
 
 SETTINGS_READERS: Final = {"app", "ask", "cli"}
 

@@ -22,7 +22,7 @@ from eyeclaw_trio.protocol.bot import (
     ToBot,
 )
 from eyeclaw_trio.providers.provider import Provider
-from eyeclaw_trio.relay.switchboard import Station
+from eyeclaw_trio.relay.station import Station
 
 # Questions at once; a model's own limits are lower, and say so themselves.
 CAPACITY: Final = 64
@@ -64,7 +64,7 @@ class _Answer:
 
 
 class EmbeddedLink:
-    """The `relay.switchboard.Link` of an embedded bot."""
+    """The `relay.link.Link` of an embedded bot."""
 
     capacity = CAPACITY
     can_cancel = True

@@ -25,7 +25,7 @@ from eyeclaw_trio.errors import (
     TurnFailed,
 )
 from eyeclaw_trio.protocol.bot import ExecuteCommand
-from eyeclaw_trio.relay.switchboard import Station
+from eyeclaw_trio.relay.station import Station
 
 
 class Reply(Protocol):

@@ -49,7 +49,8 @@ from eyeclaw_trio.protocol.cable import (
     read_bot_id,
 )
 from eyeclaw_trio.relay.signal import Signal
-from eyeclaw_trio.relay.switchboard import Station, Switchboard
+from eyeclaw_trio.relay.station import Station
+from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.server.cable_socket import CableSocket, check_upgrade
 from eyeclaw_trio.server.front_door import Origins
 from eyeclaw_trio.server.gate import Gate
@@ -171,7 +172,7 @@ class _Stranger:
 
 
 class BotLink:
-    """One authenticated link of a bot; a `relay.switchboard.Link` once it has subscribed.
+    """One authenticated link of a bot; a `relay.link.Link` once it has subscribed.
 
     What the bot says of its turns counts even before: after a broken link an SDK sends the end
     and the summary of the running turn first.

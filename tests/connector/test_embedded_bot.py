@@ -21,7 +21,9 @@ from eyeclaw_trio.protocol.bot import (
     StreamError,
     StreamSummary,
 )
-from eyeclaw_trio.relay.switchboard import OpenTurn, Station, Switchboard
+from eyeclaw_trio.relay.open_turn import OpenTurn
+from eyeclaw_trio.relay.station import Station
+from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn import relay_turn
 
 

@@ -1,0 +1,117 @@
+"""A turn as the switchboard knows it: its memory channel, and the way back to its bot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from eyeclaw_trio.core.answer import TurnMessage
+from eyeclaw_trio.protocol.bot import (
+    ExecuteCommand,
+    StreamChunk,
+    StreamError,
+    StreamSummary,
+)
+from eyeclaw_trio.relay.link import Link
+
+if TYPE_CHECKING:
+    from eyeclaw_trio.relay.station import Station
+
+# What a message costs in memory beside its text, in bytes: the object, its fields, its place in
+# the channel. It keeps a flood of empty chunks within `answer_buffer` too.
+_MESSAGE_COST: Final = 200
+
+
+class OpenTurn:
+    """A turn as the switchboard knows it: its memory channel, and the way back to its bot.
+
+    At most `answer_buffer` bytes wait in the channel; a message more means that the reader takes
+    less than the bot gives, and cancels `overflow`.
+    """
+
+    def __init__(
+        self, station: Station, command: ExecuteCommand, buffer: int, overflow: trio.CancelScope
+    ) -> None:
+        self.command = command
+        self.overflowed = False
+        self.waiting_since = 0.0
+        """When the first of the messages last received had come (monotonic seconds)."""
+        self.link: Link | None = None
+        self.has_spoken = False
+        self.has_foreign_word = False
+        self._station = station
+        self._buffer = buffer
+        self._overflow = overflow
+        self._waiting = 0
+        self._first_at = 0.0
+        self._has_summary = False
+        # Unbounded in messages because it is bounded in bytes, here and not in trio.
+        self._inbox, self._outlet = trio.open_memory_channel[TurnMessage](math.inf)
+
+    def put(self, message: TurnMessage) -> None:
+        """Hand the turn a message, without waiting."""
+        cost = _MESSAGE_COST
+        match message:
+            case StreamChunk(content=text):
+                cost += len(text.encode())
+            case StreamSummary(total_content=text) if not self._has_summary:
+                # One summary as long as the answer belongs to every answer: it says nothing of a
+                # slow reader, and the largest message bounds it.
+                self._has_summary = True
+            case StreamSummary(total_content=text, content_hash=claimed):
+                cost += len(text.encode()) + len(claimed or "")
+            case StreamError(error=text, reason=reason):
+                cost += len(text.encode()) + len(reason or "")
+        if not self._waiting:
+            self._first_at = self._station.now()
+        elif self._waiting + cost > self._buffer:
+            self.overflowed = True
+            self._overflow.cancel()
+            return
+        self._waiting += cost
+        self._inbox.send_nowait(message)
+
+    async def receive_all(self) -> list[TurnMessage]:
+        """Wait for at least one message and take all that are there, in order.
+
+        Cancellation loses none: what was not returned stays in the channel.
+        """
+        messages = [await self._outlet.receive()]
+        try:
+            while True:
+                messages.append(self._outlet.receive_nowait())
+        except trio.WouldBlock:
+            self._waiting = 0
+            self.waiting_since = self._first_at
+            return messages
+
+    def acknowledge(self, sequences: Sequence[int]) -> None:
+        """Tell the bot that these chunks have been written, on the link it is heard on."""
+        if sequences:
+            self._station.acknowledge(self, sequences)
+
+    def next_place_due(self) -> float:
+        """When a place may become free by silence alone (monotonic seconds, inf for never)."""
+        return self._station.next_place_due(self)
+
+    def claim_place(self) -> None:
+        """Where this turn still waits: look whether silence has freed a place."""
+        if self._station.is_waiting(self):
+            self._station.assign_places()
+
+    def close(self) -> list[int]:
+        """Release the channel; returns the chunks that had come and were never looked at."""
+        unread: list[int] = []
+        try:
+            while True:
+                message = self._outlet.receive_nowait()
+                if isinstance(message, StreamChunk) and message.sequence is not None:
+                    unread.append(message.sequence)
+        except trio.WouldBlock:
+            pass
+        self._inbox.close()
+        self._outlet.close()
+        return unread
