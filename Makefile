@@ -49,7 +49,7 @@ format: .venv/.installed-for-tests
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The real OpenClaw, from npm into .cache (0.8 GB), asked through the gateway in both ways.
+# The real OpenClaw, from npm into .cache (0.9 GB), asked through the gateway in both ways.
 test-openclaw: .venv/.installed-for-tests
 	$(BIN)/python tests/openclaw/run.py
 

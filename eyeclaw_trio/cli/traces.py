@@ -14,6 +14,7 @@ from eyeclaw_trio.core.trace_analysis import TraceRecord
 from eyeclaw_trio.store import bots, traces
 from eyeclaw_trio.store.database import open_database
 
+_NO_TURNS = "No turns yet: `eyeclaw ask TEXT` makes one."
 # As much of an id as people are shown in a list; `trace show` takes any beginning.
 SHORT_ID = len("trace_") + 8
 _COLUMNS = (
@@ -36,7 +37,7 @@ def trace() -> None:
 
 
 @trace.command("list")
-@click.option("--anomalies", is_flag=True, help="Only turns in which something went wrong.")
+@click.option("--anomalies", is_flag=True, help="Only turns with something lost, healed or odd.")
 @click.option(
     "--limit",
     metavar="N",
@@ -59,8 +60,8 @@ def list_traces(choices: Choices, anomalies: bool, limit: int) -> None:
         return
     show_table([_row(each, names) for each in found], _COLUMNS)
     if not found:
-        what = "No such turns" if anomalies else "No turns"
-        click.echo(f"{what} yet: `eyeclaw ask TEXT` makes one.", err=True)
+        none = "No turn has lost anything yet." if anomalies else _NO_TURNS
+        click.echo(none, err=True)
 
 
 @trace.command("show")

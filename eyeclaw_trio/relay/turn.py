@@ -104,7 +104,8 @@ async def _converse(
                 if events:
                     await reply.send(events)  # one task writes, and no clock of ours cuts it
                     texts = [event.text for event in events if isinstance(event, Text)]
-                    trace.note_written(trio.current_time(), turn.waiting_since, texts)
+                    if texts:  # a keep-alive comment is no part of the answer
+                        trace.note_written(trio.current_time(), turn.waiting_since, texts)
                 turn.acknowledge(answer.written())  # written, not merely received
         finally:
             turn.acknowledge(answer.owed())  # over for the reader: no bot may wait in vain

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import structlog
 import trio
 
 from eyeclaw_trio.core.directory import AccessKey, Directory
 from eyeclaw_trio.core.throttle import Throttle
 from eyeclaw_trio.errors import RequestRefused
 from eyeclaw_trio.server.http import Request
+
+log = structlog.get_logger(__name__)
 
 
 class Gate:
@@ -34,6 +37,7 @@ class Gate:
         if key is None:
             if presented is not None:
                 self.note_failure(request)
+                log.info("gate.refused", peer=request.peer, path=request.path)
             raise RequestRefused(
                 401, "Invalid access key", headers=[("WWW-Authenticate", "Bearer")]
             )

@@ -138,7 +138,7 @@ class RokidDoor:
             bot = choose_bot(self.gate.directory(), asker)
         except BotOffline as offline:
             log.warning("turn.no_bot", why=str(offline), hint=_NO_BOT)
-            trace.end(Outcome.OFFLINE)
+            trace.end(Outcome.OFFLINE, reason="no_bot")
             await reply.apologise(offline)
             return
         except RequestRefused:
