@@ -168,8 +168,11 @@ class Answer:
             case StreamSummary(total_chunks=total):
                 self._heard(now)
                 self._trace.note(Happening.STREAM_SUMMARY_RECEIVED, now, total_chunks=total)
-                self._trace.total_chunks = total
-                self._summary, self._summary_at = message, now
+                # A second one does not take back what the first has said: some bots repeat
+                # themselves with their counters at zero.
+                if self._summary is None or not self._summary.total_content:
+                    self._trace.total_chunks = total
+                    self._summary, self._summary_at = message, now
             case StreamError(_, error, reason):
                 self._heard(now)
                 self._trace.note(Happening.STREAM_ERROR, now, reason=reason)
@@ -283,7 +286,6 @@ class Answer:
         self._record(ending, now)
         if self._ended_at is None:
             self._note_anomaly(Anomaly.NO_END, now)
-            self._trace.ended_at = now
         if not self._has_text:
             self.failure = BotFailed(Reason.EMPTY_ANSWER)
         self.complete = True

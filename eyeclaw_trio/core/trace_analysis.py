@@ -67,8 +67,8 @@ def analyse(trace: Trace, created_at: datetime, *, with_events: bool = True) -> 
     them this is cheap enough for every turn.
     """
     anomalies = tuple(dict.fromkeys(anomaly.value for anomaly in trace.anomalies))
-    if trace.outcome is Outcome.SLOW_READER:
-        anomalies = (*anomalies, Outcome.SLOW_READER.value)
+    if trace.outcome in (Outcome.SLOW_READER, Outcome.INTERRUPTED):
+        anomalies = (*anomalies, trace.outcome.value)
     return TraceRecord(
         trace_id=trace.trace_id,
         message_id=trace.message_id,

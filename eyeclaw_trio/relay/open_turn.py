@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from eyeclaw_trio.core.answer import TurnMessage
+from eyeclaw_trio.core.answer import Revoked, TurnMessage
 from eyeclaw_trio.protocol.bot import (
     ExecuteCommand,
     StreamChunk,
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _MESSAGE_COST: Final = 200
 
 
+# Seconds that an answer on a revoked key has to end by itself, with a word to its reader.
+REVOKED_WITHIN: Final = 1.0
+
+
 class OpenTurn:
     """A turn as the switchboard knows it: its memory channel, and the way back to its bot.
 
@@ -37,6 +41,7 @@ class OpenTurn:
     ) -> None:
         self.command = command
         self.overflowed = False
+        self.is_revoked = False
         self.waiting_since = 0.0
         """When the first of the messages last received had come (monotonic seconds)."""
         self.link: Link | None = None
@@ -48,11 +53,15 @@ class OpenTurn:
         self._waiting = 0
         self._first_at = 0.0
         self._has_summary = False
+        self._refused: list[int] = []
         # Unbounded in messages because it is bounded in bytes, here and not in trio.
         self._inbox, self._outlet = trio.open_memory_channel[TurnMessage](math.inf)
 
     def put(self, message: TurnMessage) -> None:
         """Hand the turn a message, without waiting."""
+        if self.overflowed:
+            self._note_refused(message)
+            return
         cost = _MESSAGE_COST
         match message:
             case StreamChunk(content=text):
@@ -69,6 +78,7 @@ class OpenTurn:
             self._first_at = self._station.now()
         elif self._waiting + cost > self._buffer:
             self.overflowed = True
+            self._note_refused(message)
             self._overflow.cancel()
             return
         self._waiting += cost
@@ -79,14 +89,14 @@ class OpenTurn:
 
         Cancellation loses none: what was not returned stays in the channel.
         """
-        messages = [await self._outlet.receive()]
-        try:
-            while True:
-                messages.append(self._outlet.receive_nowait())
-        except trio.WouldBlock:
-            self._waiting = 0
-            self.waiting_since = self._first_at
-            return messages
+        # What is there already comes first, without a look at the clock: a write may have taken
+        # longer than the deadline of this wait, and the bot must not be blamed for it.
+        messages = self._take_what_is_there()
+        if not messages:
+            messages = [await self._outlet.receive(), *self._take_what_is_there()]
+        self._waiting = 0
+        self.waiting_since = self._first_at
+        return messages
 
     def acknowledge(self, sequences: Sequence[int]) -> None:
         """Tell the bot that these chunks have been written, on the link it is heard on."""
@@ -104,14 +114,27 @@ class OpenTurn:
 
     def close(self) -> list[int]:
         """Release the channel; returns the chunks that had come and were never looked at."""
-        unread: list[int] = []
-        try:
-            while True:
-                message = self._outlet.receive_nowait()
-                if isinstance(message, StreamChunk) and message.sequence is not None:
-                    unread.append(message.sequence)
-        except trio.WouldBlock:
-            pass
+        for message in self._take_what_is_there():
+            self._note_refused(message)
         self._inbox.close()
         self._outlet.close()
-        return unread
+        return self._refused
+
+    def revoke(self) -> None:
+        """The key or the bot is gone: say so, and end what is being written soon, whatever its
+        reader does (RELIABILITY 30)."""
+        self.is_revoked = True
+        self.put(Revoked())
+        self._overflow.deadline = min(self._overflow.deadline, self._station.now() + REVOKED_WITHIN)
+
+    def _take_what_is_there(self) -> list[TurnMessage]:
+        messages: list[TurnMessage] = []
+        try:
+            while True:
+                messages.append(self._outlet.receive_nowait())
+        except trio.WouldBlock:
+            return messages
+
+    def _note_refused(self, message: TurnMessage) -> None:
+        if isinstance(message, StreamChunk) and message.sequence is not None:
+            self._refused.append(message.sequence)

@@ -182,6 +182,7 @@ class Station:
             unread = turn.close()
             self.late_messages += len(unread)
             turn.acknowledge(unread)
+            self._retire_older_links()
 
     def acknowledge(self, turn: OpenTurn, sequences: Sequence[int]) -> None:
         """Pass acknowledgements on: to the link the turn was last heard on, else the newest."""
@@ -202,9 +203,9 @@ class Station:
             turn.has_foreign_word = True
             turn.put(ForeignWord())
 
-    def notify(self, session_id: str, notice: Notice) -> None:
-        """Tell one open turn."""
-        self._turns[session_id].put(notice)
+    def revoke_turn(self, session_id: str) -> None:
+        """The key of this turn of ours, or the bot, is gone."""
+        self._turns[session_id].revoke()
 
     # ---- places ---------------------------------------------------------------------------------
 
@@ -284,7 +285,10 @@ class Station:
 
     def _retire_older_links(self) -> None:
         """An older link goes once its running turns are over (RELIABILITY 25)."""
-        busy = {id(place.link) for key, place in self._places.items() if key in self._turns}
+        # A link is busy with what it answers, also for a reader who has left, and with the last
+        # words (a summary) of a turn that is still open.
+        busy = {id(place.link) for place in self._places.values()}
+        busy |= {id(turn.link) for turn in self._turns.values()}
         for presence in self._links[:-1]:
             if id(presence.link) not in busy:
                 presence.link.replace()

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import trio
 
-from eyeclaw_trio.core.answer import Revoked
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.relay.station import Station
 
@@ -62,7 +61,7 @@ class Switchboard:
         """End this turn, if it is open: its key or its bot is gone."""
         station = self._owners.get(session_id)
         if station is not None:
-            station.notify(session_id, Revoked())
+            station.revoke_turn(session_id)
 
     def note_open(self, session_id: str, station: Station) -> None:
         """A turn was opened (for stations)."""

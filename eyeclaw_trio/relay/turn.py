@@ -61,7 +61,8 @@ async def relay_turn(
     an event: its connection must be closed, which is the reply's to know.
     """
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_cancel_when_gone, reply, nursery.cancel_scope)
+        gone = trio.Event()
+        nursery.start_soon(_cancel_when_gone, reply, gone, nursery.cancel_scope)
         try:
             try:
                 await _converse(command, station, reply, answer, trace, nursery.cancel_scope)
@@ -75,7 +76,8 @@ async def relay_turn(
         except ListenerGone:
             trace.end(Outcome.CANCELLED)
         finally:
-            trace.end(Outcome.CANCELLED)  # counts only where nothing above has had its say
+            # Counts only where nothing above has had its say.
+            trace.end(Outcome.CANCELLED if gone.is_set() else Outcome.INTERRUPTED)
         nursery.cancel_scope.cancel()  # all is said: stop listening for a hang-up
 
 
@@ -111,12 +113,15 @@ async def _converse(
             turn.acknowledge(answer.owed())  # over for the reader: no bot may wait in vain
             if turn.overflowed:
                 trace.end(Outcome.SLOW_READER)
+            elif turn.is_revoked:
+                trace.end(Outcome.REJECTED)
     if answer.failure is not None:
         raise answer.failure
 
 
-async def _cancel_when_gone(reply: Reply, scope: trio.CancelScope) -> None:
+async def _cancel_when_gone(reply: Reply, gone: trio.Event, scope: trio.CancelScope) -> None:
     await reply.wait_until_gone()
+    gone.set()
     scope.cancel()
 
 

@@ -127,10 +127,11 @@ class CableDoor:
         if origin is not None and not self.origins.allows(origin):
             raise RequestRefused(404, "Not found")
         check_upgrade(request)
-        if self.is_draining():
+        bot = self._find_bot(request)
+        if self.is_draining() and not (bot and self.switchboard.station(bot.id).open_turns):
+            # A bot whose answer still runs may come back and finish it; nobody else comes now.
             raise RequestRefused(503, "Shutting down", headers=[("Retry-After", "5")])
         socket = CableSocket(self.limits.cable_message, self.unix_seconds)
-        bot = self._find_bot(request)
         if bot is None:
             if request.bearer or request.query.get("sdk_token"):
                 self.gate.note_failure(request)

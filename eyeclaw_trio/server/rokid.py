@@ -129,7 +129,7 @@ class RokidDoor:
         try:
             await self._relay(asker, question, reply, trace)
         finally:
-            trace.end(Outcome.CANCELLED)
+            trace.end(Outcome.INTERRUPTED)
             trace.note(Happening.FINISHED, trio.current_time())
             self.on_turn_over(trace)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 import trio.testing
 from fakes import (
@@ -456,13 +457,85 @@ async def test_a_newer_link_takes_new_turns_and_the_older_goes_when_its_turn_is_
                 await trio.testing.wait_all_tasks_blocked()
                 assert new.commands == []  # the place is the bot's, not the link's
                 old.answer(first.session_id, "答一")
-                assert old.replacements > 0
                 [second] = await new.wait_for_commands()
                 new.answer(second.session_id, "答二")
                 await one.receive_head()
                 assert_whole(await one.receive_answer(), "答一")
+                assert old.replacements > 0
                 assert_whole(await two.receive_answer(), "答二")
     assert new.replacements == 0
+
+
+async def test_an_older_link_may_say_its_last_words_when_a_newer_one_is_there() -> None:
+    gateway = Gateway()
+    old, new = gateway.bot(), gateway.bot()
+    with old.station.attached(old):
+        async with gateway.glasses() as glasses:
+            await glasses.send()
+            [command] = await old.wait_for_commands()
+            turn = command.session_id
+            with new.station.attached(new):
+                old.say(StreamChunk(turn, "一", 0), StreamChunk(turn, "三", 2), StreamEnd(turn))
+                assert old.replacements == 0  # its summary is still to come
+                old.say(summary_of(turn, "一", "二", "三"))
+                await glasses.receive_head()
+                assert_whole(await glasses.receive_answer(), "一二三")
+                await trio.testing.wait_all_tasks_blocked()
+                assert old.replacements > 0
+
+
+async def test_an_older_link_goes_on_with_an_answer_that_its_reader_has_left() -> None:
+    gateway = Gateway()
+    old, new = gateway.bot(), gateway.bot()
+    with old.station.attached(old):
+        async with gateway.glasses() as glasses:
+            await glasses.send()
+            [command] = await old.wait_for_commands()
+        await old.wait_for_cancel()
+        with new.station.attached(new):
+            assert old.replacements == 0
+            old.say(StreamEnd(command.session_id))
+            assert old.replacements > 0
+
+
+@pytest.mark.parametrize("seconds", [0.3, 2.5, 9.0])
+async def test_what_came_during_a_long_write_counts_before_any_deadline_does(
+    seconds: float, autojump_clock: MockClock
+) -> None:
+    gateway = Gateway()
+    bot = gateway.bot()
+    with bot.station.attached(bot):
+        ours, theirs = trio.testing.lockstep_stream_pair()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(gateway.front_door.serve_connection, theirs)
+            reader = Glasses(ours)
+            await reader.send()
+            await reader.receive_head()
+            assert await reader.receive_event() == ": connected"
+            [command] = await bot.wait_for_commands()
+            turn = command.session_id
+            bot.say(StreamChunk(turn, "一", 0), StreamEnd(turn))
+            await trio.testing.wait_all_tasks_blocked()  # the write has begun
+            bot.say(summary_of(turn, "一", "二", "三"))
+            await trio.sleep(seconds)
+            assert_whole(await reader.receive_answer(), "一二三")
+            await trio.aclose_forcefully(ours)
+    assert gateway.traces[0].missing == ((1, 2),)
+
+
+async def test_a_second_summary_does_not_take_back_the_first() -> None:
+    gateway = Gateway()
+    bot = gateway.bot()
+    with bot.station.attached(bot):
+        async with gateway.glasses() as glasses:
+            await glasses.send()
+            [command] = await bot.wait_for_commands()
+            turn = command.session_id
+            bot.say(StreamChunk(turn, "一", 0), StreamChunk(turn, "三", 2))
+            bot.say(StreamEnd(turn), summary_of(turn, "一", "二", "三"))
+            bot.say(StreamEnd(turn), summary_of(turn))
+            await glasses.receive_head()
+            assert_whole(await glasses.receive_answer(), "一二三")
 
 
 async def test_a_bot_speaks_for_its_own_turns_only() -> None:

@@ -12,7 +12,7 @@ import trio.testing
 from cable_fakes import CableGateway, Sdk
 from fakes import OFFLINE, TOKEN, Glasses, assert_whole, question, summary_of
 from trio.testing import MockClock
-from trio_websocket import ConnectionClosed, wrap_client_stream
+from trio_websocket import ConnectionClosed, ConnectionRejected, wrap_client_stream
 
 from eyeclaw_trio.core.patience import Limits
 from eyeclaw_trio.protocol.bot import encode_from_bot
@@ -332,6 +332,24 @@ async def test_a_broken_link_is_offline_at_once() -> None:
         await sdk.link()
         assert gateway.switchboard.is_online(1)
     assert not gateway.switchboard.is_online(1)
+
+
+async def test_while_draining_only_a_bot_whose_answer_runs_may_come_back() -> None:
+    gateway = CableGateway()
+    async with gateway.glasses() as glasses:
+        async with gateway.sdk() as sdk:
+            await sdk.link()
+            await glasses.send()
+            turn = (await sdk.receive_command())["metadata"]["session_id"]
+        gateway.is_draining = True
+        async with gateway.sdk() as sdk:
+            await sdk.say({"type": "stream_end", "session_id": turn})
+            await sdk.say(encode_from_bot(summary_of(turn, "一")))
+            await glasses.receive_head()
+            assert_whole(await glasses.receive_answer(), "一")
+        with pytest.RaisesGroup(ConnectionRejected, flatten_subgroups=True):
+            async with gateway.sdk():
+                pass
 
 
 async def test_an_sdk_that_comes_back_heals_its_answer_with_the_summary() -> None:
