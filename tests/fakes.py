@@ -197,6 +197,20 @@ class Gateway:
                 await trio.aclose_forcefully(ours)
 
 
+@asynccontextmanager
+async def reading_nothing(gateway: Gateway, bot: FakeBot) -> AsyncIterator[tuple[Glasses, str]]:
+    """Glasses that have asked and seen the comment, and then take nothing until they are read;
+    yields them and their turn. Leaving waits for the gateway's side."""
+    ours, theirs = trio.testing.lockstep_stream_pair()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(gateway.front_door.serve_connection, theirs)
+        glasses, asked = Glasses(ours), len(bot.commands)
+        await glasses.send()
+        await glasses.receive_head()
+        assert await glasses.receive_event() == ": connected"
+        yield glasses, (await bot.wait_for_commands(asked + 1))[asked].session_id
+
+
 class Glasses:
     """The platform's HTTP client: one connection, one request after the other."""
 

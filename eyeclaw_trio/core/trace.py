@@ -19,6 +19,8 @@ from eyeclaw_trio.core.reassembly import Anomaly
 
 # Chunks whose times are kept one by one; beyond that they are counted only. 16 bytes each.
 KEPT_CHUNKS: Final = 10_000
+# Of both texts together, where they are kept; beyond that they are cut off. No summary is longer.
+KEPT_CHARACTERS: Final = 2_097_152
 # An unnumbered chunk of an old SDK, in the array of sequences.
 UNNUMBERED: Final = -1
 
@@ -103,6 +105,7 @@ class Trace:
     are kept."""
     received_text: list[str] = field(factory=list)
     written_text: list[str] = field(factory=list)
+    _kept_characters: int = 0
 
     @property
     def missing_count(self) -> int:
@@ -121,8 +124,8 @@ class Trace:
         if len(self.chunk_times) < KEPT_CHUNKS:
             self.chunk_times.append(now)
             self.chunk_sequences.append(UNNUMBERED if sequence is None else sequence)
-        if self.keeps_content:
-            self.received_text.append(text)
+            if self.keeps_content and self._has_room(text):
+                self.received_text.append(text)
 
     def note_written(self, now: float, received_at: float, texts: Sequence[str]) -> None:
         """A write to the reader is done: these pieces of text, the first of which had been there
@@ -132,8 +135,12 @@ class Trace:
             self.write_times.append(now)
             self.write_sizes.append(len(texts))
             self.relay_delays.append(now - received_at)
-        if self.keeps_content:
-            self.written_text += texts
+            if self.keeps_content:
+                self.written_text += [text for text in texts if self._has_room(text)]
+
+    def _has_room(self, text: str) -> bool:
+        self._kept_characters += len(text)
+        return self._kept_characters <= KEPT_CHARACTERS
 
     def end(self, outcome: Outcome, *, reason: str = "", said: str = "") -> None:
         """Record how it ended; the first word counts."""

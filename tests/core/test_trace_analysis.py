@@ -9,7 +9,7 @@ import pytest
 
 from eyeclaw_trio.core.answer import Answer, CommandSent, Text, TurnMessage
 from eyeclaw_trio.core.patience import Limits, Patience
-from eyeclaw_trio.core.trace import KEPT_CHUNKS, Outcome, Trace
+from eyeclaw_trio.core.trace import KEPT_CHARACTERS, KEPT_CHUNKS, Outcome, Trace
 from eyeclaw_trio.core.trace_analysis import (
     NAMED_MISSING,
     TraceRecord,
@@ -155,6 +155,15 @@ def test_a_claim_of_countless_chunks_costs_no_memory() -> None:
     assert len(record.missing_sequences) == NAMED_MISSING
     assert record.missing_count == 2**53
     assert find_loss_position(trace.missing, 2**53 + 1) == "mixed"
+
+
+def test_an_endless_text_is_cut_off_and_counted_to_its_end() -> None:
+    trace = Trace("trace_1", "turn", 1, 0.0, keeps_content=True)
+    for n in range(3_000):
+        trace.note_chunk(n / 1000, n, "x" * 1000)
+    record = analyse(trace, CREATED)
+    assert len(record.sdk_content or "") == KEPT_CHARACTERS // 1000 * 1000
+    assert len(trace.chunk_times) == 3_000
 
 
 def test_a_long_answer_is_counted_to_its_end_but_not_kept_chunk_by_chunk() -> None:

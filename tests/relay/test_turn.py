@@ -11,10 +11,10 @@ from fakes import (
     OFFLINE,
     SILENT,
     Gateway,
-    Glasses,
     assert_whole,
     question,
     read_events,
+    reading_nothing,
     spoken,
     summary_of,
 )
@@ -387,19 +387,12 @@ async def test_a_slow_reader_loses_its_answer_and_nobody_else_s() -> None:
     gateway = Gateway(limits=Limits(answer_buffer=100_000))
     bot = gateway.bot(capacity=2)
     with bot.station.attached(bot):
-        ours, theirs = trio.testing.lockstep_stream_pair()  # takes nothing until it is read
-        async with trio.open_nursery() as nursery, gateway.glasses() as healthy:
-            nursery.start_soon(gateway.front_door.serve_connection, theirs)
-            slow = Glasses(ours)
-            await slow.send()
-            await slow.receive_head()
-            assert await slow.receive_event() == ": connected"
-            [first] = await bot.wait_for_commands()
+        async with reading_nothing(gateway, bot) as (_, turn), gateway.glasses() as healthy:
             await healthy.send()
             _, second = await bot.wait_for_commands(2)
-            bot.say(StreamChunk(first.session_id, "没人读", 0))
+            bot.say(StreamChunk(turn, "没人读", 0))
             for n in range(1, 50):  # while the first chunk cannot be written
-                bot.say(StreamChunk(first.session_id, "满" * 1000, n))
+                bot.say(StreamChunk(turn, "满" * 1000, n))
             await bot.wait_for_cancel()
             bot.answer(second.session_id, "健", "康")
             await healthy.receive_head()
@@ -413,18 +406,11 @@ async def test_a_reader_that_takes_nothing_is_let_go_after_the_write_timeout(
     gateway = Gateway()
     bot = gateway.bot()
     with bot.station.attached(bot):
-        ours, theirs = trio.testing.lockstep_stream_pair()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(gateway.front_door.serve_connection, theirs)
-            slow = Glasses(ours)
-            await slow.send()
-            await slow.receive_head()
-            assert await slow.receive_event() == ": connected"
-            [command] = await bot.wait_for_commands()
-            bot.say(StreamChunk(command.session_id, "没人读", 0))
+        async with reading_nothing(gateway, bot) as (_, turn):
+            bot.say(StreamChunk(turn, "没人读", 0))
             began = trio.current_time()
             await bot.wait_for_acknowledged(1)  # not written, but its turn is over
-            assert bot.cancelled == [command.session_id]
+            assert bot.cancelled == [turn]
             assert trio.current_time() == began + 10
     assert gateway.traces[0].outcome is Outcome.SLOW_READER
 
@@ -505,21 +491,13 @@ async def test_what_came_during_a_long_write_counts_before_any_deadline_does(
     gateway = Gateway()
     bot = gateway.bot()
     with bot.station.attached(bot):
-        ours, theirs = trio.testing.lockstep_stream_pair()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(gateway.front_door.serve_connection, theirs)
-            reader = Glasses(ours)
-            await reader.send()
-            await reader.receive_head()
-            assert await reader.receive_event() == ": connected"
-            [command] = await bot.wait_for_commands()
-            turn = command.session_id
+        async with reading_nothing(gateway, bot) as (reader, turn):
             bot.say(StreamChunk(turn, "一", 0), StreamEnd(turn))
             await trio.testing.wait_all_tasks_blocked()  # the write has begun
             bot.say(summary_of(turn, "一", "二", "三"))
             await trio.sleep(seconds)
             assert_whole(await reader.receive_answer(), "一二三")
-            await trio.aclose_forcefully(ours)
+            await trio.aclose_forcefully(reader.stream)
     assert gateway.traces[0].missing == ((1, 2),)
 
 
@@ -643,17 +621,10 @@ async def test_a_flood_of_errors_is_bounded_like_a_flood_of_text() -> None:
     gateway = Gateway(limits=Limits(answer_buffer=100_000))
     bot = gateway.bot()
     with bot.station.attached(bot):
-        ours, theirs = trio.testing.lockstep_stream_pair()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(gateway.front_door.serve_connection, theirs)
-            slow = Glasses(ours)
-            await slow.send()
-            await slow.receive_head()
-            assert await slow.receive_event() == ": connected"
-            [command] = await bot.wait_for_commands()
-            bot.say(StreamChunk(command.session_id, "没人读", 0))
+        async with reading_nothing(gateway, bot) as (_, turn):
+            bot.say(StreamChunk(turn, "没人读", 0))
             await trio.testing.wait_all_tasks_blocked()
             for _ in range(20):
-                bot.say(StreamError(command.session_id, "x" * 10_000))
+                bot.say(StreamError(turn, "x" * 10_000))
             await bot.wait_for_acknowledged(1)
     assert gateway.traces[0].outcome is Outcome.SLOW_READER
