@@ -205,13 +205,18 @@ class Answer:
                     self._finish(now, events)
 
     def _take_chunk(self, message: StreamChunk, now: float, events: list[ReplyEvent]) -> None:
-        self._heard(now)
+        self._heard_at = now
         trace, reassembly = self._trace, self._reassembly
         known = reassembly.received
-        self._emit(reassembly.add(message.sequence, message.content), events)
+        sequence, content = message.sequence, message.content
+        if sequence is not None and reassembly.add_next(sequence, content):
+            self._due.append(sequence)
+            self._say(content, events)
+        else:
+            self._emit(reassembly.add(sequence, content), events)
         # Counted as it goes: an answer that nobody waits for any more has a trace too.
         if reassembly.received > known:
-            trace.note_chunk(now, message.sequence, message.content)
+            trace.note_chunk(now, sequence, content)
             trace.chunks_received = reassembly.received
         else:
             trace.duplicates, trace.dropped = reassembly.duplicates, reassembly.dropped
@@ -240,10 +245,13 @@ class Answer:
     def _emit(self, pieces: Iterable[Piece], events: list[ReplyEvent]) -> None:
         for piece in pieces:
             self._due += piece.sequences
-            if piece.text:
-                events.append(Text(piece.text))
-                if not self._has_text:
-                    self._has_text = not piece.text.isspace()
+            self._say(piece.text, events)
+
+    def _say(self, text: str, events: list[ReplyEvent]) -> None:
+        if text:
+            events.append(Text(text))
+            if not self._has_text:
+                self._has_text = not text.isspace()
 
     # ---- what time it is ------------------------------------------------------------------------
 

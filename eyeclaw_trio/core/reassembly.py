@@ -79,6 +79,19 @@ class Reassembly:
         """Whether a chunk is missing that a later one has shown to exist."""
         return self._next < self._beyond
 
+    def add_next(self, sequence: int | None, content: str) -> bool:
+        """Take this chunk if it is just the one that is due, and no other waits: nearly always.
+
+        Its text may then be written now, and counts for it alone. Else nothing has happened, and
+        `add` takes it.
+        """
+        if sequence != self._next or self._held:
+            return False
+        self.received += 1
+        self._next += 1
+        self._keep(content)
+        return True
+
     def add(self, sequence: int | None, content: str) -> Sequence[Piece]:
         """Take one chunk; returns what may be written now, in order."""
         if sequence is None:
@@ -133,12 +146,15 @@ class Reassembly:
     # ---- inside ---------------------------------------------------------------------------------
 
     def _write(self, content: str, sequences: tuple[int, ...]) -> Piece:
+        self._keep(content)
+        return Piece(content, sequences)
+
+    def _keep(self, content: str) -> None:
         self.written_characters += len(content)
         if self._written is not None and content:
             self._written.append(content)
             if self.written_characters > self._written_limit:
                 self._written = None
-        return Piece(content, sequences)
 
     def _hold(self, sequence: int, content: str) -> None:
         self._beyond = max(self._beyond, sequence + 1)

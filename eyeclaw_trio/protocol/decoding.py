@@ -211,6 +211,8 @@ def _explain(error: BaseException, kind: Any) -> str:
 
 
 def _may_be_deep(data: bytes | str) -> bool:
+    if len(data) <= _SURELY_WRITABLE:  # most messages are too short for so many brackets
+        return False
     if isinstance(data, str):
         return data.count("[") + data.count("{") > _SURELY_WRITABLE
     return data.count(b"[") + data.count(b"{") > _SURELY_WRITABLE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -54,8 +53,10 @@ class OpenTurn:
         self._first_at = 0.0
         self._has_summary = False
         self._refused: list[int] = []
-        # Unbounded in messages because it is bounded in bytes, here and not in trio.
-        self._inbox, self._outlet = trio.open_memory_channel[TurnMessage](math.inf)
+        # What comes while the turn is busy is one item: a batch, which grows until it is taken. It
+        # is bounded in bytes, here and not in trio.
+        self._batch: list[TurnMessage] | None = None
+        self._inbox, self._outlet = trio.open_memory_channel[list[TurnMessage]](1)
 
     def put(self, message: TurnMessage) -> None:
         """Hand the turn a message, without waiting."""
@@ -63,26 +64,22 @@ class OpenTurn:
             self._note_refused(message)
             return
         cost = _MESSAGE_COST
-        match message:
-            case StreamChunk(content=text):
-                cost += len(text.encode())
-            case StreamSummary(total_content=text) if not self._has_summary:
-                # One summary as long as the answer belongs to every answer: it says nothing of a
-                # slow reader, and the largest message bounds it.
-                self._has_summary = True
-            case StreamSummary(total_content=text, content_hash=claimed):
-                cost += len(text.encode()) + len(claimed or "")
-            case StreamError(error=text, reason=reason):
-                cost += len(text.encode()) + len(reason or "")
-        if not self._waiting:
+        if message.__class__ is StreamChunk:
+            cost += len(message.content.encode())
+        else:
+            cost += self._text_cost(message)
+        if self._batch is None:
             self._first_at = self._station.now()
+            self._batch = [message]
+            self._inbox.send_nowait(self._batch)
         elif self._waiting + cost > self._buffer:
             self.overflowed = True
             self._note_refused(message)
             self._overflow.cancel()
             return
+        else:
+            self._batch.append(message)
         self._waiting += cost
-        self._inbox.send_nowait(message)
 
     async def receive_all(self) -> list[TurnMessage]:
         """Wait for at least one message and take all that are there, in order.
@@ -91,9 +88,8 @@ class OpenTurn:
         """
         # What is there already comes first, without a look at the clock: a write may have taken
         # longer than the deadline of this wait, and the bot must not be blamed for it.
-        messages = self._take_what_is_there()
-        if not messages:
-            messages = [await self._outlet.receive(), *self._take_what_is_there()]
+        messages = self._take_what_is_there() or await self._outlet.receive()
+        self._batch = None
         self._waiting = 0
         self.waiting_since = self._first_at
         return messages
@@ -128,12 +124,24 @@ class OpenTurn:
         self._overflow.deadline = min(self._overflow.deadline, self._station.now() + REVOKED_WITHIN)
 
     def _take_what_is_there(self) -> list[TurnMessage]:
-        messages: list[TurnMessage] = []
         try:
-            while True:
-                messages.append(self._outlet.receive_nowait())
+            return self._outlet.receive_nowait()
         except trio.WouldBlock:
-            return messages
+            return []
+
+    def _text_cost(self, message: TurnMessage) -> int:
+        match message:
+            case StreamSummary() if not self._has_summary:
+                # One summary as long as the answer belongs to every answer: it says nothing of a
+                # slow reader, and the largest message bounds it.
+                self._has_summary = True
+                return 0
+            case StreamSummary(total_content=text, content_hash=claimed):
+                return len(text.encode()) + len(claimed or "")
+            case StreamError(error=text, reason=reason):
+                return len(text.encode()) + len(reason or "")
+            case _:
+                return 0
 
     def _note_refused(self, message: TurnMessage) -> None:
         if isinstance(message, StreamChunk) and message.sequence is not None:

@@ -6,16 +6,17 @@ nursery of its own, so that nothing that goes wrong here is felt elsewhere.
 
 from __future__ import annotations
 
-import itertools
-import random
 import re
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
 import trio
+from attrs import field, frozen
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+from wsproto.utilities import LocalProtocolError
 
 from eyeclaw_trio.errors import BadMessage, RequestRefused
 from eyeclaw_trio.protocol.cable import (
@@ -24,17 +25,17 @@ from eyeclaw_trio.protocol.cable import (
     encode_disconnect,
     encode_ping,
 )
+from eyeclaw_trio.protocol.frames import PING, frame_text
 from eyeclaw_trio.relay.signal import Signal
+from eyeclaw_trio.server.flusher import Flusher
 from eyeclaw_trio.server.frame_stream import FrameStream
 from eyeclaw_trio.server.http import RECEIVE_SIZE, HttpConnection, Request
+from eyeclaw_trio.server.ping_wheel import PingWheel
 
 log = structlog.get_logger(__name__)
 
-PING_EVERY: Final = 3.0  # seconds (PROTOCOL 2)
-SOCKET_PING_BEATS: Final = 5  # a WebSocket ping with every fifth of them: each 15 s
+SOCKET_PING_BEATS: Final = 5  # a WebSocket ping with every fifth cable ping: each 15 s
 PONG_BEATS: Final = 3  # no sign of life for so many after it, and the link is dead: within 10 s
-# A round that begins later than this (seconds) says more of us than of the peer.
-LATE: Final = 1.0
 # A peer that does not read what we say is let go before it costs more than this (bytes).
 OUTBOX_LIMIT: Final = 1_048_576
 # RELIABILITY 16: so many malformed frames within so many seconds, and the link is closed.
@@ -56,25 +57,61 @@ _UNSPOKEN_CODES: Final = (1002, 1007)
 class Listener(Protocol):
     """What is done with the frames of one socket."""
 
-    def frame(self, text: str) -> None:
-        """A text frame has come. Raises BadMessage for a malformed one."""
+    def frame(self, text: bytes | str) -> None:
+        """A text frame has come; as bytes it may not even be UTF-8. Raises BadMessage for a
+        malformed one."""
 
     def opened(self) -> None:
         """The socket is open: the first words can go into the outbox."""
 
 
+@frozen(eq=False)
+class CableLine:
+    """What all sockets of a gateway have in common.
+
+    `message_limit` is in bytes. `unix_seconds` never goes back. `has_shortcut` lets simple frames
+    past trio-websocket; without it all go through the library, at several times the cost.
+    """
+
+    message_limit: int
+    unix_seconds: Callable[[], int]
+    has_shortcut: bool = True
+    pings: PingWheel = field(factory=PingWheel)
+    flusher: Flusher = field(factory=Flusher)
+
+    async def run(self) -> None:
+        """Ping and write for all of them, until cancelled: without it no socket says a word."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.pings.run)
+            nursery.start_soon(self.flusher.run)
+
+
+@frozen
+class _Open:
+    """What there is between the opening handshake and the end."""
+
+    nursery: trio.Nursery
+    stream: FrameStream
+    ws: WebSocketConnection
+
+
 class CableSocket:
     """The line to one peer. `send` and `disconnect` never wait; `run` is the life of it."""
 
-    def __init__(self, message_limit: int, unix_seconds: Callable[[], int]) -> None:
-        self._message_limit = message_limit
-        self._unix_seconds = unix_seconds
-        self._outbox: deque[bytes] = deque()
+    def __init__(self, line: CableLine) -> None:
+        self._line = line
+        self._outbox: list[bytes] = []
         self._outbox_bytes = 0
-        self._has_mail = Signal()
+        self._is_due = False  # the flusher has been told
+        self._is_writing = False  # a task waits until the peer takes more
+        self._has_written: Signal | None = None
+        self._beats = 0
+        self._pinged_at = 0.0
         self._wants_ping = False
         self._last_code: int | None = None
-        self._malformed: deque[float] = deque(maxlen=MALFORMED_FRAMES)
+        self._malformed: deque[float] | None = None
+        self._stream: FrameStream | None = None
+        self._open: _Open | None = None
         self._scope = trio.CancelScope()
 
     # ---- for those who have something to say ----------------------------------------------------
@@ -90,7 +127,15 @@ class CableSocket:
             return
         self._outbox.extend(payloads)
         self._outbox_bytes += sum(map(len, payloads))
-        self._has_mail.set()
+        self._want_flush()
+
+    async def wait_until_written(self) -> None:
+        """Return when the outbox is empty and written, for those who have much to say; for one
+        waiter at a time. Waits for ever on a socket that has ended."""
+        if self._has_written is None:  # few links ever need one
+            self._has_written = Signal()
+        while self._outbox or self._is_writing:
+            await self._has_written.wait()
 
     def disconnect(self, reason: DisconnectReason, *, reconnect: bool, code: int = NORMAL) -> None:
         """Say `disconnect` behind all that waits in the outbox, then close."""
@@ -102,8 +147,14 @@ class CableSocket:
         its time. What the peer still says is ignored."""
         if self._last_code is None:
             self._last_code = code
-            self._has_mail.set()
+            self._want_flush()
             self._scope.deadline = trio.current_time() + LAST_WORDS + CLOSE_WITHIN
+
+    @property
+    def received_at(self) -> float:
+        """When something was last received (monotonic seconds); the same for all that came in
+        one receive."""
+        return self._stream.received_at if self._stream is not None else 0.0
 
     @property
     def is_closing(self) -> bool:
@@ -121,7 +172,8 @@ class CableSocket:
 
         Cancellation ends the connection without a closing handshake.
         """
-        stream = FrameStream(connection.give_back())
+        replayed = connection.give_back()
+        stream = self._stream = FrameStream(replayed)
         code: int | None = None
         try:
             with self._scope:
@@ -133,12 +185,23 @@ class CableSocket:
                         self.abort()
                         return
                     listener.opened()
-                    nursery.start_soon(self._write, ws, stream)
-                    nursery.start_soon(self._ping, stream)
-                    await self._read(ws, listener)
+                    if self._line.has_shortcut:
+                        take = partial(self._take_unread, listener)
+                        stream.sift(take, handshake_size=replayed.head_size)
+                    self._open = _Open(nursery, stream, ws)
+                    self._want_flush()
+                    try:
+                        with self._line.pings.turning(self):
+                            await self._read(ws, stream, listener)
+                    finally:
+                        self._open = None  # from here on the nursery takes no more tasks
                     if ws.closed is not None and ws.closed.code in _UNSPOKEN_CODES:
                         code = ws.closed.code
                     nursery.cancel_scope.cancel()
+        except* LocalProtocolError:
+            # trio-websocket falls over a ping behind a message that was too large: it has said
+            # 1009 and tries to answer all the same.
+            log.debug("cable.fell_over")
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_WITHIN):
                 await stream.close_transport(code=code)
@@ -148,86 +211,136 @@ class CableSocket:
             nursery,
             stream,
             # The library counts characters and the limit is in bytes: it can only be stricter.
-            max_message_size=self._message_limit,
+            max_message_size=self._line.message_limit,
             receive_buffer_size=RECEIVE_SIZE,
         )
         offered = SUBPROTOCOL in request.proposed_subprotocols
         return await request.accept(subprotocol=SUBPROTOCOL if offered else None)
 
-    async def _read(self, ws: WebSocketConnection, listener: Listener) -> None:
-        """Take frames until the peer ends the link or has to be shown out."""
+    async def _read(self, ws: WebSocketConnection, stream: FrameStream, listener: Listener) -> None:
+        """Take the frames that come through the library, until the link ends."""
         try:
             while True:
                 frame = await ws.get_message()
-                if self.is_closing:
-                    continue
-                if len(frame) * 4 > self._message_limit and (
-                    isinstance(frame, str) and len(frame.encode()) > self._message_limit
-                ):
-                    self.close(TOO_BIG)
-                    continue
-                try:
-                    if isinstance(frame, bytes):
-                        raise BadMessage({"": "must be a text frame"})
-                    listener.frame(frame)
-                except BadMessage as bad:
-                    self._note_malformed(bad)
+                if not self.is_closing:
+                    self._take(listener, frame)
+                stream.note_message()
         except ConnectionClosed:
             return
 
-    async def _write(self, ws: WebSocketConnection, stream: FrameStream) -> None:
-        """Write what is in the outbox, all of it at once; then close if that is wanted."""
+    def _take_unread(self, listener: Listener, payload: bytes) -> bool:
+        """Take a text that the library has not seen; false when it is not UTF-8."""
+        if self.is_closing:
+            return True
+        if len(payload) > self._line.message_limit:
+            self.close(TOO_BIG)
+            return True
         try:
-            while True:
-                await self._has_mail.wait()
-                if self._wants_ping:
-                    self._wants_ping = False
-                    await stream.send_ping()
-                if self._outbox:
-                    payloads = list(self._outbox)
-                    self._outbox.clear()
-                    self._outbox_bytes = 0
-                    await stream.send_texts(payloads)
-                if self._last_code is not None and not self._outbox:
-                    break
+            listener.frame(payload)
+        except BadMessage as bad:
+            # Only what cannot be read may be no text at all: the good ones are not looked at twice.
+            if not _is_utf8(payload):
+                return False
+            self._note_malformed(bad)
+        return True
+
+    def _take(self, listener: Listener, frame: bytes | str) -> None:
+        limit = self._line.message_limit
+        # A character has at most four bytes: a short text need not be encoded to be measured.
+        if len(frame) * 4 > limit and (isinstance(frame, str) and len(frame.encode()) > limit):
+            self.close(TOO_BIG)
+            return
+        try:
+            if isinstance(frame, bytes):
+                raise BadMessage({"": "must be a text frame"})
+            listener.frame(frame)
+        except BadMessage as bad:
+            self._note_malformed(bad)
+
+    def flush(self) -> None:
+        """Write the outbox as far as the system takes it now; the rest has a task to wait for."""
+        self._is_due = False
+        if self._open is None or self._is_writing:
+            return
+        data = self._take_outbox()
+        try:
+            rest = data[self._open.stream.write_at_once(data) :] if data else b""
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the reader notices too, and ends the socket
-        with trio.move_on_after(CLOSE_WITHIN):
-            await ws.aclose(self._last_code)
-        self.abort()
+        if rest or self._last_code is not None:
+            self._is_writing = True
+            self._open.nursery.start_soon(self._write_rest, self._open, rest)
+        elif self._has_written is not None:
+            self._has_written.set()
 
-    async def _ping(self, stream: FrameStream) -> None:
-        """Both kinds of ping, at moments of this link's own so that not all are due at once.
+    async def _write_rest(self, line: _Open, rest: bytes) -> None:
+        """Write this and what comes behind it; then close if that is wanted."""
+        try:
+            while rest:
+                await line.stream.send_all(rest)
+                rest = self._take_outbox()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return  # the reader notices too, and ends the socket
+        self._is_writing = False
+        if self._has_written is not None:
+            self._has_written.set()
+        if self._last_code is not None:
+            with trio.move_on_after(CLOSE_WITHIN):
+                await line.ws.aclose(self._last_code)
+            self.abort()
+
+    def _want_flush(self) -> None:
+        if not self._is_due and not self._is_writing and self._open is not None:
+            self._is_due = True
+            self._line.flusher.note(self)
+
+    def _take_outbox(self) -> bytes:
+        """All that waits, as the frames that it is written in."""
+        frames = [frame_text(payload) for payload in self._outbox]
+        if self._wants_ping:
+            self._wants_ping = False
+            frames.append(PING)
+        self._outbox.clear()
+        self._outbox_bytes = 0
+        return b"".join(frames)
+
+    def beat(self, now: float, *, is_late: bool) -> None:
+        """Say both kinds of ping, as the wheel wants it.
 
         The cable's own ping is for the peer's clock. The WebSocket ping finds a half-open link:
         nothing at all received until PONG_BEATS after it, and the link is dead (RELIABILITY 3).
-        Where it was us who were late, nobody is blamed for another round.
         """
-        due = trio.current_time() + random.random() * PING_EVERY  # noqa: S311 (spread only)
-        pinged_at = due
-        for beat in itertools.count():
-            await trio.sleep_until(due)
-            now = trio.current_time()
-            self.send([encode_ping(self._unix_seconds())])
-            if beat % SOCKET_PING_BEATS == 0:
-                pinged_at = now
-                self._wants_ping = True
-                self._has_mail.set()
-            is_overdue = beat % SOCKET_PING_BEATS >= PONG_BEATS and stream.received_at < pinged_at
-            if is_overdue and now - due < LATE:
-                log.info("cable.half_open")
-                self.abort()
-                return
-            due = max(due + PING_EVERY, now)
+        if self._stream is None:
+            return
+        beat = self._beats % SOCKET_PING_BEATS
+        self._beats += 1
+        self.send([encode_ping(self._line.unix_seconds())])
+        if beat == 0:
+            self._pinged_at = now
+            self._wants_ping = True
+            self._want_flush()
+        if beat >= PONG_BEATS and self._stream.received_at < self._pinged_at and not is_late:
+            log.info("cable.half_open")
+            self.abort()
 
     def _note_malformed(self, bad: BadMessage) -> None:
         now = trio.current_time()
         log.debug("cable.malformed", faults=bad.faults)
+        if self._malformed is None:  # few links ever need one
+            self._malformed = deque(maxlen=MALFORMED_FRAMES)
         self._malformed.append(now)
         if len(self._malformed) == MALFORMED_FRAMES and (
             now - self._malformed[0] <= MALFORMED_WINDOW
         ):
             self.disconnect("invalid_request", reconnect=False, code=POLICY)
+
+
+def _is_utf8(payload: bytes) -> bool:
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def check_upgrade(request: Request) -> None:

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.errors import ListenerGone, RequestRefused
+from eyeclaw_trio.server.eager_stream import EagerStream
 from eyeclaw_trio.server.http import ConnectionPatience, Headers, HttpConnection, Request
 
 log = structlog.get_logger(__name__)
@@ -71,7 +72,8 @@ class FrontDoor:
         self.open_connections += 1
         peer = peer_address(stream)
         try:
-            await self._converse(HttpConnection(stream, self._patience, peer))
+            eager = EagerStream(stream) if isinstance(stream, trio.SocketStream) else stream
+            await self._converse(HttpConnection(eager, self._patience, peer))
         except* ListenerGone:
             pass  # the peer has left, or does not read: there is nobody to tell
         except* Exception:

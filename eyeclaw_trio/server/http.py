@@ -19,6 +19,7 @@ from attrs import frozen
 
 from eyeclaw_trio.errors import HungUp, RequestRefused, SlowReader
 from eyeclaw_trio.protocol.decoding import encode
+from eyeclaw_trio.server.eager_stream import write_at_once
 from eyeclaw_trio.server.replayed_stream import ReplayedStream
 
 # A head larger than this is refused with 431. nginx and h11 draw the line near here too.
@@ -153,10 +154,11 @@ class HttpConnection:
         self.has_responded = True
         self._is_broken = True  # no HTTP on this connection any more
         replay = bytes(self._raw)
+        head_size = len(replay) - len(self._h11.trailing_data[0])
         # A link may live for weeks: it does not keep what only HTTP needed.
         self._raw = bytearray()
         self._h11 = _NO_HTTP
-        return ReplayedStream(replay, self._stream)
+        return ReplayedStream(replay, self._stream, head_size=head_size)
 
     # ---- the response ---------------------------------------------------------------------------
 
@@ -316,8 +318,12 @@ class HttpConnection:
         if not data:
             return
         self._is_broken = True
+        try:
+            written = write_at_once(self._stream, data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            raise HungUp from None
         view = memoryview(data)
-        for start in range(0, len(view), SLICE):
+        for start in range(written, len(view), SLICE):
             with trio.move_on_after(self._patience.write_timeout) as progress:
                 try:
                     await self._stream.send_all(view[start : start + SLICE])

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import trio
 
+from eyeclaw_trio.server.eager_stream import write_at_once
+
 
 class ReplayedStream(trio.abc.Stream):
     """A stream whose first bytes have been read once already, and are read again.
 
     The front door reads a request's head to route it; the WebSocket library wants to read it too.
-    All else passes through to the stream below.
+    All else passes through to the stream below. `head_size` is the size of the request in bytes,
+    without what its sender may have sent early behind it.
     """
 
-    def __init__(self, replay: bytes, stream: trio.abc.Stream) -> None:
+    def __init__(self, replay: bytes, stream: trio.abc.Stream, *, head_size: int) -> None:
+        self.head_size = head_size
         self._replay = memoryview(replay)
         self._stream = stream
 
@@ -24,6 +28,10 @@ class ReplayedStream(trio.abc.Stream):
             piece, self._replay = self._replay[:size], self._replay[size:]
             return bytes(piece)
         return await self._stream.receive_some(max_bytes)
+
+    def write_at_once(self, data: bytes | memoryview) -> int:
+        """As the stream below, where it can do that."""
+        return write_at_once(self._stream, data)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """As the stream below."""

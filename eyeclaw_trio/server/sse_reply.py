@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import define
 
-from eyeclaw_trio.core.answer import KeepAlive, ReplyEvent, Text
+from eyeclaw_trio.core.answer import ReplyEvent, Text
 from eyeclaw_trio.core.texts import Language, apology
 from eyeclaw_trio.errors import BotFailed, TurnFailed
 from eyeclaw_trio.protocol.sse import CONNECTED, KEEP_ALIVE, AnswerFraming
@@ -68,8 +68,4 @@ class SseReply:
             await self.connection.start_stream(_HEADERS, CONNECTED + ending, ends=True)
 
     def _frame(self, event: ReplyEvent) -> bytes:
-        match event:
-            case Text(text):
-                return self.framing.text(text)
-            case KeepAlive():
-                return KEEP_ALIVE
+        return self.framing.text(event.text) if isinstance(event, Text) else KEEP_ALIVE

@@ -418,6 +418,7 @@ async def stoppable(
     tell, signals = trio.open_memory_channel[int](2)
     scope = trio.CancelScope()
     async with nothing_left(same), trio.open_nursery() as nursery:
+        nursery.start_soon(whole.line.run)
         nursery.start_soon(whole._stop_on_signal, signals, scope)
         yield same, tell, scope
         nursery.cancel_scope.cancel()

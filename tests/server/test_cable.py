@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 from cable_fakes import CableGateway, Sdk
-from fakes import OFFLINE, TOKEN, Glasses, assert_whole, question, summary_of
+from fakes import KEY, OFFLINE, TOKEN, Glasses, assert_whole, question, summary_of
 from trio.testing import MockClock
 from trio_websocket import ConnectionClosed, ConnectionRejected, wrap_client_stream
 
@@ -75,8 +75,12 @@ async def test_the_identifier_comes_back_byte_for_byte() -> None:
         (f"?sdk_token={TOKEN}&bot_id=x", []),
         (f"?sdk_token={TOKEN}&bot_id=99", []),
         ("?sdk_token=&bot_id=1", []),
-        ("", []),
+        ("?access_key=wrong", []),
+        ("?access_key=", []),
+        (f"?access_key={TOKEN}&bot_id=1", []),
+        (f"?sdk_token=&access_key={KEY}", []),
         ("?bot_id=1", [(b"Authorization", b"Bearer wrong")]),
+        ("?bot_id=1", [(b"Authorization", b"Basic d3Jvbmc6")]),
     ],
 )
 async def test_bad_credentials_are_told_so_and_not_to_come_back(
@@ -187,6 +191,7 @@ async def test_a_half_open_link_is_found_within_25_seconds(autojump_clock: MockC
     gateway = CableGateway()
     ours, theirs = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(gateway.serve_line)
         nursery.start_soon(gateway.front_door.serve_connection, theirs)
         await ours.send_all(
             f"GET /cable?sdk_token={TOKEN}&bot_id=1 HTTP/1.1\r\nHost: x\r\n"
@@ -198,6 +203,7 @@ async def test_a_half_open_link_is_found_within_25_seconds(autojump_clock: MockC
         while await ours.receive_some():
             pass
         assert trio.current_time() - began <= 25
+        nursery.cancel_scope.cancel()
     assert gateway.front_door.open_connections == 0
 
 
@@ -311,6 +317,7 @@ async def test_an_upgrade_on_a_connection_that_was_used_for_http_before() -> Non
     gateway = CableGateway()
     ours, theirs = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(gateway.serve_line)
         nursery.start_soon(gateway.front_door.serve_connection, theirs)
         glasses = Glasses(ours)
         await glasses.send()
@@ -324,6 +331,7 @@ async def test_an_upgrade_on_a_connection_that_was_used_for_http_before() -> Non
         )
         await Sdk(socket).link()
         await trio.aclose_forcefully(ours)
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_broken_link_is_offline_at_once() -> None:
