@@ -33,16 +33,18 @@ async def run_embedded_bot(
     provider: Provider,
     *,
     heartbeat: float = 60.0,
+    keeps_warm: bool = True,
     task_status: trio.TaskStatus[EmbeddedLink] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Be this bot until cancelled: online for as long as it runs, answering with the provider.
 
     `heartbeat` is in seconds and has to be shorter than `presence_timeout`. Cancellation ends all
     answers at once, and their turns learn that the link is lost. The provider stays the caller's
-    to close.
+    to close, and without `keeps_warm` to keep warm.
     """
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(keep_warm, provider)
+        if keeps_warm:
+            nursery.start_soon(keep_warm, provider)
         link = EmbeddedLink(station, Runs(nursery, provider))
         with station.attached(link):
             task_status.started(link)

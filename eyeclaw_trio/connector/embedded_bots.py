@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import structlog
@@ -13,8 +13,9 @@ from eyeclaw_trio.connector.embedded import run_embedded_bot
 from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.errors import ConfigurationError
 from eyeclaw_trio.providers.catalogue import open_provider
+from eyeclaw_trio.providers.provider import Note, Provider, ignore
 from eyeclaw_trio.providers.settings import ProviderSettings
-from eyeclaw_trio.relay.switchboard import Switchboard
+from eyeclaw_trio.relay.switchboard import NO_BOT, Switchboard
 
 log = structlog.get_logger(__name__)
 
@@ -23,44 +24,77 @@ _BEATS: Final = 3
 
 
 @define(eq=False)
+class _Opened:
+    """A provider that is in use, by so many."""
+
+    provider: Provider
+    users: int = 0
+
+
+@define(eq=False)
 class EmbeddedBots:
     """Starts and ends embedded bots as the directory changes; each asks its own provider.
 
-    A bot whose provider is not in the settings stays known and offline, and the log says why.
+    Every provider is also there without a bot, for chat clients who name it. All who ask one
+    share its connections, which are kept warm from the beginning; those of the `unconfigured`,
+    which nobody may ever ask, only where a bot needs them. A bot whose provider is not in the
+    settings stays known and offline, and the log says why. `note` is told of every answer of a
+    provider.
     """
 
     nursery: trio.Nursery
     switchboard: Switchboard
     providers: Mapping[str, ProviderSettings]
+    note: Note = ignore
+    unconfigured: Collection[str] = ()
     _running: dict[tuple[int, str], trio.CancelScope] = field(factory=dict, init=False)
     _unknown: set[tuple[int, str]] = field(factory=set, init=False)
+    _opened: dict[str, _Opened] = field(factory=dict, init=False)
 
     def follow(self, bots: Iterable[Bot]) -> None:
         """Make the running bots those that are embedded now. Never waits."""
-        wanted = {(bot.id, bot.provider): bot for bot in bots if bot.provider and bot.is_configured}
+        wanted = [(bot.id, bot.provider) for bot in bots if bot.provider and bot.is_configured]
+        wanted += [(NO_BOT, name) for name in self.providers]
         for key in [key for key in self._running if key not in wanted]:
             self._running.pop(key).cancel()
-        for key, bot in wanted.items():
-            provider = self.providers.get(key[1])
-            if provider is None:
+        for key in wanted:
+            bot_id, name = key
+            if name not in self.providers:
                 if key not in self._unknown:
                     self._unknown.add(key)
-                    log.warning("bot.unknown_provider", bot_id=bot.id, provider=key[1])
+                    log.warning("bot.unknown_provider", bot_id=bot_id, provider=name)
             elif key not in self._running:
                 self._running[key] = scope = trio.CancelScope()
-                self.nursery.start_soon(self._run, bot.id, provider, scope)
+                self.nursery.start_soon(self._run, bot_id, name, scope)
 
-    async def _run(self, bot_id: int, settings: ProviderSettings, scope: trio.CancelScope) -> None:
-        heartbeat = self.switchboard.patience.presence_timeout / _BEATS
+    async def _run(self, bot_id: int, name: str, scope: trio.CancelScope) -> None:
+        is_bot = bot_id != NO_BOT
+        board = self.switchboard
         try:
-            provider = open_provider(settings)
+            opened = self._open(name)
         except ConfigurationError as error:  # one bot's, and no reason to end the others
-            log.error("bot.provider_unusable", bot_id=bot_id, why=str(error))
+            log.error("bot.provider_unusable", bot_id=bot_id, provider=name, why=str(error))
             return
+        opened.users += 1
         try:
             with scope:
-                station = self.switchboard.station(bot_id)
-                await run_embedded_bot(station, provider, heartbeat=heartbeat)
+                await run_embedded_bot(
+                    board.station(bot_id) if is_bot else board.provider_station(name),
+                    opened.provider,
+                    heartbeat=board.patience.presence_timeout / _BEATS,
+                    # Once is enough.
+                    keeps_warm=is_bot == (name in self.unconfigured),
+                )
         finally:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
-                await provider.aclose()
+            opened.users -= 1
+            if not opened.users:
+                del self._opened[name]
+                with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
+                    await opened.provider.aclose()
+
+    def _open(self, name: str) -> _Opened:
+        """The provider, opened by whoever is the first. Raises ConfigurationError."""
+        if name not in self._opened:
+            provider = open_provider(self.providers[name], self.providers, self.note)
+            self._opened[name] = _Opened(provider)
+        return self._opened[name]

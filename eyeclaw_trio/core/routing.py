@@ -1,6 +1,8 @@
-"""Which bot answers a question (CLI, "Which bot answers")."""
+"""Which bot answers a question (CLI, "Which bot answers"), or which provider (PROTOCOL 4)."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from attrs import frozen
 
@@ -29,6 +31,36 @@ def choose_bot(directory: Directory, asker: Asker) -> Bot:
     if asker.key.bot_id is not None and bot.id != asker.key.bot_id:
         raise RequestRefused(403, "This key is not valid for this bot")
     return bot
+
+
+@frozen
+class ChatChoice:
+    """Which providers chat clients may name, and which one answers where none is named; None
+    stands for the default bot."""
+
+    providers: Collection[str] = ()
+    default: str | None = None
+
+
+def choose_for_chat(
+    directory: Directory, key: AccessKey, wanted: str | None, choice: ChatChoice
+) -> Bot | str:
+    """Who answers a chat client: a bot, or a provider by its name. `wanted` is the provider that
+    was named, if one was.
+
+    A key made for one bot opens that bot only, also where it is called by its provider's name.
+    Raises RequestRefused (403; 404 with the names that are known) and BotOffline as `choose_bot`.
+    """
+    if wanted is not None and wanted not in choice.providers:
+        known = ", ".join(choice.providers)
+        raise RequestRefused(404, f"There is no provider of this name; known are: {known}")
+    if key.bot_id is not None:
+        bot = choose_bot(directory, Asker(key, agent_id="", bot_id=key.bot_id))
+        if wanted not in (None, bot.provider):
+            raise RequestRefused(403, "This key is for one bot, and not for this provider")
+        return bot
+    named = wanted if wanted is not None else choice.default
+    return named if named is not None else choose_bot(directory, Asker(key, agent_id=""))
 
 
 def _find_bot(directory: Directory, asker: Asker) -> Bot:

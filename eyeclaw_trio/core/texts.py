@@ -9,10 +9,13 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from eyeclaw_trio.errors import (
+    AnswerTooLong,
     BotBusy,
     BotFailed,
     BotOffline,
     BotSilent,
+    GatewayStopping,
+    KeyRevoked,
     Reason,
     TurnFailed,
 )
@@ -35,10 +38,18 @@ _FAILED: Final = {
     "zh": "Bot 处理出错，请稍后重试。",
     "en": "The bot ran into a problem. Please try again later.",
 }
+_TOO_LONG: Final = {
+    "zh": "回答过长，已中断。",
+    "en": "The answer was too long and has been cut off.",
+}
 # Reasons that help the wearer (or the owner who wears them) to know what to do.
 _REASONS: Final[dict[Reason, dict[Language, str]]] = {
     Reason.CUT_ANSWER: {"zh": "回答中途中断。", "en": "The answer broke off."},
     Reason.MODEL_UNREACHABLE: {"zh": "无法连接模型服务。", "en": "The model cannot be reached."},
+    Reason.MODEL_TLS: {
+        "zh": "与模型服务的安全连接失败。",
+        "en": "No secure connection to the model.",
+    },
     Reason.MODEL_TIMEOUT: {"zh": "模型响应超时。", "en": "The model took too long."},
     Reason.MODEL_KEY_REFUSED: {"zh": "模型密钥无效。", "en": "The model refused its key."},
     Reason.MODEL_NO_CREDIT: {"zh": "模型账户余额不足。", "en": "The model's account is empty."},
@@ -49,6 +60,24 @@ _REASONS: Final[dict[Reason, dict[Language, str]]] = {
     },
     Reason.MODEL_BUSY: {"zh": "模型请求过多。", "en": "The model is overloaded."},
     Reason.MODEL_ERROR: {"zh": "模型服务出错。", "en": "The model failed."},
+}
+
+# What only a chat client can be told: its user is no wearer, and sees words beside each other.
+_EMPTY: Final = {
+    "zh": "Bot 没有给出回答，请换个问法重试。",
+    "en": "The bot gave no answer. Please ask in another way.",
+}
+_KEY_REVOKED: Final = {
+    "zh": "访问密钥或 Bot 已失效。",
+    "en": "The access key or the bot is no longer valid.",
+}
+_STOPPING: Final = {
+    "zh": "网关正在重启，请稍后重试。",
+    "en": "The gateway is restarting. Please try again in a moment.",
+}
+_ANSWERING: Final = {
+    "zh": "上一条回答还在进行，请等它结束或先取消。",
+    "en": "An answer is running already: wait for its end, or cancel it first.",
 }
 
 
@@ -68,8 +97,28 @@ def apology(failure: TurnFailed, language: Language) -> str:
             return _SILENT[language]
         case BotBusy():
             return _BUSY[language]
+        case AnswerTooLong():
+            return _TOO_LONG[language]
         case BotFailed(reason=reason) if reason in _REASONS:
             space = " " if language == "en" else ""
             return _FAILED[language] + space + _REASONS[reason][language]
         case _:
             return _FAILED[language]
+
+
+def chat_apology(failure: TurnFailed, language: Language) -> str:
+    """What the user of a chat client reads of a failure: each has words of its own."""
+    match failure:
+        case BotFailed(reason=Reason.EMPTY_ANSWER):
+            return _EMPTY[language]
+        case KeyRevoked():
+            return _KEY_REVOKED[language]
+        case GatewayStopping():
+            return _STOPPING[language]
+        case _:
+            return apology(failure, language)
+
+
+def still_answering(language: Language) -> str:
+    """What a chat client reads that asks again before the end of an answer."""
+    return _ANSWERING[language]

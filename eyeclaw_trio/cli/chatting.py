@@ -1,0 +1,61 @@
+"""The command that chats: `eyeclaw chat`."""
+
+from __future__ import annotations
+
+import secrets
+from functools import partial
+
+import click
+import trio
+
+from eyeclaw_trio.ask import trust_only
+from eyeclaw_trio.chat import JsonDisplay, TextDisplay, standard_lines
+from eyeclaw_trio.chat import chat as chat_with_gateway
+from eyeclaw_trio.chat_place import find_place
+from eyeclaw_trio.cli.choices import (
+    Choices,
+    common_options,
+    pass_choices,
+    require_secret,
+    secret_option,
+)
+from eyeclaw_trio.cli.running import check_words, own_server
+
+
+@click.command()
+@click.option("--session", metavar="S", help="The conversation to go on with; else a new one.")
+@click.option("--provider", metavar="P", help="Who answers; else the gateway chooses.")
+@click.option(
+    "--server", metavar="URL", envvar="EYECLAW_SERVER", help="The gateway; else as in the settings."
+)
+@secret_option("key", "The access key.")
+@common_options
+@pass_choices
+def chat(
+    choices: Choices,
+    session: str | None,
+    provider: str | None,
+    server: str | None,
+    key: str | None,
+) -> None:
+    """Chat with a gateway: each line is a question, answered as it comes.
+
+    Ctrl-C cancels a running answer; at the prompt it ends the program, as Ctrl-D does. Lines can
+    be piped in. With --json one object per piece and line.
+    """
+    for words in (session, provider):
+        check_words(words)
+    key = require_secret("key", key, "`eyeclaw key create NAME` makes one.")
+    verify = None
+    if server is None:
+        settings = choices.load()
+        server, certificate = own_server(settings), settings.tls_certificate
+        verify = trust_only(certificate) if certificate is not None else None
+    lines, is_person = standard_lines(is_json=choices.json)
+    if not session:
+        session = secrets.token_hex(4)
+        if is_person:
+            click.echo(f"A new session; `--session {session}` comes back to it.", err=True)
+    place = find_place(server, session, key, provider)
+    display = JsonDisplay() if choices.json else TextDisplay()
+    trio.run(partial(chat_with_gateway, place, display, lines, is_patient=is_person, verify=verify))

@@ -1,0 +1,107 @@
+"""The reply that a chat client reads: frames on its WebSocket (PROTOCOL 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import trio
+from attrs import define, field
+
+from eyeclaw_trio.core.answer import ReplyEvent, Text
+from eyeclaw_trio.core.conversation import KEPT_BYTES
+from eyeclaw_trio.core.texts import Language, chat_apology
+from eyeclaw_trio.errors import (
+    BotBusy,
+    BotFailed,
+    BotOffline,
+    BotSilent,
+    GatewayStopping,
+    HungUp,
+    KeyRevoked,
+    TurnFailed,
+)
+from eyeclaw_trio.protocol.chat import DONE, ChatFraming, encode_error
+from eyeclaw_trio.server.chat_line import ChatLine
+
+
+@define(eq=False)
+class ChatReply:
+    """Writes one answer; a `relay.turn.Reply`. All writes raise HungUp or SlowReader.
+
+    The end of the turn cuts no frame in two, whoever asks for it: the line stays good.
+    """
+
+    line: ChatLine
+    framing: ChatFraming
+    language: Language
+    is_ending: bool = False
+    """Whether the last word is being written: from then on there is nothing to cancel."""
+    _said: list[str] = field(factory=list)
+    _said_size: int = 0
+    _left: trio.Event = field(factory=trio.Event)
+
+    @property
+    def said(self) -> str:
+        """What its reader got of the answer; of a very long one, more than is remembered."""
+        return "".join(self._said)
+
+    def leave(self) -> None:
+        """Nobody wants (the rest of) the answer any more."""
+        self._left.set()
+
+    async def open(self) -> None:
+        """There is nothing to show before the first piece: the socket itself is the sign."""
+        await trio.lowlevel.checkpoint()
+
+    async def send(self, events: Sequence[ReplyEvent]) -> None:
+        """Write these events, in order. A keep-alive is none here: WebSocket pings are."""
+        texts = [event.text for event in events if isinstance(event, Text)]
+        if not texts:
+            await trio.lowlevel.checkpoint()
+            return
+        await self.line.send([frame for text in texts for frame in self.framing.text(text)])
+        for text in texts:
+            if self._said_size <= KEPT_BYTES:
+                self._said.append(text)
+                self._said_size += len(text)
+
+    async def finish(self) -> None:
+        """Write `done`."""
+        await self._end(DONE)
+
+    async def apologise(self, failure: TurnFailed) -> None:
+        """Write an `error` for this failure."""
+        await self._end(encode_failure(failure, self.language))
+
+    async def wait_until_gone(self) -> None:
+        """Return when the client has gone or has cancelled the answer."""
+        await self._left.wait()
+
+    async def _end(self, signal: bytes) -> None:
+        if self._left.is_set():
+            raise HungUp  # cancelled in this very moment: one ending is enough
+        self.is_ending = True
+        await self.line.send([signal])
+
+
+def encode_failure(failure: TurnFailed, language: Language) -> bytes:
+    """The `error` that says this failure: a short sentence of the catalogue, a word of ours."""
+    return encode_error(chat_apology(failure, language), _code_of(failure))
+
+
+def _code_of(failure: TurnFailed) -> str:
+    match failure:
+        case BotOffline():
+            return "offline"
+        case BotSilent():
+            return "timeout"
+        case BotBusy():
+            return "bot_busy"
+        case KeyRevoked():
+            return "key_revoked"
+        case GatewayStopping():
+            return "stopping"
+        case BotFailed(reason=reason):
+            return reason.value
+        case _:
+            return "unknown"

@@ -1,0 +1,292 @@
+"""`GET /ws/stream/{session_id}`: chat clients, from the upgrade to the turns (PROTOCOL 4)."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+import trio
+from attrs import define, field, frozen
+
+from eyeclaw_trio.core.answer import Answer
+from eyeclaw_trio.core.conversation import Conversations, Exchange, Speaker
+from eyeclaw_trio.core.directory import AccessKey, Bot
+from eyeclaw_trio.core.routing import ChatChoice, choose_for_chat
+from eyeclaw_trio.core.texts import Language, choose_language, still_answering
+from eyeclaw_trio.core.trace import Happening, Outcome, Trace
+from eyeclaw_trio.errors import BadMessage, BotOffline, GatewayStopping, RequestRefused
+from eyeclaw_trio.protocol.bot import CommandMetadata, CommandParams, ExecuteCommand
+from eyeclaw_trio.protocol.chat import (
+    CANCELLED,
+    PONG,
+    Ask,
+    CancelAnswer,
+    ChatFraming,
+    Ping,
+    UnknownSignal,
+    decode_from_chat,
+    encode_error,
+    read_session_id,
+)
+from eyeclaw_trio.relay.station import Station
+from eyeclaw_trio.relay.turn import relay_turn
+from eyeclaw_trio.server.cable_socket import POLICY, check_upgrade
+from eyeclaw_trio.server.chat_line import GOING_AWAY, ChatLine, LinePatience
+from eyeclaw_trio.server.chat_reply import ChatReply, encode_failure
+from eyeclaw_trio.server.front_door import Origins
+from eyeclaw_trio.server.http import HttpConnection, Request
+from eyeclaw_trio.server.live_set import LiveSet
+from eyeclaw_trio.server.rokid import RETRY_AFTER, OpenAnswer, Reception
+
+log = structlog.get_logger(__name__)
+
+PATH: Final = "/ws/stream/"
+
+
+@frozen
+class ChatDoor:
+    """Takes chat clients. `choice` says which providers they may name; `chats` are those that
+    are here now, `conversations` what was said with all."""
+
+    reception: Reception
+    origins: Origins
+    choice: ChatChoice
+    chats: LiveSet[ChatSession] = field(factory=LiveSet)
+    conversations: Conversations = field(factory=Conversations)
+
+    async def serve(self, request: Request, connection: HttpConnection) -> None:
+        """Handle one upgrade. Raises RequestRefused before it: 404 for a foreign browser's
+        origin, 400 and 426 for what is no handshake or no session, 401 and 429 for a key that
+        is none, 503 while draining."""
+        origin = request.headers.get("origin")
+        if origin is not None and not self.origins.allows(origin):
+            raise RequestRefused(404, "Not found")
+        check_upgrade(request)
+        key = self.reception.gate.admit(request, in_query=True)
+        try:
+            session_id = read_session_id(request.path)
+        except BadMessage as bad:
+            raise RequestRefused(400, "Invalid session id", bad.faults) from None
+        if self.reception.is_draining():
+            raise RequestRefused(503, "Shutting down", headers=[("Retry-After", RETRY_AFTER)])
+        session = ChatSession(
+            self,
+            key,
+            Speaker(key.id, session_id),
+            ChatFraming(is_json=request.query.get("format") == "json"),
+            choose_language(request.headers.get("accept-language", "").partition(",")[0]),
+        )
+        with self.chats.one_more(session):
+            await session.serve(connection)
+
+    def say_goodbye(self) -> None:
+        """The gateway stops: every client is told so, behind the answer that it reads."""
+        for chat in self.chats:
+            chat.leave(GOING_AWAY, "the gateway is stopping; connect again in a moment")
+
+
+@define(eq=False)
+class _Running:
+    """The answer that is being written."""
+
+    reply: ChatReply
+    trace: Trace
+
+
+class ChatSession:
+    """One connection of a chat client: one answer at a time, of whoever it names.
+
+    The conversation is not the connection's: it goes on when the client comes back.
+    """
+
+    def __init__(
+        self,
+        door: ChatDoor,
+        key: AccessKey,
+        speaker: Speaker,
+        framing: ChatFraming,
+        language: Language,
+    ) -> None:
+        self._door = door
+        self._key = key
+        self._speaker = speaker
+        self._framing = framing
+        self._language = language
+        self._reception = reception = door.reception
+        self._line = ChatLine(
+            LinePatience(reception.limits.request_body, reception.patience.write_timeout)
+        )
+        self._answers: trio.Nursery | None = None
+        self._running: _Running | None = None
+        self._next: Ask | None = None
+        self._last_words: tuple[int, str] | None = None
+
+    @property
+    def key_id(self) -> int:
+        """The key that lets it be here."""
+        return self._key.id
+
+    async def serve(self, connection: HttpConnection) -> None:
+        """Be this connection until either side ends it; then no answer is left."""
+        log.info("chat.opened", key_id=self.key_id)
+        try:
+            async with trio.open_nursery() as self._answers:
+                await self._line.run(connection, self)
+        finally:
+            log.info("chat.closed", key_id=self.key_id)
+
+    def leave(self, code: int, reason: str) -> None:
+        """End the connection with this code and reason, behind the answer that is running."""
+        if self._last_words is None:
+            self._last_words = code, reason
+        if self._running is None:
+            self._line.close(*self._last_words)
+
+    # ---- as the line sees it --------------------------------------------------------------------
+
+    def frame(self, text: str) -> None:
+        """Take one frame. Raises BadMessage for a malformed one."""
+        match decode_from_chat(text):
+            case Ping():
+                self._line.post(PONG)
+            case CancelAnswer():
+                self._cancel()
+            case UnknownSignal():
+                self._say_error("unknown type; known are: cancel, ping", "unknown_type")
+            case Ask() as question:
+                self._take(question)
+
+    def refuse(self, bad: BadMessage) -> None:
+        """Say what is wrong with a malformed frame."""
+        self._say_error(f"cannot be read: {bad}", "bad_message")
+
+    def ended(self) -> None:
+        """The line is over: so is the answer."""
+        if self._running is not None:
+            if self._line.is_slow:
+                self._running.trace.end(Outcome.SLOW_READER)
+            self._running.reply.leave()
+
+    # ---- questions ------------------------------------------------------------------------------
+
+    def _take(self, question: Ask) -> None:
+        running = self._running
+        if running is None:
+            self._begin(question)
+        elif running.reply.is_ending and self._next is None:
+            # Its last word is out, and the client has read it before our own task was woken.
+            self._next = question
+        else:
+            self._say_error(still_answering(self._language), "answering")
+
+    def _cancel(self) -> None:
+        """End the running answer. Where none runs, or its last word is on its way, there is
+        nothing to say: every question gets one ending and no more."""
+        if self._running is not None and not self._running.reply.is_ending:
+            self._running.reply.leave()
+
+    def _begin(self, question: Ask) -> None:
+        if self._reception.is_draining():
+            self._line.post(encode_failure(GatewayStopping(), self._language))
+            return
+        if self._answers is None:
+            raise RuntimeError("a question before the line was open")
+        reception, now = self._reception, trio.current_time()
+        trace = Trace(
+            trace_id=f"trace_{secrets.token_hex(12)}",
+            session_id=secrets.token_hex(16),
+            bot_id=None,
+            started_at=now,
+            message_id=self._speaker.session_id,
+            source="chat",
+            keeps_content=reception.keeps_content,
+        )
+        trace.note(Happening.REQUEST_RECEIVED, now)
+        reception.on_key_used(self.key_id)
+        reply = ChatReply(self._line, self._framing, self._language)
+        self._running = _Running(reply, trace)
+        self._answers.start_soon(self._answer, question, self._running)
+
+    async def _answer(self, question: Ask, running: _Running) -> None:
+        trace = running.trace
+        try:
+            await self._relay(question, running)
+        finally:
+            now = trio.current_time()
+            trace.end(Outcome.INTERRUPTED)
+            trace.note(Happening.FINISHED, now)
+            self._reception.on_turn_over(trace)
+            if (said := running.reply.said).strip():
+                exchange = Exchange(question.message, said)
+                self._door.conversations.remember(self._speaker, exchange, now)
+        self._conclude(running)
+
+    async def _relay(self, question: Ask, running: _Running) -> None:
+        reception, trace = self._reception, running.trace
+        try:
+            chosen = choose_for_chat(
+                reception.gate.directory(),
+                self._key,
+                question.provider or None,
+                self._door.choice,
+            )
+        except RequestRefused as refused:
+            trace.end(Outcome.REJECTED)
+            self._say_error(refused.error, "bad_provider")
+            return
+        except BotOffline as offline:
+            log.warning("turn.no_bot", why=str(offline))
+            trace.end(Outcome.OFFLINE, reason="no_bot")
+            self._line.post(encode_failure(offline, self._language))
+            return
+        station = self._find_station(chosen, trace)
+        reception.on_turn_begun(trace)
+        command = self._make_command(question, trace)
+        answer = Answer(reception.patience, reception.limits, trace, trio.current_time())
+        with reception.answers.one_more(OpenAnswer(trace.session_id, self.key_id, trace.bot_id)):
+            await relay_turn(command, station, running.reply, answer, trace)
+
+    def _find_station(self, chosen: Bot | str, trace: Trace) -> Station:
+        if isinstance(chosen, str):
+            trace.agent_id = trace.provider = chosen
+            return self._reception.switchboard.provider_station(chosen)
+        trace.agent_id, trace.bot_id = str(chosen.id), chosen.id
+        return self._reception.switchboard.station(chosen.id)
+
+    def _make_command(self, question: Ask, trace: Trace) -> ExecuteCommand:
+        # `source` stays what it is for glasses: an SDK knows no other.
+        exchanges = self._door.conversations.history(self._speaker, trio.current_time())
+        said = [text for exchange in exchanges for text in exchange.texts]
+        return ExecuteCommand(
+            params=CommandParams(question.message),
+            metadata=CommandMetadata(
+                agent_id=trace.agent_id,
+                session_id=trace.session_id,
+                openclaw_session_id=self._speaker.name,
+                trace_id=trace.trace_id,
+                full_messages=tuple(
+                    {"role": ("user", "agent")[place % 2], "type": "text", "text": text}
+                    for place, text in enumerate([*said, question.message])
+                ),
+            ),
+            timestamp=datetime.now(UTC).isoformat(),
+        )
+
+    def _conclude(self, running: _Running) -> None:
+        """The turn is over: say so where it has not been said, and be ready for the next."""
+        self._running = None
+        match running.trace.outcome:
+            case Outcome.CANCELLED:
+                self._line.post(CANCELLED)
+            case Outcome.SLOW_READER:
+                self._line.close(POLICY, "too slow: the answer was not read in time")
+        question, self._next = self._next, None
+        if self._last_words is not None:
+            self._line.close(*self._last_words)
+        elif question is not None:
+            self._begin(question)
+
+    def _say_error(self, message: str, code: str) -> None:
+        self._line.post(encode_error(message, code))

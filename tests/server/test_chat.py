@@ -1,0 +1,585 @@
+"""Chat clients on `/ws/stream/{session_id}` over memory streams, in virtual time (PROTOCOL 4)."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import attrs
+import pytest
+import trio
+import trio.testing
+from chat_fakes import CANCELLED, DONE, ChatClient, ChatGateway
+from fakes import KEY, LIMITED_KEY, OFFLINE, FakeBot, make_key
+from trio_websocket import ConnectionClosed, ConnectionRejected
+
+from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.core.routing import ChatChoice
+from eyeclaw_trio.core.trace import Outcome
+from eyeclaw_trio.errors import Reason
+from eyeclaw_trio.protocol.bot import ExecuteCommand, StreamChunk, StreamEnd, StreamError
+from eyeclaw_trio.server.cable_channels import LinkedBots
+from eyeclaw_trio.server.front_door import Origins
+from eyeclaw_trio.server.revocation import Revocation
+
+OTHER_KEY = "ak_test-key-of-somebody-else"
+
+
+async def asked(client: ChatClient, model: FakeBot, message: str = "你好") -> str:
+    """Ask, and return the turn once its command has come."""
+    count = len(model.commands)
+    await client.ask(message)
+    return (await model.wait_for_commands(count + 1))[count].session_id
+
+
+async def exchange(client: ChatClient, model: FakeBot, question: str, answer: str) -> None:
+    """A whole question and answer."""
+    model.answer(await asked(client, model, question), answer)
+    assert await client.answer() == ([answer], DONE)
+
+
+async def closed(client: ChatClient) -> tuple[int, str]:
+    """Wait for the gateway to close; its code and reason."""
+    try:
+        while True:
+            await client.frame()
+    except ConnectionClosed as ended:
+        reason = ended.reason
+    assert reason is not None
+    return reason.code, reason.reason or ""
+
+
+def said(command: ExecuteCommand) -> list[str]:
+    """The texts that go along with a question, oldest first, the question last."""
+    return [entry["text"] for entry in command.metadata.full_messages]
+
+
+# ---- answers ------------------------------------------------------------------------------------
+
+
+async def test_an_answer_comes_as_plain_text_frames_and_then_done() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client() as client:
+            turn = await asked(client, model)
+            model.answer(turn, "你好", "，\n", " ", "😀")
+            assert await client.answer() == (["你好", "，\n", " ", "😀"], DONE)
+            await trio.testing.wait_all_tasks_blocked()
+            assert model.acknowledged == [(turn, number) for number in range(4)]
+    [trace] = gateway.traces
+    assert (trace.outcome, trace.source, trace.provider) == (Outcome.ANSWERED, "chat", "one")
+    assert (trace.bot_id, trace.agent_id, trace.message_id) == (None, "one", "s")
+    assert gateway.switchboard.open_turns == 0
+
+
+async def test_an_answer_that_contains_a_signal_arrives_whole_and_ends_nothing() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    whole = '{"type":"done"}'
+    with model.station.attached(model):
+        async with gateway.client() as client:
+            model.answer(await asked(client, model), whole, f" {whole}\n", "{}", *whole)
+            pieces, ending = await client.answer()
+            assert ("".join(pieces), ending) == (f"{whole} {whole}\n{{}}{whole}", DONE)
+            await exchange(client, model, "again", "好")
+    assert {trace.outcome for trace in gateway.traces} == {Outcome.ANSWERED}
+
+
+async def test_with_format_json_pieces_are_objects_that_say_what_they_are() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client(query="?format=json") as client:
+            model.answer(await asked(client, model), "你好", '{"type":"done"}')
+            frames = [await client.signal() for _ in range(3)]
+    assert frames == [
+        {"type": "chunk", "content": "你好"},
+        {"type": "chunk", "content": '{"type":"done"}'},
+        DONE,
+    ]
+
+
+async def test_a_ping_is_answered_also_during_an_answer() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client() as client:
+            await client.send({"type": "ping"})
+            assert await client.signal() == {"type": "pong"}
+            turn = await asked(client, model)
+            await client.send({"type": "ping"})
+            assert await client.signal() == {"type": "pong"}
+            model.answer(turn, "好")
+            assert await client.answer() == (["好"], DONE)
+
+
+async def test_a_message_during_an_answer_gets_an_error_and_the_answer_goes_on() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client(headers={"Accept-Language": "en-US,zh;q=0.5"}) as client:
+            turn = await asked(client, model)
+            await client.ask("another")
+            assert "running already" in await client.error("answering")
+            model.answer(turn, "好")
+            assert await client.answer() == (["好"], DONE)
+            await exchange(client, model, "now", "行")
+    assert len(gateway.traces) == 2
+
+
+async def test_a_message_right_behind_done_is_never_too_early() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client() as client:
+            for _ in range(100):
+                await exchange(client, model, "q", "a")
+
+
+async def test_the_provider_of_the_message_answers_and_an_unknown_one_is_named_an_error() -> None:
+    gateway = ChatGateway()
+    one, two = gateway.provider("one"), gateway.provider("two")
+    with one.station.attached(one), two.station.attached(two):
+        async with gateway.client() as client:
+            await client.ask("q", provider="two")
+            [command] = await two.wait_for_commands()
+            two.answer(command.session_id, "二")
+            assert await client.answer() == (["二"], DONE)
+            await client.ask("q", provider="three")
+            assert "known are: one, two" in await client.error("bad_provider")
+            await exchange(client, one, "q", "一")
+    outcomes = [(trace.outcome, trace.provider) for trace in gateway.traces]
+    assert outcomes == [
+        (Outcome.ANSWERED, "two"),
+        (Outcome.REJECTED, None),
+        (Outcome.ANSWERED, "one"),
+    ]
+
+
+async def test_without_any_provider_the_default_bot_answers_also_a_linked_one() -> None:
+    directory = attrs.evolve(ChatGateway().directory, bots={1: ChatGateway().directory.bots[1]})
+    gateway = ChatGateway(choice=ChatChoice(), directory=directory)
+    bot = gateway.bot(1)
+    async with gateway.client() as client:
+        await client.ask("q")
+        assert await client.error("offline") == OFFLINE
+        with bot.station.attached(bot):
+            await exchange(client, bot, "q", "好")
+    assert [trace.bot_id for trace in gateway.traces] == [1, 1]
+
+
+async def test_where_no_bot_can_be_chosen_that_is_said_and_traced() -> None:
+    gateway = ChatGateway(choice=ChatChoice())
+    async with gateway.client() as client:
+        await client.ask("q")
+        assert await client.error("offline") == OFFLINE
+    [trace] = gateway.traces
+    assert (trace.outcome, trace.reason) == (Outcome.OFFLINE, "no_bot")
+
+
+async def test_a_key_made_for_one_bot_chats_with_that_bot_only() -> None:
+    gateway = ChatGateway()
+    bot, model = gateway.bot(2), gateway.provider()
+    with bot.station.attached(bot), model.station.attached(model):
+        async with gateway.client(key=LIMITED_KEY) as client:
+            await exchange(client, bot, "q", "好")
+            await client.ask("q", provider="one")
+            assert "for one bot" in await client.error("bad_provider")
+    assert model.commands == []
+
+
+@pytest.mark.parametrize("reason", Reason)
+async def test_row_29_a_failure_is_an_error_with_its_own_word(reason: Reason) -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client() as client:
+            turn = await asked(client, model)
+            model.say(StreamChunk(turn, "半句", 0), StreamError(turn, "sk-secret", reason.value))
+            pieces, ending = await client.answer()
+            assert (pieces, ending["type"], ending["code"]) == (["半句"], "error", reason.value)
+            assert "secret" not in json.dumps(ending)
+            await exchange(client, model, "q", "好")
+    assert gateway.traces[0].said == "sk-secret"
+
+
+async def test_a_silent_model_is_an_error_after_the_idle_timeout(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client() as client:
+            await asked(client, model)
+            start = trio.current_time()
+            await client.error("timeout")
+            assert trio.current_time() - start == pytest.approx(60.0, abs=0.1)
+    assert gateway.traces[0].outcome is Outcome.TIMEOUT
+
+
+# ---- cancel -------------------------------------------------------------------------------------
+
+
+async def test_cancel_ends_the_answer_tells_the_model_and_leaves_the_line_good() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client() as client:
+            turn = await asked(client, model)
+            model.say(StreamChunk(turn, "半句", 0))
+            assert await client.frame() == "半句"
+            await client.send({"type": "cancel"})
+            assert await client.signal() == CANCELLED
+            assert model.cancelled == [turn]
+            await exchange(client, model, "q", "好")
+    assert [trace.outcome for trace in gateway.traces] == [Outcome.CANCELLED, Outcome.ANSWERED]
+
+
+async def test_cancel_where_no_answer_runs_is_harmless_and_not_answered() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client() as client:
+            await client.send({"type": "cancel"})
+            await client.send({"type": "cancel"})
+            await exchange(client, model, "q", "好")
+            await client.send({"type": "cancel"})
+            await client.send({"type": "ping"})
+            assert await client.signal() == {"type": "pong"}
+
+
+async def test_a_cancel_right_behind_its_message_cancels_it() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client() as client:
+            await client.ask("q")
+            await client.send({"type": "cancel"})
+            assert await client.signal() == CANCELLED
+            await exchange(client, model, "q", "好")
+
+
+async def test_every_question_gets_one_ending_wherever_a_cancel_falls() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client() as client:
+            for steps in range(30):
+                model.answer(await asked(client, model), "好")
+                for _ in range(steps):
+                    await trio.lowlevel.checkpoint()
+                await client.send({"type": "cancel"})
+                _, ending = await client.answer()
+                assert ending in (DONE, CANCELLED)
+                await client.send({"type": "ping"})
+                assert await client.signal() == {"type": "pong"}
+
+
+async def test_a_client_that_leaves_in_mid_answer_has_cancelled_it() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client() as client:
+            turn = await asked(client, model)
+            model.say(StreamChunk(turn, "半句", 0))
+            await client.frame()
+        assert model.cancelled == [turn]
+    assert [trace.outcome for trace in gateway.traces] == [Outcome.CANCELLED]
+    assert gateway.switchboard.open_turns == 0
+    assert list(gateway.chat.chats) == []
+
+
+# ---- conversations ------------------------------------------------------------------------------
+
+
+async def test_the_conversation_goes_on_after_a_reconnect_and_with_another_provider() -> None:
+    gateway = ChatGateway()
+    model, two = gateway.provider(), gateway.provider("two")
+    with model.station.attached(model), two.station.attached(two):
+        async with gateway.client("a") as client:
+            await exchange(client, model, "我叫小明", "你好小明")
+        async with gateway.client("a") as client:
+            await exchange(client, model, "我叫什么", "小明")
+            await client.ask("q", provider="two")
+            [command] = await two.wait_for_commands()
+            assert said(command) == ["我叫小明", "你好小明", "我叫什么", "小明", "q"]
+    first, second = model.commands
+    assert said(first) == ["我叫小明"]
+    assert said(second) == ["我叫小明", "你好小明", "我叫什么"]
+    roles = [entry["role"] for entry in second.metadata.full_messages]
+    assert roles == ["user", "agent", "user"]
+    assert first.metadata.openclaw_session_id == second.metadata.openclaw_session_id
+
+
+async def test_what_was_cancelled_is_remembered_as_far_as_it_was_read() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client() as client:
+            turn = await asked(client, model, "long")
+            model.say(StreamChunk(turn, "半", 0))
+            await client.frame()
+            await client.send({"type": "cancel"})
+            assert await client.signal() == CANCELLED
+            turn = await asked(client, model, "fails")
+            model.say(StreamError(turn, "", "model_error"))
+            await client.error("model_error")
+            await exchange(client, model, "more", "好")
+    assert said(model.commands[-1]) == ["long", "半", "more"]
+
+
+async def test_row_24_one_session_id_on_two_keys_is_two_conversations() -> None:
+    gateway = ChatGateway()
+    keys = (*gateway.directory.keys, make_key(OTHER_KEY, 3))
+    gateway.directory = attrs.evolve(gateway.directory, keys=keys)
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client("same") as mine, gateway.client("same", key=OTHER_KEY) as theirs:
+            await exchange(mine, model, "my secret", "kept")
+            await exchange(theirs, model, "what did I say", "nothing")
+            await exchange(mine, model, "and I", "a secret")
+    first, second, third = model.commands
+    assert said(second) == ["what did I say"]
+    assert said(third) == ["my secret", "kept", "and I"]
+    names = [each.metadata.openclaw_session_id for each in (first, second, third)]
+    assert names[0] == names[2] != names[1]
+
+
+async def test_sessions_and_connections_answer_side_by_side() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with (
+            gateway.client("a") as one,
+            gateway.client("b") as two,
+            gateway.client("b") as three,
+        ):
+            turns = [await asked(each, model) for each in (one, two, three)]
+            for number, turn in reversed(list(enumerate(turns))):
+                model.say(StreamChunk(turn, f"{number}", 0))
+            assert [await each.frame() for each in (three, two, one)] == ["2", "1", "0"]
+            for turn in turns:
+                model.say(StreamEnd(turn))
+            for each in (one, two, three):
+                assert await each.answer() == ([], DONE)
+
+
+# ---- who comes in -------------------------------------------------------------------------------
+
+
+async def refusal(gateway: ChatGateway, *arguments: Any, **fields: Any) -> tuple[int, str]:
+    with pytest.RaisesGroup(ConnectionRejected, flatten_subgroups=True) as caught:
+        async with gateway.client(*arguments, **fields):
+            pytest.fail("it was let in")
+    [refused] = caught.value.exceptions
+    while isinstance(refused, BaseExceptionGroup):
+        [refused] = refused.exceptions
+    assert isinstance(refused, ConnectionRejected)
+    return refused.status_code, json.loads(refused.body or b"{}").get("error", "")
+
+
+async def test_a_good_key_comes_in_as_bearer_or_in_the_query() -> None:
+    gateway = ChatGateway()
+    for arguments in ({"key": KEY}, {"key": None, "query": f"?access_key={KEY}"}):
+        async with gateway.client(**arguments) as client:
+            await client.send({"type": "ping"})
+            assert await client.signal() == {"type": "pong"}
+
+
+async def test_without_a_good_key_the_upgrade_is_refused_and_guessing_is_braked() -> None:
+    gateway = ChatGateway()
+    assert await refusal(gateway, key=None) == (401, "Invalid access key")
+    assert await refusal(gateway, key=None, query="?access_key=") == (401, "Invalid access key")
+    for _ in range(20):
+        assert (await refusal(gateway, key="ak_wrong"))[0] == 401
+    assert (await refusal(gateway, key=None, query="?access_key=ak_wrong"))[0] == 429
+    async with gateway.client():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("session", "status"),
+    [("", 400), ("a%2Fb", 400), ("x" * 129, 400), ("%FF", 400), ("a/b", 404)],
+)
+async def test_a_session_id_that_is_none_is_refused(session: str, status: int) -> None:
+    assert (await refusal(ChatGateway(), session))[0] == status
+
+
+async def test_a_browsers_origin_must_be_allowed() -> None:
+    gateway = ChatGateway(origins=Origins(frozenset({"https://good.example"})))
+    assert await refusal(gateway, headers={"Origin": "https://bad.example"}) == (404, "Not found")
+    async with gateway.client(headers={"Origin": "https://good.example"}):
+        pass
+
+
+async def test_what_is_no_websocket_is_told_so() -> None:
+    gateway = ChatGateway()
+    async with gateway.glasses() as glasses:
+        await glasses.send(method="GET", target="/ws/stream/s")
+        assert (await glasses.receive_head()).status_code == 426
+
+
+# ---- how a connection ends ----------------------------------------------------------------------
+
+
+async def test_row_16_malformed_frames_are_answered_and_twenty_in_ten_seconds_end_it() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client() as client:
+            turn = await asked(client, model)
+            for number in range(19):
+                await client.send("{" if number else '{"text":"hi"}')
+                words = await client.error("bad_message")
+                assert number or "message: is missing" in words
+            model.answer(turn, "好")
+            assert await client.answer() == (["好"], DONE)
+            await client.send("{")
+            assert await closed(client) == (1008, "too many malformed messages")
+
+
+async def test_row_16_malformed_frames_now_and_then_and_unknown_types_end_nothing(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    gateway = ChatGateway()
+    async with gateway.client() as client:
+        for _ in range(30):
+            await client.send("{")
+            await client.error("bad_message")
+            await trio.sleep(1)
+        for _ in range(30):
+            await client.send({"type": "hello"})
+            await client.error("unknown_type")
+        await client.socket.send_message(b"binary")
+        assert "text frame" in await client.error("bad_message")
+
+
+async def test_row_15_a_message_over_the_limit_ends_the_connection_with_1009() -> None:
+    gateway = ChatGateway(limits=Limits(request_body=1_000))
+    async with gateway.client() as client:
+        await client.ask("x" * 2_000)
+        assert (await closed(client))[0] == 1009
+    async with gateway.client() as client:
+        # Within the limit in characters, not in bytes.
+        await client.send(f'{{"message":"{"你" * 400}"}}')
+        assert await closed(client) == (1009, "a message has at most 1000 bytes")
+
+
+async def test_row_3_a_client_that_is_gone_without_a_word_is_found_in_25_seconds(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client(key=KEY) as client:
+            turn = await asked(client, model)
+            start = trio.current_time()
+            # The library answers pings by itself: what is half-open takes them and says nothing.
+            assert isinstance(client.stream, trio.StapledStream)
+            client.stream.send_stream.send_all_hook = trio.sleep_forever
+            await model.wait_for_cancel()
+            assert trio.current_time() - start <= 25.0
+            assert model.cancelled == [turn]
+    assert gateway.traces[0].outcome is Outcome.CANCELLED
+
+
+async def test_a_client_that_answers_pings_may_be_silent_for_an_hour(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    gateway = ChatGateway()
+    async with gateway.client() as client:
+        await trio.sleep(3600)
+        await client.send({"type": "ping"})
+        assert await client.signal() == {"type": "pong"}
+
+
+async def test_row_4_a_client_that_does_not_read_loses_its_answer_and_others_do_not(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    gateway = ChatGateway(patience=Patience(write_timeout=3.0))
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client("b") as other:
+            healthy = await asked(other, model)
+            async with gateway.client("a", lockstep=True) as slow:
+                turn = await asked(slow, model)
+                # Enough for the library to stop reading, as nobody takes its messages.
+                for number in range(50):
+                    model.say(StreamChunk(turn, "x" * 60_000, number))
+                await model.wait_for_cancel()
+            model.answer(healthy, "好")
+            assert await other.answer() == (["好"], DONE)
+    assert [trace.outcome for trace in gateway.traces] == [Outcome.SLOW_READER, Outcome.ANSWERED]
+
+
+async def test_a_client_that_asks_for_pongs_and_reads_none_is_let_go(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    gateway = ChatGateway()
+    async with gateway.client(lockstep=True) as client:
+        with suppress(ConnectionClosed):
+            for _ in range(10_000):
+                await client.send({"type": "ping"})
+            pytest.fail("it was never let go")
+    assert list(gateway.chat.chats) == []
+
+
+async def test_row_30_a_revoked_key_ends_its_connections_and_answers_and_no_others() -> None:
+    gateway = ChatGateway()
+    keys = (*gateway.directory.keys, make_key(OTHER_KEY, 3))
+    gateway.directory = attrs.evolve(gateway.directory, keys=keys)
+    revocation = Revocation(
+        gateway.switchboard, gateway.answers, LinkedBots(), chats=gateway.chat.chats
+    )
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with (
+            gateway.client("idle") as idle,
+            gateway.client("busy") as busy,
+            gateway.client(key=OTHER_KEY) as other,
+        ):
+            turn = await asked(busy, model)
+            healthy = await asked(other, model)
+            model.say(StreamChunk(turn, "半句", 0))
+            assert await busy.frame() == "半句"
+            revocation.enforce(gateway.directory)  # nothing has changed for them
+            left = (attrs.evolve(keys[0], is_active=False), *keys[1:])
+            gateway.directory = attrs.evolve(gateway.directory, keys=left)
+            revocation.enforce(gateway.directory)
+            assert await busy.error("key_revoked") == "访问密钥或 Bot 已失效。"
+            for client in (busy, idle):
+                assert await closed(client) == (1008, "the access key was revoked")
+            model.answer(healthy, "健康")
+            assert await other.answer() == (["健康"], DONE)
+    assert [trace.outcome for trace in gateway.traces] == [Outcome.REJECTED, Outcome.ANSWERED]
+
+
+async def test_row_6_while_draining_answers_finish_idle_clients_go_and_nobody_comes() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client("idle") as idle, gateway.client("busy") as busy:
+            turn = await asked(busy, model)
+            gateway.is_draining = True
+            gateway.chat.say_goodbye()
+            reason = "the gateway is stopping; connect again in a moment"
+            assert await closed(idle) == (1001, reason)
+            assert (await refusal(gateway))[0] == 503
+            model.answer(turn, "完整")
+            assert await busy.answer() == (["完整"], DONE)
+            assert await closed(busy) == (1001, reason)
+    with trio.fail_after(1):
+        await gateway.chat.chats.wait_for_none()
+
+
+async def test_row_6_the_drains_end_is_an_error_of_its_own() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client() as client:
+            await asked(client, model)
+            gateway.switchboard.end_turns()
+            await client.error("stopping")
+    assert gateway.traces[0].outcome is Outcome.INTERRUPTED
