@@ -11,8 +11,9 @@ JSON with `port` and `base_url`, and answers `GET /seen` with what it has counte
 
 The script is named, from the strongest to the weakest, by the question (`… script:reset …`), by
 the model's name (`script:reset`, `openclaw/script:reset`), or by the default that it was opened
-with. Most take numbers: `pieces:20:0.01` is twenty pieces, 0.01 s apart. It is independent of the
-package that it judges: h11 and trio, nothing of ours.
+with. Most take numbers: `pieces:20:0.01` is twenty pieces, 0.01 s apart. With a certificate it
+speaks TLS, and HTTP/2 to whom wants it (scripted_model_http2.py). It is independent of the package
+that it judges: h11, h2 and trio, nothing of ours.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import argparse
 import json
 import re
 import socket
+import ssl
 import struct
 import sys
 from collections.abc import Callable
@@ -72,11 +74,17 @@ class Reset:
 
 
 @frozen
+class GoAway:
+    """The server takes no more requests on this connection, and finishes those it has; over
+    HTTP/1.1 nothing can be said of it."""
+
+
+@frozen
 class Whole:
     """From here on the answer is whole: a client that leaves has not aborted it."""
 
 
-Step = Head | Send | Wait | End | Close | Reset | Whole
+Step = Head | Send | Wait | End | Close | Reset | GoAway | Whole
 Script = tuple[Step, ...]
 FOREVER = Wait(float("inf"))
 
@@ -148,6 +156,12 @@ SCRIPTS: dict[str, Callable[..., Script]] = {
         *(Head(), event({"choices": [{"delta": {"reasoning_content": "hm"}}]})),
         *(piece(PIECES[0]), *ENDING),
     ),
+    "space-then-pieces": lambda: (
+        *(Head(), piece("\n"), Wait(0.05)),
+        *(piece(text) for text in PIECES),
+        *ENDING,
+    ),
+    "space-then-cut": lambda: (Head(), piece("\n"), End()),
     "one-piece": _status(200, ONE_PIECE),
     "one-piece-error": _status(200, ERROR),
     "web-page": _status(200, "<html>log in</html>", kind="text/html"),
@@ -177,6 +191,11 @@ SCRIPTS: dict[str, Callable[..., Script]] = {
     "reset": _answer_with(Wait(0.05), Reset()),
     "dropped": _answer_with(Close()),
     "cut": _answer_with(End()),
+    "go-away": lambda: (
+        *(Head(), ROLE, piece(PIECES[0]), GoAway()),
+        *(piece(text) for text in PIECES[1:]),
+        *ENDING,
+    ),
     "400": _status(400, _said("bad request", type="invalid_request_error")),
     "401": _status(401, _said("wrong key", code="invalid_api_key")),
     "402": _status(402, _said("Insufficient Balance")),
@@ -221,6 +240,8 @@ class ScriptedModel:
 
     default: str = "pieces"
     port: int = 0
+    scheme: str = "http"
+    host: str = "127.0.0.1"
     connections: int = 0
     open_connections: int = 0
     aborted: int = 0
@@ -229,7 +250,7 @@ class ScriptedModel:
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{self.scheme}://{self.host}:{self.port}/v1"
 
     @property
     def completions(self) -> list[Seen]:
@@ -253,20 +274,55 @@ class ScriptedModel:
                 return script_named(named[1])
         return script_named(self.default)
 
-    async def serve(self, stream: trio.SocketStream) -> None:
+    async def serve(self, stream: trio.abc.Stream) -> None:
         """One connection, request after request."""
         self.connections += 1
         self.open_connections += 1
         self.changed()
         try:
-            await _Connection(self, stream, self.connections).serve()
+            await self._converse(stream)
         except (trio.BrokenResourceError, trio.ClosedResourceError, h11.RemoteProtocolError):
             pass
         finally:
             self.open_connections -= 1
             self.changed()
             with trio.CancelScope(shield=True):
-                await stream.aclose()
+                await trio.aclose_forcefully(stream)
+
+    async def _converse(self, stream: trio.abc.Stream) -> None:
+        if isinstance(stream, trio.SSLStream):
+            await stream.do_handshake()
+            if stream.selected_alpn_protocol() == "h2":
+                from scripted_model_http2 import Http2Connection
+
+                return await Http2Connection(self, stream, self.connections).serve()
+        return await _Connection(self, stream, self.connections).serve()
+
+    def plain_answer(self, seen: Seen) -> Script:
+        """To a GET: what was counted, or a list of models."""
+        if seen.path != "/seen":
+            return _status(200, {"object": "list", "data": []})()
+        return _status(
+            200,
+            {
+                "connections": self.connections,
+                "open_connections": self.open_connections,
+                "aborted": self.aborted,
+                "answered_on": sorted({each.connection for each in self.completions}),
+                "completions": [each.body for each in self.completions],
+            },
+        )()
+
+    def answer_to(self, seen: Seen) -> Script:
+        return self.plain_answer(seen) if seen.method == "GET" else self.script_for(seen)
+
+
+def break_off(stream: trio.abc.Stream) -> None:
+    """Let this connection end with RST instead of FIN."""
+    while isinstance(stream, trio.SSLStream):
+        stream = stream.transport_stream
+    assert isinstance(stream, trio.SocketStream)
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class _Left(Exception):
@@ -276,7 +332,7 @@ class _Left(Exception):
 @define
 class _Connection:
     _model: ScriptedModel
-    _stream: trio.SocketStream
+    _stream: trio.abc.Stream
     _number: int
     _http: h11.Connection = field(factory=lambda: h11.Connection(h11.SERVER))
     _is_whole: bool = False
@@ -295,7 +351,7 @@ class _Connection:
         while True:
             match self._http.next_event():
                 case h11.NEED_DATA:
-                    self._http.receive_data(await self._stream.receive_some())
+                    self._http.receive_data(bytes(await self._stream.receive_some()))
                 case h11.Request() as request:
                     pass
                 case h11.Data(data=data):
@@ -311,7 +367,7 @@ class _Connection:
     async def _answer(self, seen: Seen) -> bool:
         """Play the script; whether the connection can be used again."""
         self._is_whole = False
-        script = self._plain_answer(seen) if seen.method == "GET" else self._model.script_for(seen)
+        script = self._model.answer_to(seen)
         left = again = False
         async with trio.open_nursery() as nursery:
             watch = trio.CancelScope()
@@ -337,7 +393,7 @@ class _Connection:
     async def _until_left(self) -> None:
         try:
             while data := await self._stream.receive_some():
-                self._http.receive_data(data)
+                self._http.receive_data(bytes(data))
         except trio.BrokenResourceError:
             pass
 
@@ -359,43 +415,38 @@ class _Connection:
                 case Close():
                     return False
                 case Reset():
-                    linger = struct.pack("ii", 1, 0)
-                    self._stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                    break_off(self._stream)
                     return False
+                case GoAway():
+                    pass
         return True
 
     async def _send(self, part: h11.Response | h11.Data | h11.EndOfMessage) -> None:
         if data := self._http.send(part):
             await self._stream.send_all(data)
 
-    def _plain_answer(self, seen: Seen) -> Script:
-        if seen.path != "/seen":
-            return _status(200, {"object": "list", "data": []})()
-        model = self._model
-        return _status(
-            200,
-            {
-                "connections": model.connections,
-                "open_connections": model.open_connections,
-                "aborted": model.aborted,
-                "completions": [seen.body for seen in model.completions],
-            },
-        )()
-
 
 class open_scripted_model:  # noqa: N801  # reads like trio.open_nursery
     """A scripted model on a port of this machine; leaving drops all of its connections."""
 
-    def __init__(self, default: str = "pieces", *, port: int = 0) -> None:
+    def __init__(
+        self, default: str = "pieces", *, port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._model = ScriptedModel(default)
         self._port = port
+        self._tls = tls
+        if tls is not None:
+            self._model.scheme, self._model.host = "https", "localhost"
         self._nursery_manager = trio.open_nursery()
 
     async def __aenter__(self) -> ScriptedModel:
         listeners = await trio.open_tcp_listeners(self._port, host="127.0.0.1")
         self._model.port = listeners[0].socket.getsockname()[1]
         self._nursery = await self._nursery_manager.__aenter__()
-        self._nursery.start_soon(trio.serve_listeners, self._model.serve, listeners)
+        served: list[Any] = list(listeners)
+        if self._tls is not None:
+            served = [trio.SSLListener(each, self._tls, https_compatible=True) for each in served]
+        self._nursery.start_soon(trio.serve_listeners, self._model.serve, served)
         return self._model
 
     async def __aexit__(self, *error: Any) -> bool:
@@ -403,18 +454,36 @@ class open_scripted_model:  # noqa: N801  # reads like trio.open_nursery
         return bool(await self._nursery_manager.__aexit__(*error))
 
 
-async def _run(port: int, script: str) -> None:
-    async with open_scripted_model(script, port=port) as model:
+def server_tls(certificate: str, *, http2: bool) -> ssl.SSLContext:
+    """TLS with this PEM file, key and chain in one."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
+    return context
+
+
+async def _run(port: int, script: str, tls: ssl.SSLContext | None) -> None:
+    async with open_scripted_model(script, port=port, tls=tls) as model:
         ready = {"ready": True, "port": model.port, "base_url": model.base_url}
         sys.stdout.write(json.dumps(ready) + "\n")
         sys.stdout.flush()
         await trio.sleep_forever()
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description="A scripted OpenAI-compatible model")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--script", default="pieces", help="the default script")
+    parser.add_argument("--certificate", help="a PEM file with key and chain: TLS and HTTP/2")
     arguments = parser.parse_args()
+    pem = arguments.certificate
+    tls = None if pem is None else server_tls(pem, http2=True)
     with suppress(KeyboardInterrupt):
-        trio.run(_run, arguments.port, arguments.script)
+        trio.run(_run, arguments.port, arguments.script, tls)
+
+
+if __name__ == "__main__":
+    # Under its own name, so that the part for HTTP/2 knows the same classes.
+    import scripted_model
+
+    scripted_model.main()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import socket
+import ssl
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -30,7 +33,8 @@ class Blame:
 
     def failure(self, failure: Failure) -> ProviderFailed:
         """What the model said itself, in the middle of a good response."""
-        return ProviderFailed(failure.reason, self.excerpt(failure.words) or "no words for it")
+        words = self.excerpt(failure.words) or "no words for it"
+        return ProviderFailed(failure.reason, f"error within the answer: {words}")
 
     def status(self, response: httpx2.Response, body: bytes) -> ProviderFailed:
         """A response that is no answer: `body` is as much of it as came."""
@@ -45,12 +49,36 @@ class Blame:
             detail = _ENDPOINT_OFF if self.is_openclaw else f"{detail} (is base_url right?)"
         wish = response.headers.get("retry-after")
         retry_after = None if wish is None else parse_retry_after(wish, datetime.now(UTC))
+        if retry_after is not None:
+            detail += f"; asks to wait {retry_after:.0f} s"
         return ProviderFailed(failure.reason, detail, retry_after=retry_after)
 
-    def unreachable(self, error: httpx2.HTTPError) -> ProviderFailed:
-        """No response at all."""
-        what = f"{type(error).__name__}: {self.excerpt(_root_words(error))}"
-        return ProviderFailed(Reason.MODEL_UNREACHABLE, what.removesuffix(": "))
+    def unreachable(self, error: httpx2.HTTPError, connect_timeout: float) -> ProviderFailed:
+        """No response at all: nobody there, no way there, no trust, or it hung up at once."""
+        causes = list(_causes(error))
+        what = f"{type(error).__name__}: {self.excerpt(_root_words(error))}".removesuffix(": ")
+        if isinstance(error, httpx2.ConnectTimeout):
+            return ProviderFailed(
+                Reason.MODEL_UNREACHABLE, f"no connection within {connect_timeout:g} s ({what})"
+            )
+        for cause in causes:
+            match cause:
+                case ssl.SSLCertVerificationError(verify_message=why):
+                    why = f"its certificate is not trusted: {self.excerpt(why)}"
+                    return ProviderFailed(Reason.MODEL_TLS, why)
+                case ssl.SSLError():
+                    return ProviderFailed(Reason.MODEL_TLS, f"no TLS with it ({what})")
+                case socket.gaierror():
+                    why = f"nobody has that name: is base_url right? ({what})"
+                    return ProviderFailed(Reason.MODEL_UNREACHABLE, why)
+                case ConnectionRefusedError():
+                    why = f"nobody listens there: is it running? ({what})"
+                    return ProviderFailed(Reason.MODEL_UNREACHABLE, why)
+        return ProviderFailed(Reason.MODEL_UNREACHABLE, what)
+
+    def held_up(self, seconds: float) -> ProviderFailed:
+        """The request could not even be sent in time."""
+        return ProviderFailed(Reason.MODEL_TIMEOUT, f"not sent within {seconds:g} s")
 
     def no_text(self, seconds: float) -> ProviderFailed:
         """The first token did not come in time."""
@@ -94,10 +122,20 @@ def _is_json(response: httpx2.Response) -> bool:
 def _root_words(error: BaseException) -> str:
     """What the innermost cause says: the client's own wrappers are often without words."""
     words = ""
-    cause: BaseException | None = error
-    for _ in range(10):  # a chain could be a ring
-        if cause is None:
-            break
+    for cause in _causes(error):
         words = str(cause) or words
-        cause = cause.__cause__ or cause.__context__
     return words
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what led to it, outermost first; of a group what is in it."""
+    waiting: list[BaseException] = [error]
+    for _ in range(20):  # a chain could be a ring
+        if not waiting:
+            return
+        cause = waiting.pop(0)
+        yield cause
+        if isinstance(cause, BaseExceptionGroup):
+            waiting += cause.exceptions
+        elif (next_cause := cause.__cause__ or cause.__context__) is not None:
+            waiting.append(next_cause)

@@ -10,13 +10,14 @@ import httpx2
 import structlog
 import trio
 
+from eyeclaw_trio.core.provider_timing import ProviderAnswer
 from eyeclaw_trio.errors import ProviderFailed
 from eyeclaw_trio.protocol.completions import ChatMessage, CompletionRequest
 from eyeclaw_trio.providers.client import open_client
 from eyeclaw_trio.providers.departure import Departure
 from eyeclaw_trio.providers.failures import Blame
 from eyeclaw_trio.providers.pieces import WHOLE_LIMIT, Pieces
-from eyeclaw_trio.providers.provider import ProviderQuestion
+from eyeclaw_trio.providers.provider import Note, ProviderQuestion, ignore
 from eyeclaw_trio.providers.response_body import ResponseBody
 from eyeclaw_trio.providers.settings import Conversation, ProviderSettings
 
@@ -34,8 +35,9 @@ _REFUSAL_PATIENCE: Final = 2.0
 class OpenAIProvider:
     """One endpoint and one model. Connections are kept and used again."""
 
-    def __init__(self, settings: ProviderSettings) -> None:
+    def __init__(self, settings: ProviderSettings, note: Note = ignore) -> None:
         self._settings = settings
+        self._note = note
         self._is_openclaw = is_openclaw(settings.model)
         self._blame = Blame(settings.api_key, self._is_openclaw)
         self._client = open_client(settings)
@@ -54,26 +56,51 @@ class OpenAIProvider:
         OpenClaw remembers a conversation by its name: sent along as well, the history would be in
         its context twice.
         """
+        settings = self._settings
         remembered = self._is_openclaw and question.conversation
-        spoken = ChatMessage("user", question.text)
-        messages = (spoken,) if remembered else (*question.history, spoken)
-        user = question.conversation if remembered else None
-        return self._ask(CompletionRequest(self._settings.model, messages, user))
+        prompt = settings.system_prompt
+        first = (ChatMessage("system", prompt),) if prompt is not None else ()
+        history = () if remembered else question.history
+        request = CompletionRequest(
+            settings.model,
+            (*first, *history, ChatMessage("user", question.text)),
+            user=question.conversation if remembered else None,
+            max_tokens=settings.max_tokens,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            extra=settings.extra,
+        )
+        return self._ask(request, self._report)
 
     @asynccontextmanager
-    async def _ask(self, request: CompletionRequest) -> AsyncIterator[AsyncIterator[str]]:
-        departure, body = await self._send(request)
-        pieces = Pieces(body, self._settings, self._blame, departure.deadline)
+    async def _ask(
+        self, request: CompletionRequest, report: Note
+    ) -> AsyncIterator[AsyncIterator[str]]:
+        """`report` gets what became of it, unless it is left before its end."""
+        departures = [self._departure(trio.current_time())]
         try:
-            if not body.response.is_success:
-                raise await self._refusal(body)
-            yield pieces
-        finally:
-            await body.release(whole=pieces.whole)
+            body = await self._send(request, departures)
+            pieces = Pieces(body, self._settings, self._blame, departures[-1])
+            try:
+                if not body.response.is_success:
+                    raise await self._refusal(body)
+                yield pieces
+            finally:
+                await body.release(whole=pieces.whole)
+        except ProviderFailed as failure:
+            report(departures[-1].describe(self.name, failure.reason))
+            raise
+        if pieces.whole:
+            report(departures[-1].describe(self.name))
 
-    async def _send(self, request: CompletionRequest) -> tuple[Departure, ResponseBody]:
+    def _departure(self, started_at: float) -> Departure:
+        settings = self._settings
+        return Departure(settings.first_token_timeout, settings.connect_timeout, started_at)
+
+    async def _send(self, request: CompletionRequest, departures: list[Departure]) -> ResponseBody:
+        """Send it over the last of the departures; each further try adds one."""
         while True:
-            departure = Departure(self._settings.first_token_timeout)
+            departure = departures[-1]
             upstream = self._client.build_request(
                 "POST",
                 "chat/completions",
@@ -83,15 +110,32 @@ class OpenAIProvider:
             )
             try:
                 with departure.scope:
-                    response = await self._client.send(upstream, stream=True)
-                    return departure, ResponseBody(response)
+                    return ResponseBody(await self._client.send(upstream, stream=True))
             except httpx2.HTTPError as error:
                 # A server may hang up on an idle connection just while we send on it. Nothing of
                 # an answer has come, so ask again; each round uses up one old connection.
                 if departure.connected_anew:
-                    raise self._blame.unreachable(error) from error
+                    timeout = self._settings.connect_timeout
+                    raise self._blame.unreachable(error, timeout) from error
+                departures.append(self._departure(departure.started_at))
             else:
+                if not departure.http_version:
+                    waited = trio.current_time() - departure.started_at
+                    raise self._blame.held_up(round(waited, 1))
                 raise self._blame.no_text(self._settings.first_token_timeout)
+
+    def _report(self, answer: ProviderAnswer) -> None:
+        is_met = self._settings.targets.of(answer).is_met(answer.segments)
+        if answer.reason is None:
+            log.info(
+                "provider.answered",
+                provider=self.name,
+                connection="cold" if answer.is_cold else "warm",
+                http=answer.http_version,
+                targets="met" if is_met else "missed",
+                **{f"{name}_ms": at for name, at in answer.segments.in_ms().items()},
+            )
+        self._note(answer)
 
     async def _refusal(self, body: ResponseBody) -> ProviderFailed:
         said = b""
@@ -127,7 +171,7 @@ class OpenAIProvider:
 
     async def _open_connection(self) -> None:
         # Whatever the status: the connection is what was wanted.
-        departure = Departure(WARM_UP)
+        departure = Departure(WARM_UP, self._settings.connect_timeout)
         request = self._client.build_request(
             "GET", "models", extensions={"trace": departure.observe}
         )
@@ -142,7 +186,7 @@ class OpenAIProvider:
     async def _ask_something(self) -> None:
         greeting = (ChatMessage("user", "ping"),)
         request = CompletionRequest(self._settings.model, greeting, WARM_UP_USER, max_tokens=16)
-        async with self._ask(request) as pieces:
+        async with self._ask(request, ignore) as pieces:
             async for _ in pieces:
                 pass
 

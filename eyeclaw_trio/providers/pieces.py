@@ -20,6 +20,7 @@ from eyeclaw_trio.protocol.completions import (
     decode_delta,
 )
 from eyeclaw_trio.protocol.event_stream import EventStreamReader
+from eyeclaw_trio.providers.departure import Departure
 from eyeclaw_trio.providers.failures import Blame
 from eyeclaw_trio.providers.response_body import ResponseBody
 from eyeclaw_trio.providers.settings import ProviderSettings
@@ -42,13 +43,18 @@ class Pieces:
     _body: ResponseBody
     _settings: ProviderSettings
     _blame: Blame
-    _deadline: float
+    _departure: Departure
     whole: bool = field(default=False, init=False)
     _events: EventStreamReader = field(factory=EventStreamReader, init=False)
     _waiting: deque[str] = field(factory=deque, init=False)
     _any_text: bool = field(default=False, init=False)
     _finish_reason: str | None = field(default=None, init=False)
     _end: Exception | None = field(default=None, init=False)
+    _deadline: float = field(init=False)
+
+    @_deadline.default
+    def _first_deadline(self) -> float:
+        return self._departure.deadline
 
     def __aiter__(self) -> AsyncIterator[str]:
         return self
@@ -104,7 +110,10 @@ class Pieces:
             case Delta(text, finish_reason):
                 self._finish_reason = finish_reason or self._finish_reason
                 if text:
-                    self._any_text = self._any_text or not text.isspace()
+                    if not self._any_text and not text.isspace():
+                        self._any_text = True
+                        self._departure.mark("first_token")
+                    self._departure.mark("last_token")
                     self._waiting.append(text)
                 self._extend_deadline()
             case Done():

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from attrs import frozen
 
+from eyeclaw_trio.core.provider_timing import ProviderAnswer
 from eyeclaw_trio.protocol.completions import ChatMessage
 from eyeclaw_trio.providers.settings import Conversation
+
+# Is told of every answer of a provider, and of every failure; it must not wait, nor raise.
+Note: TypeAlias = Callable[[ProviderAnswer], None]
+
+
+def ignore(_: ProviderAnswer) -> None:
+    """The Note of whoever does not want to know."""
 
 
 @frozen

@@ -43,7 +43,11 @@ def _read_step(name: str) -> str:
 
 # The way from an empty database to the present schema. Step N leads from version N to N+1. What
 # has been released is never edited: a change is one more step.
-STEPS: Final[Sequence[str]] = (_read_step("schema.sql"), _read_step("step_2_traces.sql"))
+STEPS: Final[Sequence[str]] = (
+    _read_step("schema.sql"),
+    _read_step("step_2_traces.sql"),
+    _read_step("step_3_provider_answers.sql"),
+)
 
 
 def open_database(

@@ -21,11 +21,13 @@ import trio
 from attrs import define
 
 from eyeclaw_trio.core.directory import Directory
+from eyeclaw_trio.core.provider_timing import ProviderAnswer
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.errors import StoreBusy
 from eyeclaw_trio.store.columns import read_clock, to_stamp
 from eyeclaw_trio.store.database import open_database, transaction
 from eyeclaw_trio.store.keys import note_use
+from eyeclaw_trio.store.provider_answers import write_provider_answer
 from eyeclaw_trio.store.retention import (
     STEP_EVERY,
     Retention,
@@ -186,6 +188,11 @@ class Store:
         """
         created_at = self._running_turns.pop(trace.trace_id, None)
         self._write_trace(trace, created_at or self._wall_clock_at(trace.started_at))
+
+    def provider_answered(self, answer: ProviderAnswer) -> None:
+        """Note what a provider took for an answer, or that it failed, just now."""
+        stamp = to_stamp(self._now())
+        self.write_soon(partial(write_provider_answer, answer=answer, ended_at=stamp))
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work(db)` on the writer thread, and return what it returns.

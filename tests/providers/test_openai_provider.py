@@ -90,6 +90,34 @@ async def test_what_the_model_is_sent() -> None:
     assert seen.headers["user-agent"] == f"eyeclaw-trio/{__version__}"
 
 
+async def test_what_the_settings_say_about_answers_is_sent_along() -> None:
+    settings = attrs.evolve(
+        PATIENT,
+        system_prompt="Be short.",
+        temperature=0.5,
+        top_p=0.9,
+        max_tokens=200,
+        extra={"thinking": {"type": "disabled"}},
+    )
+    async with open_scripted_model() as model, asked_at(model, settings) as provider:
+        question = ProviderQuestion("now", (ChatMessage("user", "before"),))
+        async with provider.answer(question) as pieces:
+            assert [piece async for piece in pieces] == list(PIECES)
+        (seen,) = model.completions
+    assert seen.body["messages"] == [
+        {"role": "system", "content": "Be short."},
+        {"role": "user", "content": "before"},
+        {"role": "user", "content": "now"},
+    ]
+    said = {name: seen.body[name] for name in ("temperature", "top_p", "max_tokens", "thinking")}
+    assert said == {
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "max_tokens": 200,
+        "thinking": {"type": "disabled"},
+    }
+
+
 async def test_without_a_key_there_is_no_authorization() -> None:
     keyless = attrs.evolve(PATIENT, api_key=None)
     async with open_scripted_model() as model, asked_at(model, keyless) as provider:
@@ -241,6 +269,7 @@ async def test_busy_says_when_to_come_back() -> None:
     async with open_scripted_model() as model, asked_at(model) as provider:
         error, _ = await fail(provider, "script:429")
         assert error.retry_after == 7
+        assert "asks to wait 7 s" in error.detail
 
 
 async def test_openclaw_with_its_endpoint_off_says_which_setting_turns_it_on() -> None:
@@ -278,6 +307,7 @@ async def test_nobody_listening_is_unreachable() -> None:
         error, _ = await fail(provider, "你好")
         await provider.aclose()
     assert error.reason is Reason.MODEL_UNREACHABLE
+    assert "nobody listens there" in error.detail
     assert "ConnectError: " in error.detail
 
 
@@ -287,15 +317,17 @@ async def test_a_name_that_is_nobodys_is_unreachable() -> None:
     error, _ = await fail(provider, "你好")
     await provider.aclose()
     assert error.reason is Reason.MODEL_UNREACHABLE
+    assert "nobody has that name" in error.detail
 
 
-async def test_a_server_without_tls_is_unreachable_over_https() -> None:
+async def test_a_server_without_tls_is_told_so_over_https() -> None:
     async with open_scripted_model() as model:
         url = model.base_url.replace("http:", "https:")
         provider = open_provider(attrs.evolve(PATIENT, base_url=url))
         error, _ = await fail(provider, "你好")
         await provider.aclose()
-    assert error.reason is Reason.MODEL_UNREACHABLE
+    assert error.reason is Reason.MODEL_TLS
+    assert "no TLS with it" in error.detail
     assert "SSL" in error.detail
 
 
@@ -308,7 +340,7 @@ async def test_a_handshake_that_is_never_answered_is_given_up() -> None:
         error, _ = await fail(provider, "你好")
         await provider.aclose()
     assert error.reason is Reason.MODEL_UNREACHABLE
-    assert "ConnectTimeout" in error.detail
+    assert "no connection within 0.2 s" in error.detail
 
 
 # --- time-outs ------------------------------------------------------------------------------------

@@ -1,0 +1,237 @@
+"""The commands about models: providers, providers check."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from functools import partial
+from typing import Any, Final
+
+import click
+import trio
+
+from eyeclaw_trio.ask import printable
+from eyeclaw_trio.cli.choices import Choices, common_options, pass_choices
+from eyeclaw_trio.cli.showing import show_json, show_pairs, show_table
+from eyeclaw_trio.core.provider_timing import SEGMENTS, ProviderTimings, Target
+from eyeclaw_trio.errors import EyeclawError, ProviderFailed, Reason
+from eyeclaw_trio.provider_check import Checked, check_provider
+from eyeclaw_trio.providers.ready_made import READY_MADE
+from eyeclaw_trio.providers.settings import ProviderSettings
+from eyeclaw_trio.settings import Settings
+from eyeclaw_trio.store.database import open_database
+from eyeclaw_trio.store.provider_answers import KeptAnswer, list_provider_answers
+
+QUESTION: Final = "用一句话介绍你自己。"
+
+_COLUMNS: Final = (
+    "provider",
+    "model",
+    "key",
+    "answers",
+    "failed",
+    "first_token",
+    "whole_answer",
+    "target",
+    "cold_target",
+    "met",
+)
+_STEPS: Final = {
+    "connect": "connected",
+    "tls": "TLS agreed",
+    "request_sent": "question sent",
+    "headers": "answer begins (headers)",
+    "first_token": "first token",
+    "last_token": "last token",
+}
+_FAILURES: Final = {
+    Reason.MODEL_KEY_REFUSED: "the key was refused; check it",
+    Reason.MODEL_NO_CREDIT: "the account is empty; top it up",
+    Reason.MODEL_NOT_FOUND: "no such model or address; check model and base_url",
+    Reason.MODEL_REQUEST_REFUSED: "the request was refused; check model, extra and the like",
+    Reason.MODEL_BUSY: "too many requests; try again later",
+    Reason.MODEL_ERROR: "the model failed; try again later",
+    Reason.MODEL_TIMEOUT: "it took too long",
+    Reason.MODEL_UNREACHABLE: "it cannot be reached",
+    Reason.MODEL_TLS: "no secure connection to it",
+    Reason.EMPTY_ANSWER: "it answered without a word",
+    Reason.CUT_ANSWER: "the answer broke off",
+}
+
+
+@click.group(invoke_without_command=True)
+@common_options
+@click.pass_context
+def providers(ctx: click.Context) -> None:
+    """The models that can be asked, how fast they were lately, and their targets.
+
+    Works with and without a running gateway; the times are those of gateways on this data folder.
+    """
+    if ctx.invoked_subcommand is None:
+        _list_providers(ctx.ensure_object(Choices))
+
+
+def _list_providers(choices: Choices) -> None:
+    settings = choices.load()
+    with closing(open_database(settings.data)) as db:
+        kept = list_provider_answers(db)
+    records = [
+        _record(settings, each, [one for one in kept if one.answer.provider == each.name])
+        for each in settings.providers.values()
+    ]
+    if choices.json:
+        show_json(records)
+        return
+    show_table([_row(record) for record in records], _COLUMNS)
+    missing = [
+        f"{name} ({ready.key_variables[0]})"
+        for name, ready in READY_MADE.items()
+        if name not in settings.providers
+    ]
+    click.echo(
+        "Times in ms: last / p50 / p95. Targets in s: first token / whole answer, over a warm "
+        "and over a cold connection.",
+        err=True,
+    )
+    if missing:
+        click.echo(f"There as soon as their key is set: {', '.join(missing)}.", err=True)
+
+
+@providers.command()
+@click.argument("name")
+@click.option(
+    "--question", metavar="TEXT", default=QUESTION, show_default=True, help="What is asked."
+)
+@click.option("--warm", is_flag=True, help="Warm it up before, as a running gateway does.")
+@common_options
+@pass_choices
+def check(choices: Choices, name: str, question: str, warm: bool) -> None:
+    """Ask a provider one real question, and show what took how long.
+
+    It is asked directly, without a gateway and without its fallback.
+    """
+    if not question.strip():
+        raise click.UsageError("There is nothing to ask: give a --question.")
+    settings = choices.load().require_provider(name)
+    checked = trio.run(partial(check_provider, settings, question, warm=warm))
+    if choices.json:
+        show_json(_check_record(settings, checked))
+    else:
+        _show_check(settings, checked)
+    if checked.failure is not None:
+        raise EyeclawError(_explain(settings, checked.failure))
+
+
+def _record(
+    settings: Settings, provider: ProviderSettings, kept: list[KeptAnswer]
+) -> dict[str, Any]:
+    timings = ProviderTimings(provider.targets)
+    timings.extend(each.answer for each in kept)
+    failed = [each for each in kept if each.answer.reason is not None]
+    last_failure = (
+        {"reason": failed[-1].answer.reason.value, "at": failed[-1].ended_at}
+        if failed and failed[-1].answer.reason is not None
+        else None
+    )
+    return {
+        "name": provider.name,
+        "kind": provider.kind,
+        "base_url": provider.base_url or None,
+        "model": provider.model or None,
+        "key": _describe_key(provider),
+        "configured": provider.name not in settings.unconfigured,
+        "region": provider.region,
+        "fallback": list(provider.fallback),
+        "last_at": kept[-1].ended_at if kept else None,
+        "last_failure": last_failure,
+        **timings.describe(),
+    }
+
+
+def _describe_key(provider: ProviderSettings) -> str | None:
+    """Whether it has a key; None where it may well do without one."""
+    if provider.api_key:
+        return "present"
+    ready = READY_MADE.get(provider.name)
+    return "missing" if ready is not None and ready.base_url == provider.base_url else None
+
+
+def _row(record: dict[str, Any]) -> dict[str, object]:
+    answered = record["asked"]["answered"]
+    is_model = record["kind"] != "echo"
+    targets = record["targets_ms"]
+    return {
+        "provider": record["name"],
+        "model": record["model"],
+        "key": record["key"],
+        "answers": answered if is_model else None,
+        "failed": record["asked"]["failed"] if is_model else None,
+        "first_token": _in_short(record["first_token_ms"]),
+        "whole_answer": _in_short(record["last_token_ms"]),
+        "target": _in_seconds(targets["warm"]) if is_model else None,
+        "cold_target": _in_seconds(targets["cold"]) if is_model else None,
+        "met": f"{record['targets_met']} of {answered}" if answered else None,
+    }
+
+
+def _in_short(spread: dict[str, float] | None) -> str | None:
+    if spread is None:
+        return None
+    return " / ".join(f"{spread[part]:.0f}" for part in ("last", "p50", "p95"))
+
+
+def _in_seconds(target: dict[str, float]) -> str:
+    return f"{target['first_token'] / 1000:g} / {target['total'] / 1000:g}"
+
+
+def _check_record(settings: ProviderSettings, checked: Checked) -> dict[str, Any]:
+    failure = checked.failure
+    target = settings.targets.of(checked.answer)
+    return {
+        "provider": settings.name,
+        "model": settings.model or None,
+        "text": checked.text,
+        **checked.answer.describe(),
+        "target_ms": {"first_token": target.first_token * 1000, "total": target.total * 1000},
+        "targets": None if failure is not None else _met(checked),
+        "reason": None if failure is None else failure.reason.value,
+        "detail": None if failure is None else failure.detail,
+        "retry_after": None if failure is None else failure.retry_after,
+    }
+
+
+def _met(checked: Checked) -> str:
+    return "met" if checked.is_met else "missed"
+
+
+def _show_check(settings: ProviderSettings, checked: Checked) -> None:
+    answer = checked.answer
+    times = answer.segments.in_ms()
+    connection = "cold" if answer.is_cold else "warm"
+    show_pairs(
+        [
+            ("provider", settings.name),
+            ("model", settings.model or settings.kind),
+            ("connection", f"{connection}, {answer.http_version}".removesuffix(", ")),
+        ]
+    )
+    click.echo()
+    lines = [("0 ms", "asked")]
+    lines += [
+        (f"{at:.0f} ms", _STEPS[name]) for name in SEGMENTS if (at := times[name]) is not None
+    ]
+    show_pairs(lines, right=True)
+    if checked.text:
+        click.echo(f"\n{printable(checked.text).strip()}\n")
+    if checked.failure is None:
+        show_pairs([("targets", f"{_met(checked)} ({_name(settings.targets.of(answer))})")])
+
+
+def _name(target: Target) -> str:
+    return f"first token under {target.first_token:g} s, whole answer under {target.total:g} s"
+
+
+def _explain(settings: ProviderSettings, failure: ProviderFailed) -> str:
+    what = _FAILURES.get(failure.reason, "it failed")
+    if failure.reason is Reason.MODEL_BUSY and failure.retry_after is not None:
+        what = f"too many requests; try again in {failure.retry_after:.0f} s"
+    return f"{settings.name}: {what} ({failure.detail})"
