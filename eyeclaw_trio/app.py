@@ -28,23 +28,31 @@ from eyeclaw_trio.admin.pages import make_admin_app
 from eyeclaw_trio.connector.address import GatewayAddress
 from eyeclaw_trio.connector.embedded_bots import EmbeddedBots
 from eyeclaw_trio.connector.link import keep_connected
+from eyeclaw_trio.core.provider_timing import ProviderAnswer
+from eyeclaw_trio.core.routing import ChatChoice
 from eyeclaw_trio.core.trace import Trace
-from eyeclaw_trio.errors import ConfigurationError, EyeclawError
+from eyeclaw_trio.errors import EyeclawError
 from eyeclaw_trio.first_start import enter_bots_and_keys
 from eyeclaw_trio.listening import allow_connections, open_listeners, port_of, serve_public
 from eyeclaw_trio.logs import configure_logging
 from eyeclaw_trio.metrics import Metrics, measure_loop_delay
 from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.providers.catalogue import open_provider
-from eyeclaw_trio.providers.openclaw import with_local_openclaw
 from eyeclaw_trio.relay.signal import Signal
 from eyeclaw_trio.relay.switchboard import Switchboard
+from eyeclaw_trio.relay.turn_log import TurnLogs
 from eyeclaw_trio.server.cable_channels import CableDoor, LinkedBots
+from eyeclaw_trio.server.cable_socket import CableLine
+from eyeclaw_trio.server.chat_socket import PATH as CHAT_PATH
+from eyeclaw_trio.server.chat_socket import ChatDoor
 from eyeclaw_trio.server.front_door import FrontDoor, Handler, Origins
 from eyeclaw_trio.server.gate import Gate
+from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.operations import HealthDoor, StatsDoor, Stopwatch
 from eyeclaw_trio.server.revocation import Revocation
-from eyeclaw_trio.server.rokid import PATHS, OpenAnswers, RokidDoor, log_turn
+from eyeclaw_trio.server.rokid import PATHS, OpenAnswers, Reception, RokidDoor, log_turn
+from eyeclaw_trio.server.stream_channel import StreamChannel, WorkerLink
+from eyeclaw_trio.server.worker import POLL_PATH, TRIGGER_PATH, PollDoor, TriggerDoor
 from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.store.folder_lock import hold_folder
 from eyeclaw_trio.store.store import Store, open_store
@@ -72,7 +80,7 @@ async def serve(settings: Settings) -> None:
     """
     configure_logging()
     gc.set_threshold(*GC_THRESHOLDS)
-    for name in settings.providers:
+    for name in settings.providers.keys() - settings.unconfigured:
         await open_provider(settings.providers[name]).aclose()  # a fault shows now, not later
     async with trio.open_nursery() as pages:
         cut_answers = await _serve_until_told(settings, pages)
@@ -94,11 +102,18 @@ async def _serve_until_told(settings: Settings, pages: trio.Nursery) -> int:
         store = await stack.enter_async_context(
             open_store(settings.data, on_change=lambda _: changes.set(), traces=settings.traces)
         )
-        providers = with_local_openclaw(settings.providers, os.environ)
+        providers = settings.providers
         await enter_bots_and_keys(store, settings.bots, providers)
-        gateway = Gateway(settings, store)
+        choice = ChatChoice(tuple(providers), settings.chat_provider)
+        gateway = Gateway(settings, store, chat_choice=choice)
         async with trio.open_nursery() as nursery:
-            embedded = EmbeddedBots(nursery, gateway.switchboard, providers)
+            embedded = EmbeddedBots(
+                nursery,
+                gateway.switchboard,
+                providers,
+                gateway.note_provider,
+                settings.unconfigured,
+            )
             embedded.follow(store.directory.bots.values())
             nursery.start_soon(_follow_directory, store, changes, embedded, gateway.revocation)
             nursery.start_soon(measure_loop_delay, gateway.metrics.loop_delay)
@@ -116,17 +131,9 @@ async def connect(
     provider that cannot be used.
     """
     configure_logging()
-    providers = with_local_openclaw(settings.providers, os.environ)
-    if provider is None:
-        # Beside an OpenClaw there is one model to ask, whatever it is called.
-        names = [name for name, each in providers.items() if each.kind != "echo"]
-        if len(names) != 1:
-            raise ConfigurationError(
-                "say with --provider which one answers: " + ", ".join(providers)
-            )
-        [provider] = names
+    provider = provider or settings.only_provider()
     address = GatewayAddress(server, bot, token)
-    asked = open_provider(providers[provider])
+    asked = open_provider(settings.providers[provider], settings.providers)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_on_sigterm, nursery.cancel_scope)
@@ -148,15 +155,21 @@ class Gateway:
 
     settings: Settings
     store: Store
+    chat_choice: ChatChoice = field(factory=ChatChoice)
     cut_answers: int = 0
     is_draining: bool = False
     metrics: Metrics = field(factory=Metrics)
     answers: OpenAnswers = field(factory=OpenAnswers)
     links: LinkedBots = field(factory=LinkedBots)
+    turn_logs: TurnLogs = field(factory=TurnLogs)
+    workers: LiveSet[WorkerLink] = field(factory=LiveSet)
     stopwatch: Stopwatch = field(factory=Stopwatch)
     switchboard: Switchboard = field(init=False)
+    line: CableLine = field(init=False)
     front_door: FrontDoor = field(init=False)
     revocation: Revocation = field(init=False)
+    trigger: TriggerDoor = field(init=False)
+    chat: ChatDoor = field(init=False)
     _started_at: float = field(factory=trio.current_time)
     _stopped: trio.Event = field(factory=trio.Event)
 
@@ -165,7 +178,7 @@ class Gateway:
         self.switchboard = Switchboard(settings.patience, settings.limits)
         gate = Gate(lambda: store.directory, self.metrics.failed_keys.inc)
         origins = Origins(frozenset(settings.allowed_origins))
-        door = RokidDoor(
+        reception = Reception(
             gate=gate,
             switchboard=self.switchboard,
             patience=settings.patience,
@@ -174,11 +187,25 @@ class Gateway:
             answers=self.answers,
             on_key_used=store.key_used,
             on_turn_over=self._note_turn,
-            has_error_event=settings.sse_error_event,
             on_turn_begun=store.trace_began,
             keeps_content=settings.traces.keep_content,
         )
-        self.revocation = Revocation(self.switchboard, self.answers, self.links)
+        door = RokidDoor(reception, settings.sse_error_event)
+        self.trigger = TriggerDoor(reception, self.turn_logs)
+        poll = PollDoor(gate, self.turn_logs, store.key_used)
+        self.chat = ChatDoor(reception, origins, self.chat_choice)
+        self.revocation = Revocation(
+            self.switchboard,
+            self.answers,
+            self.links,
+            workers=self.workers,
+            chats=self.chat.chats,
+        )
+        self.line = CableLine(
+            settings.limits.cable_message,
+            _steady_unix_seconds(),
+            has_shortcut=settings.frame_shortcut,
+        )
         cable = CableDoor(
             gate=gate,
             origins=origins,
@@ -187,11 +214,15 @@ class Gateway:
             sessions=store,
             links=self.links,
             is_draining=lambda: self.is_draining,
-            unix_seconds=_steady_unix_seconds(),
+            line=self.line,
+            stream_channel=StreamChannel(gate, self.turn_logs, self.workers, store.key_used),
         )
         routes: dict[str, dict[str, Handler]] = {
             **{path: {"POST": door.answer} for path in PATHS},
             "/cable": {"GET": cable.serve},
+            TRIGGER_PATH: {"POST": self.trigger.answer},
+            POLL_PATH: {"GET": poll.answer},
+            CHAT_PATH: {"GET": self.chat.serve},
             "/health": {"GET": HealthDoor(self.health).show},
             "/stats": {"GET": StatsDoor(gate, self.switchboard, self.stopwatch, self.health).show},
         }
@@ -250,6 +281,8 @@ class Gateway:
             await pages.start(serve_admin, admin_app, admin_socket, self._stopped.wait)
             try:
                 async with trio.open_nursery() as public:
+                    public.start_soon(self.line.run)
+                    await public.start(self.trigger.run)
                     await public.start(
                         partial(serve_public, self.front_door.serve_connection, listeners)
                     )
@@ -273,6 +306,7 @@ class Gateway:
                     scope.cancel()
                     return
                 self.is_draining = True
+                self.chat.say_goodbye()
                 log.info("gateway.draining", answers=self.answers.count)
                 nursery.start_soon(self._drain, scope)
 
@@ -280,10 +314,12 @@ class Gateway:
         """Let running answers finish, then say goodbye to the bots, then end all connections."""
         with trio.move_on_after(self.settings.patience.drain_timeout):
             await self.answers.wait_for_none()
+            await self.turn_logs.wait_until_read()
         if self.answers.count:
             self.switchboard.end_turns()
             with trio.move_on_after(LAST_WORDS):
                 await self.answers.wait_for_none()
+                await self.turn_logs.wait_until_read()
         await self._say_goodbye()
         log.info("gateway.stopped")
         scope.cancel()
@@ -296,8 +332,19 @@ class Gateway:
             link.socket.disconnect("server_restart", reconnect=True)
             if len(links) > 1:
                 await trio.sleep(pause)
+        for worker in self.workers:
+            worker.disconnect_for_restart()
         with trio.move_on_after(LAST_WORDS):
             await self.links.wait_for_none()
+            await self.chat.chats.wait_for_none()
+            await self.workers.wait_for_none()
+
+    def note_provider(self, answer: ProviderAnswer) -> None:
+        """Count what a provider took for an answer. Never waits."""
+        targets = self.settings.providers[answer.provider].targets
+        is_met = self.stopwatch.note_answer(answer, targets)
+        self.metrics.count_provider_answer(answer, is_met)
+        self.store.provider_answered(answer)
 
     def _note_turn(self, trace: Trace) -> None:
         now = trio.current_time()

@@ -31,7 +31,7 @@ _REFUSAL_LIMIT: Final = 64 * 1024  # bytes read of an answer that is no stream
 # A proxy of the environment cannot reach what only this machine can.
 _DIRECT: Final = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 _EVERY_HOST: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (read, never bound)
-_HINTS: Final = {
+HINTS: Final = {
     401: "check EYECLAW_KEY; `eyeclaw key list` shows which keys there are",
     403: "this key is for another bot; `eyeclaw key list` shows which",
     404: "check the address; `eyeclaw bot list` shows which bots there are",
@@ -121,7 +121,7 @@ async def ask(
         raise EyeclawError(f"{question.url} does not speak as a gateway does: {error}") from error
     except httpx2.ConnectError as error:
         raise EyeclawError(
-            f"cannot reach {question.url} ({_root_words(error)}); does the gateway run there?"
+            f"cannot reach {question.url} ({root_words(error)}); does the gateway run there?"
         ) from error
     except httpx2.TimeoutException as error:
         raise EyeclawError(f"{question.url} did not answer in time; ask again") from error
@@ -134,7 +134,7 @@ async def ask(
     if not answer.is_done:
         raise EyeclawError("the answer broke off before its end; ask again")
     if answer.failure is not None:
-        raise EyeclawError(f"the bot did not answer: {_one_line(answer.failure)}")
+        raise EyeclawError(f"the bot did not answer: {one_line(answer.failure)}")
 
 
 def find_endpoint(server: str) -> str:
@@ -236,8 +236,8 @@ async def _refuse_what_is_no_stream(response: httpx2.Response, body: ResponseBod
         for each in reasons
         if each is not None
     ]
-    hint = _HINTS.get(response.status_code)
-    text = ": ".join([f"{response.url} said {response.status_code}", *map(_one_line, words)])
+    hint = HINTS.get(response.status_code)
+    text = ": ".join([f"{response.url} said {response.status_code}", *map(one_line, words)])
     raise EyeclawError(f"{text}; {hint}" if hint else text)
 
 
@@ -256,7 +256,7 @@ def printable(text: str) -> str:
     return "".join(each for each in text if each in "\n\t" or not _is_control(each))
 
 
-def _root_words(error: BaseException) -> str:
+def root_words(error: BaseException) -> str:
     """What was wrong in the end: the words of the innermost cause that has any."""
     words = type(error).__name__
     cause: BaseException | None = error
@@ -266,7 +266,8 @@ def _root_words(error: BaseException) -> str:
     return words
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """The words of another program, fit for one line of ours."""
     return " ".join(printable(text[:1000]).split())
 
 

@@ -10,6 +10,7 @@
     │   ├── BotBusy                its queue is full, or the wait in it was too long
     │   ├── BotFailed              the bot or its model failed, or answered without text
     │   ├── KeyRevoked             the key it was asked with, or the bot, is gone
+    │   ├── AnswerTooLong          it does not fit into the log that keeps it
     │   └── GatewayStopping        the drain's end
     ├── ListenerGone           nobody is left to write to
     │   ├── HungUp                 the glasses' connection has ended
@@ -101,6 +102,7 @@ class Reason(Enum):
     EMPTY_ANSWER = "empty_answer"
     CUT_ANSWER = "cut_answer"
     MODEL_UNREACHABLE = "model_unreachable"
+    MODEL_TLS = "model_tls"
     MODEL_TIMEOUT = "model_timeout"
     MODEL_KEY_REFUSED = "model_key_refused"
     MODEL_NO_CREDIT = "model_no_credit"
@@ -144,6 +146,10 @@ class BotFailed(TurnFailed):
 
 class KeyRevoked(TurnFailed):
     """The access key of this turn was revoked, or its bot removed, while it ran."""
+
+
+class AnswerTooLong(TurnFailed):
+    """The answer does not fit into the log that keeps it for its readers."""
 
 
 class GatewayStopping(TurnFailed):

@@ -1,4 +1,5 @@
-"""What is counted, for Prometheus. No label per bot, key or session: their number has no bound.
+"""What is counted, for Prometheus. No label per bot, key or session: their number has no bound;
+that of providers has, they are in the settings.
 
 Turns are counted when they end, from their trace, so that a chunk costs nothing here.
 """
@@ -16,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from eyeclaw_trio.core.provider_timing import SEGMENTS, ProviderAnswer
 from eyeclaw_trio.core.trace import Trace
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -93,6 +95,25 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._provider_answers = Counter(
+            "eyeclaw_provider_answers",
+            "What became of questions to providers: answered, or why not",
+            ["provider", "outcome"],
+            registry=self.registry,
+        )
+        self._provider_targets = Counter(
+            "eyeclaw_provider_targets",
+            "Answers of providers that met or missed their targets, over a warm or cold connection",
+            ["provider", "connection", "result"],
+            registry=self.registry,
+        )
+        self._provider_segments = Histogram(
+            "eyeclaw_provider_seconds",
+            "From asking a provider to the end of each segment of its answer",
+            ["provider", "segment"],
+            buckets=_FIRST_CHUNK_BUCKETS,
+            registry=self.registry,
+        )
         self.relay_delay = Delays(
             "eyeclaw_relay_delay_seconds",
             "From a chunk's arrival to the end of its write to the reader",
@@ -123,6 +144,19 @@ class Metrics:
         if trace.first_chunk_at is not None:
             self._first_chunk.observe(trace.first_chunk_at - trace.started_at)
         self.relay_delay.note(trace.relay_delays)
+
+    def count_provider_answer(self, answer: ProviderAnswer, is_met: bool | None) -> None:
+        """Count an answer of a provider, or its failure; `is_met` says whether it was in time."""
+        provider = answer.provider
+        outcome = answer.reason.value if answer.reason is not None else "answered"
+        self._provider_answers.labels(provider, outcome).inc()
+        if is_met is None:
+            return
+        connection = "cold" if answer.is_cold else "warm"
+        self._provider_targets.labels(provider, connection, "met" if is_met else "missed").inc()
+        for name in SEGMENTS:
+            if (at := getattr(answer.segments, name)) is not None:
+                self._provider_segments.labels(provider, name).observe(at)
 
     def render(self) -> bytes:
         """All of it in Prometheus' text format."""

@@ -13,9 +13,13 @@ from attrs import define, field
 from fakes import TOKEN, Gateway
 from trio_websocket import WebSocketConnection, wrap_client_stream
 
+from eyeclaw_trio.relay.turn_log import TurnLogs
 from eyeclaw_trio.server.cable_channels import CableDoor, LinkedBots
+from eyeclaw_trio.server.cable_socket import CableLine
 from eyeclaw_trio.server.front_door import FrontDoor
+from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.rokid import PATHS
+from eyeclaw_trio.server.stream_channel import StreamChannel, WorkerLink
 
 IDENTIFIER = '{"channel":"BotChannel","bot_id":"1"}'
 
@@ -42,10 +46,20 @@ class CableGateway(Gateway):
 
     sessions: Sessions = field(factory=Sessions)
     links: LinkedBots = field(factory=LinkedBots)
+    turns: TurnLogs = field(factory=TurnLogs)
+    workers: LiveSet[WorkerLink] = field(factory=LiveSet)
+    has_shortcut: bool = True
+    line: CableLine = field(init=False)
     cable: CableDoor = field(init=False)
+    _serving: trio.Lock = field(factory=trio.Lock)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
+        self.line = CableLine(
+            self.limits.cable_message,
+            lambda: int(1_700_000_000 + trio.current_time()),
+            has_shortcut=self.has_shortcut,
+        )
         self.cable = CableDoor(
             gate=self.gate,
             origins=self.origins,
@@ -54,7 +68,8 @@ class CableGateway(Gateway):
             sessions=self.sessions,
             links=self.links,
             is_draining=lambda: self.is_draining,
-            unix_seconds=lambda: int(1_700_000_000 + trio.current_time()),
+            line=self.line,
+            stream_channel=StreamChannel(self.gate, self.turns, self.workers, lambda _: None),
         )
         routes = {path: {"POST": self.rokid.answer} for path in PATHS}
         self.front_door = FrontDoor(
@@ -63,6 +78,19 @@ class CableGateway(Gateway):
             self.patience,
             self.limits,
         )
+
+    @asynccontextmanager
+    async def line_served(self) -> AsyncIterator[None]:
+        """Links are written to and pinged while inside."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.serve_line)
+            yield
+            nursery.cancel_scope.cancel()
+
+    async def serve_line(self) -> None:
+        """Run the line, as soon as nobody else does."""
+        async with self._serving:
+            await self.line.run()
 
     @asynccontextmanager
     async def sdk(
@@ -76,6 +104,7 @@ class CableGateway(Gateway):
         ours, theirs = trio.testing.memory_stream_pair()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.front_door.serve_connection, theirs)
+            nursery.start_soon(self.serve_line)
             socket = await wrap_client_stream(
                 nursery,
                 cast(trio.SocketStream, ours),  # any stream will do

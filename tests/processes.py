@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import trio
+import trustme
 from attrs import define, field, frozen
 from fakes import Glasses, question
 from trio_websocket import WebSocketConnection, wrap_client_stream
@@ -162,10 +163,12 @@ class House:
             yield child
 
     @asynccontextmanager
-    async def serve(self, *arguments: str, scheme: str = "http") -> AsyncIterator[Gateway]:
+    async def serve(
+        self, *arguments: str, scheme: str = "http", **environ: str
+    ) -> AsyncIterator[Gateway]:
         """A gateway that is ready; it and everything in the block have LIFETIME."""
         with trio.fail_after(LIFETIME):
-            async with self.run("serve", *_serve(arguments)) as child:
+            async with self.run("serve", *_serve(arguments), **environ) as child:
                 with trio.fail_after(READY_WITHIN):
                     ready = await child.line()
                 self._note_key(child.log)
@@ -184,11 +187,23 @@ class House:
             yield child
 
     @asynccontextmanager
-    async def model(self, script: str = "pieces") -> AsyncIterator[Model]:
-        """A scripted model in a process of its own."""
-        async with self._child("model", [*MODEL, "--script", script], {}) as child:
+    async def model(
+        self, script: str = "pieces", *, tls: trustme.CA | None = None, name: str = "model"
+    ) -> AsyncIterator[Model]:
+        """A scripted model in a process of its own; with TLS and HTTP/2 by a certificate of this
+        authority."""
+        command = [*MODEL, "--script", script]
+        trusted: ssl.SSLContext | None = None
+        if tls is not None:
+            pem = self.folder / f"{name}.pem"
+            certificate = tls.issue_cert("localhost")
+            certificate.private_key_and_cert_chain_pem.write_to_path(str(pem))
+            command += ["--certificate", str(pem)]
+            trusted = ssl.create_default_context()
+            tls.configure_trust(trusted)
+        async with self._child(name, command, {}) as child:
             with trio.fail_after(READY_WITHIN):
-                yield Model((await child.line())["port"])
+                yield Model((await child.line())["port"], trusted)
 
     # ---- for fixtures that several tests share, which cannot be asynchronous ---------------------
 
@@ -298,14 +313,22 @@ class Model:
     """A scripted model that runs elsewhere."""
 
     port: int
+    trusted: ssl.SSLContext | None = None
 
     @property
     def base_url(self) -> str:
+        if self.trusted is not None:
+            return f"https://localhost:{self.port}/v1"
         return f"http://127.0.0.1:{self.port}/v1"
 
     async def seen(self) -> dict[str, Any]:
         """What it has counted."""
-        async with await trio.open_tcp_stream("127.0.0.1", self.port) as stream:
+        stream: trio.abc.Stream = await trio.open_tcp_stream("127.0.0.1", self.port)
+        if self.trusted is not None:
+            stream = trio.SSLStream(
+                stream, self.trusted, server_hostname="localhost", https_compatible=True
+            )
+        async with stream:
             glasses = Glasses(stream)
             await glasses.send(method="GET", target="/seen", key=None)
             await glasses.receive_head()

@@ -42,7 +42,13 @@ BESIDE: Final = {"logs": {"errors"}, "metrics": {"errors", "protocol", "core"}}
 FROM_HEIGHT: Final = HEIGHTS["relay"]
 
 # Modules that belong to a part without lying in its folder.
-MEMBERS: Final = {"first_start": "app", "listening": "app"}
+MEMBERS: Final = {
+    "first_start": "app",
+    "listening": "app",
+    "provider_check": "app",
+    "chat": "ask",
+    "chat_place": "ask",
+}
 
 SETTINGS_READERS: Final = {"app", "ask", "cli"}
 

@@ -48,6 +48,8 @@ COMMANDS = [
     ["trace"],
     ["trace", "list"],
     ["trace", "show"],
+    ["providers"],
+    ["providers", "check"],
     ["backup"],
     ["restore"],
     ["config"],
@@ -59,7 +61,11 @@ COMMANDS = [
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder of its own, and no settings but those of the test."""
-    for name in [name for name in os.environ if name.startswith(("EYECLAW_", "OPENCLAW_"))]:
+    for name in [
+        name
+        for name in os.environ
+        if name.startswith(("EYECLAW_", "OPENCLAW_")) or name.endswith("_API_KEY")
+    ]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(platformdirs, "user_config_path", lambda *_a, **_o: tmp_path / "user")
     monkeypatch.setattr(platformdirs, "user_data_path", lambda *_a, **_o: tmp_path / "data")

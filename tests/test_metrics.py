@@ -5,7 +5,9 @@ from __future__ import annotations
 import trio
 from trio.testing import MockClock
 
+from eyeclaw_trio.core.provider_timing import ProviderAnswer, Segments
 from eyeclaw_trio.core.trace import Outcome, Trace
+from eyeclaw_trio.errors import Reason
 from eyeclaw_trio.metrics import Metrics, measure_loop_delay
 
 
@@ -46,6 +48,27 @@ def test_a_turn_is_counted_from_its_trace() -> None:
     found = shown(metrics, "eyeclaw_relay_delay_seconds")
     assert found['eyeclaw_relay_delay_seconds_bucket{le="0.001"}'] == 0
     assert found['eyeclaw_relay_delay_seconds_bucket{le="0.005"}'] == 3
+
+
+def test_a_providers_answers_are_counted_by_outcome_target_and_segment() -> None:
+    metrics = Metrics()
+    times = Segments(headers=0.2, first_token=0.4, last_token=2.5)
+    metrics.count_provider_answer(ProviderAnswer("zhipu", times, is_cold=True), True)
+    failed = ProviderAnswer("zhipu", Segments(), is_cold=False, reason=Reason.MODEL_BUSY)
+    metrics.count_provider_answer(failed, None)
+    assert shown(metrics, "eyeclaw_provider_answers_total") == {
+        'eyeclaw_provider_answers_total{outcome="answered",provider="zhipu"}': 1,
+        'eyeclaw_provider_answers_total{outcome="model_busy",provider="zhipu"}': 1,
+    }
+    assert shown(metrics, "eyeclaw_provider_targets_total") == {
+        'eyeclaw_provider_targets_total{connection="cold",provider="zhipu",result="met"}': 1
+    }
+    counts = shown(metrics, "eyeclaw_provider_seconds_count")
+    assert {key.split('segment="')[1][:-2] for key in counts} == {
+        "headers",
+        "first_token",
+        "last_token",
+    }
 
 
 def test_a_total_that_somebody_else_keeps_is_a_counter() -> None:

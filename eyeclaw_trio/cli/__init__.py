@@ -9,9 +9,11 @@ import click
 
 from eyeclaw_trio import __version__
 from eyeclaw_trio.cli.backups import backup, restore
+from eyeclaw_trio.cli.chatting import chat
 from eyeclaw_trio.cli.choices import COMMON_HELP, common_options
 from eyeclaw_trio.cli.configuration import config
 from eyeclaw_trio.cli.failures import explained
+from eyeclaw_trio.cli.providers import providers
 from eyeclaw_trio.cli.records import bot, key
 from eyeclaw_trio.cli.running import ask, connect, serve
 from eyeclaw_trio.cli.traces import trace
@@ -39,5 +41,5 @@ def main() -> None:
     """
 
 
-for _command in (serve, connect, ask, key, bot, trace, backup, restore, config):
+for _command in (serve, connect, ask, chat, key, bot, trace, providers, backup, restore, config):
     main.add_command(_command)

@@ -105,14 +105,14 @@ def ask(
     With --json one object per event and line.
     """
     for words in (text, image, user, message_id):
-        _check_words(words)
+        check_words(words)
     if not text.strip() and image is None:
         raise click.UsageError("There is nothing to ask: give a TEXT.")
     key = require_secret("key", key, "`eyeclaw key create NAME` makes one.")
     certificate: Path | None = None
     if server is None:
         settings = choices.load()
-        server, certificate = _own_server(settings), settings.tls_certificate
+        server, certificate = own_server(settings), settings.tls_certificate
     question = AskedQuestion(
         find_endpoint(server), key, text, image, user, *([message_id] if message_id else [])
     )
@@ -121,14 +121,16 @@ def ask(
     trio.run(partial(ask_gateway, question, display, verify=verify))
 
 
-def _own_server(settings: Settings) -> str:
+def own_server(settings: Settings) -> str:
+    """The address of the gateway that these settings start. Raises EyeclawError."""
     listen = settings.listen
     if not listen.port:
         raise EyeclawError("the settings leave the port open; name the gateway with --server URL")
     return local_server(listen.host, listen.port, tls=settings.tls_certificate is not None)
 
 
-def _check_words(words: str | None) -> None:
+def check_words(words: str | None) -> None:
+    """Raises UsageError for what cannot be sent."""
     try:
         (words or "").encode()
     except UnicodeEncodeError:

@@ -75,6 +75,8 @@ class Trace:
     agent_id: str = ""
     user_id: str | None = None
     source: str = "rokid"
+    provider: str | None = None
+    """Whose model was asked, where that was no bot's."""
     keeps_content: bool = False
     outcome: Outcome | None = None
     reason: str = ""

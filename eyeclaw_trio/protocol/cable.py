@@ -6,15 +6,17 @@ once, at the subscription. Both halves are here: the gateway's and our connector
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final, Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from eyeclaw_trio.errors import BadMessage
 from eyeclaw_trio.protocol.decoding import Opaque, build, encode, read_json
 
 SUBPROTOCOL: Final = "actioncable-v1-json"
 BOT_CHANNEL: Final = "BotChannel"
+STREAM_CHANNEL: Final = "RokidStreamChannel"
 
 DisconnectReason = Literal[
     "unauthorized", "invalid_request", "server_restart", "remote", "replaced"
@@ -62,6 +64,9 @@ def decode_from_client(frame: bytes | str) -> FromClient:
         raise BadMessage({"": "must be an object"})
     match value.get("command"):
         case "message":
+            identifier, data = value.get("identifier"), value.get("data")
+            if identifier.__class__ is str and data.__class__ is str:
+                return ChannelData(identifier, data)  # nearly all frames; the rest is explained
             return build(value, ChannelData)
         case "subscribe":
             return build(value, Subscribe)
@@ -91,18 +96,40 @@ HIGHEST_CONCURRENCY: Final = 1_000
 
 
 def decode_identifier(identifier: str) -> BotIdentifier:
-    """Read a subscription's identifier. Raises BadMessage, also for a channel not built yet."""
-    value = read_json(identifier)
-    if value.__class__ is not dict:
-        raise BadMessage({"identifier": "must hold an object"})
-    if value.get("channel") != BOT_CHANNEL:
-        raise BadMessage({"identifier.channel": "is no channel of this gateway"})
+    """Read the identifier of a bot's subscription. Raises BadMessage, also for another channel."""
+    value = _read_identifier(identifier, BOT_CHANNEL)
     return BotIdentifier(
         bot_id=read_bot_id(value.get("bot_id")),
         max_concurrency=_read_concurrency(value.get("max_concurrency")),
         cancel=value.get("cancel") is True,
         resume=value.get("resume") is True,
     )
+
+
+@frozen
+class StreamIdentifier:
+    """What a RokidStreamChannel subscription says of itself; without `access_key` it is the
+    connection's."""
+
+    bot_id: int
+    session_id: str
+    access_key: str | None = field(default=None, repr=False)
+
+
+def decode_stream_identifier(identifier: str) -> StreamIdentifier:
+    """Read the identifier of a worker's subscription. Raises BadMessage, also for another
+    channel."""
+    value = _read_identifier(identifier, STREAM_CHANNEL)
+    return build(value | {"bot_id": read_bot_id(value.get("bot_id"))}, StreamIdentifier)
+
+
+def _read_identifier(identifier: str, channel: str) -> Opaque:
+    value: Opaque = read_json(identifier)
+    if value.__class__ is not dict:
+        raise BadMessage({"identifier": "must hold an object"})
+    if value.get("channel") != channel:
+        raise BadMessage({"identifier.channel": f"must be {channel}"})
+    return value
 
 
 def encode_identifier(identifier: BotIdentifier) -> str:
@@ -186,6 +213,11 @@ class ChannelFraming:
     def message(self, message: Opaque) -> bytes:
         """One message on the channel."""
         return self.head + encode(message) + b"}"
+
+    def messages(self, encoded: Iterable[bytes]) -> list[bytes]:
+        """Messages on the channel that are JSON already."""
+        head = self.head
+        return [head + each + b"}" for each in encoded]
 
 
 # ---- what our connector hears -------------------------------------------------------------------

@@ -8,9 +8,10 @@ or an error in it, is a failure. Thinking (`reasoning_content`) never becomes te
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from eyeclaw_trio.errors import BadMessage, Reason
 from eyeclaw_trio.protocol.decoding import encode, read_json
@@ -30,7 +31,8 @@ class ChatMessage:
 class CompletionRequest:
     """What is posted to `/chat/completions`.
 
-    `user` and `max_tokens` are left out when None: some servers refuse fields they do not know.
+    What is None is left out: some servers refuse fields they do not know. `extra` is for what
+    only one make of server knows; it goes into the body as it is, and has the last word.
     """
 
     model: str
@@ -38,6 +40,9 @@ class CompletionRequest:
     user: str | None = None
     stream: bool = True
     max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    extra: Mapping[str, Any] = field(factory=dict)
 
     def encode(self) -> bytes:
         """The request's body, JSON in UTF-8."""
@@ -46,11 +51,10 @@ class CompletionRequest:
             "messages": [{"role": m.role, "content": m.content} for m in self.messages],
             "stream": self.stream,
         }
-        if self.user is not None:
-            body["user"] = self.user
-        if self.max_tokens is not None:
-            body["max_tokens"] = self.max_tokens
-        return encode(body)
+        for name in ("user", "max_tokens", "temperature", "top_p"):
+            if (value := getattr(self, name)) is not None:
+                body[name] = value
+        return encode(body | dict(self.extra))
 
 
 @frozen

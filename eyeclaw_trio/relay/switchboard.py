@@ -6,15 +6,19 @@ Each bot has a `relay/station`; the switchboard knows them by bot id, and which 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.relay.station import Station
 
+# The id of a station that is no bot's; the ids of bots begin with 1.
+NO_BOT: Final = 0
+
 
 class Switchboard:
-    """The stations of all bots, by bot id."""
+    """The stations of all bots by bot id, and of providers that are asked by name."""
 
     def __init__(
         self, patience: Patience, limits: Limits, now: Callable[[], float] = trio.current_time
@@ -23,6 +27,7 @@ class Switchboard:
         self.limits = limits
         self.now = now
         self._stations: dict[int, Station] = {}
+        self._providers: dict[str, Station] = {}
         self._owners: dict[str, Station] = {}
 
     def station(self, bot_id: int) -> Station:
@@ -31,6 +36,14 @@ class Switchboard:
         station = self._stations.get(bot_id)
         if station is None:
             station = self._stations[bot_id] = Station(bot_id, self)
+        return station
+
+    def provider_station(self, name: str) -> Station:
+        """The station of a provider that chat clients ask by its name, without any bot. It is
+        none of `online_bots`, and has no bot's id."""
+        station = self._providers.get(name)
+        if station is None:
+            station = self._providers[name] = Station(NO_BOT, self)
         return station
 
     @property
@@ -50,7 +63,7 @@ class Switchboard:
 
     def end_turns(self) -> None:
         """The drain is over: tell every open turn."""
-        for station in list(self._stations.values()):
+        for station in (*self._stations.values(), *self._providers.values()):
             station.end_turns()
 
     def note_foreign_word(self, session_id: str) -> None:

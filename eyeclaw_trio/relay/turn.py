@@ -15,6 +15,7 @@ import trio
 from eyeclaw_trio.core.answer import Answer, ReplyEvent, Text, TurnMessage
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.errors import (
+    AnswerTooLong,
     BotBusy,
     BotFailed,
     BotOffline,
@@ -133,6 +134,8 @@ def _record(failure: TurnFailed, trace: Trace) -> None:
             trace.end(Outcome.TIMEOUT)
         case BotBusy() | KeyRevoked():
             trace.end(Outcome.REJECTED)
+        case AnswerTooLong():
+            trace.end(Outcome.REJECTED, reason="too_long")
         case BotFailed(reason=reason, said=said):
             trace.end(Outcome.BOT_ERROR, reason=reason.value, said=said)
         case _:

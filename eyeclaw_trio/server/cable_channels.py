@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -16,7 +16,6 @@ from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.core.patience import Limits
 from eyeclaw_trio.errors import BadMessage, RequestRefused
 from eyeclaw_trio.protocol.bot import (
-    ChunkReceived,
     CommandAsked,
     CommandReceived,
     Connected,
@@ -32,6 +31,7 @@ from eyeclaw_trio.protocol.bot import (
     ToBot,
     UnknownMessage,
     decode_from_bot,
+    encode_acknowledgements,
     encode_to_bot,
 )
 from eyeclaw_trio.protocol.cable import (
@@ -48,13 +48,14 @@ from eyeclaw_trio.protocol.cable import (
     encode_rejection,
     read_bot_id,
 )
-from eyeclaw_trio.relay.signal import Signal
 from eyeclaw_trio.relay.station import Station
 from eyeclaw_trio.relay.switchboard import Switchboard
-from eyeclaw_trio.server.cable_socket import CableSocket, check_upgrade
+from eyeclaw_trio.server.cable_socket import CableLine, CableSocket, check_upgrade
 from eyeclaw_trio.server.front_door import Origins
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.http import HttpConnection, Request
+from eyeclaw_trio.server.live_set import LiveSet
+from eyeclaw_trio.server.stream_channel import StreamChannel
 
 log = structlog.get_logger(__name__)
 
@@ -81,30 +82,8 @@ class LiveLink:
     token_digest: bytes | None = field(repr=False)
 
 
-class LinkedBots:
+class LinkedBots(LiveSet[LiveLink]):
     """The links that live now, to be told when the gateway stops or their token is gone."""
-
-    def __init__(self) -> None:
-        self._live: set[LiveLink] = set()
-        self._one_less = Signal()
-
-    def __iter__(self) -> Iterator[LiveLink]:
-        return iter(tuple(self._live))
-
-    @contextmanager
-    def one_more(self, link: LiveLink) -> Iterator[None]:
-        """The link lives while inside."""
-        self._live.add(link)
-        try:
-            yield
-        finally:
-            self._live.discard(link)
-            self._one_less.set()
-
-    async def wait_for_none(self) -> None:
-        """Return when no link lives."""
-        while self._live:
-            await self._one_less.wait()
 
 
 @frozen
@@ -118,7 +97,8 @@ class CableDoor:
     sessions: SessionBook
     links: LinkedBots
     is_draining: Callable[[], bool]
-    unix_seconds: Callable[[], int]
+    line: CableLine
+    stream_channel: StreamChannel
 
     async def serve(self, request: Request, connection: HttpConnection) -> None:
         """Handle one upgrade. Raises RequestRefused before it: 404 for a foreign browser's
@@ -127,13 +107,19 @@ class CableDoor:
         if origin is not None and not self.origins.allows(origin):
             raise RequestRefused(404, "Not found")
         check_upgrade(request)
+        worker = self.stream_channel.recognise(request)
+        if worker is not None:
+            if self.is_draining() and not self.stream_channel.turns:
+                raise RequestRefused(503, "Shutting down", headers=[("Retry-After", "5")])
+            await self.stream_channel.serve(worker, connection, CableSocket(self.line))
+            return
         bot = self._find_bot(request)
         if self.is_draining() and not (bot and self.switchboard.station(bot.id).open_turns):
             # A bot whose answer still runs may come back and finish it; nobody else comes now.
             raise RequestRefused(503, "Shutting down", headers=[("Retry-After", "5")])
-        socket = CableSocket(self.limits.cable_message, self.unix_seconds)
+        socket = CableSocket(self.line)
         if bot is None:
-            if request.bearer or request.query.get("sdk_token"):
+            if request.bearer or request.query.get("sdk_token") or request.query.get("access_key"):
                 self.gate.note_failure(request)
             await socket.run(connection, _Stranger(socket))
             return
@@ -168,7 +154,7 @@ class _Stranger:
     def opened(self) -> None:
         self.socket.disconnect("unauthorized", reconnect=False)
 
-    def frame(self, text: str) -> None:
+    def frame(self, text: bytes | str) -> None:
         pass
 
 
@@ -190,6 +176,7 @@ class BotLink:
         self._attached = ExitStack()
         self._has_ended = False
         self._opened_at = trio.current_time()
+        self._heard_at = 0.0
 
     # ---- as the switchboard sees it -------------------------------------------------------------
 
@@ -219,13 +206,8 @@ class BotLink:
 
     def acknowledge(self, session_id: str, sequences: Sequence[int]) -> None:
         """Put `chunk_received` for each of these into the outbox, as one write."""
-        now = _timestamp()
-        self._socket.send(
-            [
-                self._framing.message(encode_to_bot(ChunkReceived(session_id, sequence, now)))
-                for sequence in sequences
-            ]
-        )
+        said = encode_acknowledgements(session_id, sequences, _timestamp())
+        self._socket.send(self._framing.messages(said))
 
     def replace(self) -> None:
         """A newer link has taken over: say so and end (RELIABILITY 25)."""
@@ -242,7 +224,7 @@ class BotLink:
         self._has_ended = True
         self._detach()
 
-    def frame(self, text: str) -> None:
+    def frame(self, text: bytes | str) -> None:
         """Take one frame. Raises BadMessage for a malformed one."""
         match decode_from_client(text):
             case ChannelData(identifier, data):
@@ -297,8 +279,11 @@ class BotLink:
             if self._subscription is None:
                 self._identifier, self._framing = identifier, ChannelFraming.of(identifier)
         message = decode_from_bot(data)
-        self._station.heard(self)
-        self._sessions.session_heard(self.session_id)
+        if self._heard_at != self._socket.received_at:
+            # Once for all frames that came together: it is one sign of life.
+            self._heard_at = self._socket.received_at
+            self._station.heard(self)
+            self._sessions.session_heard(self.session_id)
         match message:
             case StreamChunk() | StreamEnd() | StreamError() | StreamSummary():
                 self._station.deliver(self, message)

@@ -105,6 +105,7 @@ class CableSocket:
         self._is_due = False  # the flusher has been told
         self._is_writing = False  # a task waits until the peer takes more
         self._has_written: Signal | None = None
+        self._is_parting = False  # our close frame is on its way, the peer's is waited for
         self._beats = 0
         self._pinged_at = 0.0
         self._wants_ping = False
@@ -195,6 +196,10 @@ class CableSocket:
                             await self._read(ws, stream, listener)
                     finally:
                         self._open = None  # from here on the nursery takes no more tasks
+                    if self._is_parting:
+                        # Ended now, a word of the peer on the way would reset the connection, and
+                        # our last ones could be lost. Whoever parts ends the scope in time.
+                        await trio.sleep_forever()
                     if ws.closed is not None and ws.closed.code in _UNSPOKEN_CODES:
                         code = ws.closed.code
                     nursery.cancel_scope.cancel()
@@ -285,6 +290,7 @@ class CableSocket:
         if self._has_written is not None:
             self._has_written.set()
         if self._last_code is not None:
+            self._is_parting = True
             with trio.move_on_after(CLOSE_WITHIN):
                 await line.ws.aclose(self._last_code)
             self.abort()

@@ -30,9 +30,15 @@ class Gate:
         self._throttle = Throttle()
         self._on_failure = on_failure
 
-    def admit(self, request: Request) -> AccessKey:
-        """The access key of this request. Raises RequestRefused (401, 429)."""
+    def admit(self, request: Request, *, in_query: bool = False) -> AccessKey:
+        """The access key of this request. Raises RequestRefused (401, 429).
+
+        `in_query`: `access_key` in the query is one too, for browsers, whose WebSockets have no
+        headers to choose.
+        """
         presented = request.bearer
+        if presented is None and in_query:
+            presented = request.query.get("access_key") or None
         key = self.directory().find_key(presented) if presented is not None else None
         if key is None:
             if presented is not None:

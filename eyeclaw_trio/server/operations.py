@@ -10,6 +10,7 @@ import attrs
 from attrs import field, frozen
 
 from eyeclaw_trio.core.directory import Directory
+from eyeclaw_trio.core.provider_timing import ProviderAnswer, ProviderTimings, Targets
 from eyeclaw_trio.core.timings import Timings
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.relay.switchboard import Switchboard
@@ -39,14 +40,34 @@ class Stopwatch:
 
     by_bot: dict[int, Timings] = field(factory=lambda: defaultdict(Timings))
     by_provider: dict[str, Timings] = field(factory=lambda: defaultdict(Timings))
+    upstream: dict[str, ProviderTimings] = field(factory=dict)
 
     def note(self, trace: Trace, directory: Directory, now: float) -> None:
         """Count a turn that ended at `now` (monotonic seconds). Never waits."""
         bot = directory.bots.get(trace.bot_id) if trace.bot_id is not None else None
+        if trace.provider is not None:  # a chat client's, without a bot
+            self.by_provider[trace.provider].add(trace, now)
         if bot is None:
             return
         self.by_bot[bot.id].add(trace, now)
         self.by_provider[bot.provider or LINKED].add(trace, now)
+
+    def note_answer(self, answer: ProviderAnswer, targets: Targets) -> bool | None:
+        """Count what a provider took; whether its target was met, None for a failure."""
+        if answer.provider not in self.upstream:
+            self.upstream[answer.provider] = ProviderTimings(targets)
+        return self.upstream[answer.provider].add(answer)
+
+    def describe_providers(self) -> dict[str, dict[str, Any]]:
+        """Every provider that was asked, directly or by turns."""
+        watched = self.upstream
+        return {
+            name: {
+                **_describe(self.by_provider.get(name)),
+                **(watched[name].describe() if name in watched else {}),
+            }
+            for name in dict.fromkeys([*self.by_provider, *watched])
+        }
 
 
 @frozen
@@ -77,10 +98,7 @@ class StatsDoor:
         body: dict[str, object] = {"bots": bots}
         if key.bot_id is None:
             _, health = self.health()
-            providers = {
-                name: _describe(timings) for name, timings in self.stopwatch.by_provider.items()
-            }
-            body = {**health, **body, "providers": providers}
+            body = {**health, **body, "providers": self.stopwatch.describe_providers()}
         await connection.respond_json(200, body)
 
 

@@ -13,7 +13,7 @@ import trio
 from attrs import frozen
 
 from eyeclaw_trio.core.answer import Answer
-from eyeclaw_trio.core.directory import AccessKey
+from eyeclaw_trio.core.directory import AccessKey, Bot
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.routing import Asker, choose_bot
 from eyeclaw_trio.core.texts import choose_language
@@ -22,11 +22,11 @@ from eyeclaw_trio.errors import BadMessage, BotOffline, RequestRefused
 from eyeclaw_trio.protocol.bot import CommandMetadata, CommandParams, ExecuteCommand
 from eyeclaw_trio.protocol.rokid import LONGEST_ID, Question, decode_question
 from eyeclaw_trio.protocol.sse import AnswerFraming
-from eyeclaw_trio.relay.signal import Signal
 from eyeclaw_trio.relay.switchboard import Switchboard
-from eyeclaw_trio.relay.turn import relay_turn
+from eyeclaw_trio.relay.turn import Reply, relay_turn
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.http import HttpConnection, Request
+from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.sse_reply import SseReply
 
 log = structlog.get_logger(__name__)
@@ -47,43 +47,27 @@ class OpenAnswer:
     bot_id: int | None
 
 
-class OpenAnswers:
+class OpenAnswers(LiveSet[OpenAnswer]):
     """The answers that are being written, for whoever waits for the last or ends one."""
-
-    def __init__(self) -> None:
-        self._open: set[OpenAnswer] = set()
-        self._one_less = Signal()
-
-    def __iter__(self) -> Iterator[OpenAnswer]:
-        return iter(tuple(self._open))
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self._open)
-
-    @contextmanager
-    def one_more(self, answer: OpenAnswer) -> Iterator[None]:
-        """Counts while inside."""
-        self._open.add(answer)
-        try:
-            yield
-        finally:
-            self._open.discard(answer)
-            self._one_less.set()
-
-    async def wait_for_none(self) -> None:
-        """Return when no answer is open."""
-        while self._open:
-            await self._one_less.wait()
 
 
 @frozen
-class RokidDoor:
-    """Answers questions of glasses. `is_draining` says that no new turn may begin.
+class Asked:
+    """A question that has come in at `at` (monotonic seconds), and the key it came with."""
 
-    `on_turn_begun` sees the trace of every turn that gets as far as a bot, before anything is
-    sent; `on_turn_over` that of every turn, also of a refused or cancelled one. Neither may wait.
+    question: Question
+    key: AccessKey
+    at: float
+
+
+@frozen
+class Reception:
+    """What every door for questions does with one: reads and checks it, finds the bot that
+    answers, relays the turn, and keeps its trace.
+
+    `is_draining` says that no new turn may begin. `on_turn_begun` sees the trace of every turn
+    that gets as far as a bot, before anything is sent; `on_turn_over` that of every turn, also of
+    a refused or cancelled one. Neither may wait.
     """
 
     gate: Gate
@@ -94,61 +78,65 @@ class RokidDoor:
     answers: OpenAnswers
     on_key_used: Callable[[int], None]
     on_turn_over: Callable[[Trace], None]
-    has_error_event: bool = True
     on_turn_begun: Callable[[Trace], None] = lambda _: None
     keeps_content: bool = False
 
-    async def answer(self, request: Request, connection: HttpConnection) -> None:
-        """Handle one POST: check it, find the bot, relay the turn.
+    async def receive(self, request: Request, connection: HttpConnection) -> Asked:
+        """Check who asks and read what.
 
-        Raises RequestRefused before the stream starts (PROTOCOL 1), then only ListenerGone.
+        Raises RequestRefused (PROTOCOL 1, last paragraph) and ListenerGone.
         """
         self._admit(request)
         question = await self._receive_question(request, connection)
         key = self._admit(request)  # much can happen in the seconds that a body may take
         self.on_key_used(key.id)
-        started_at = trio.current_time()
-        asker = Asker(key, question.agent_name, question.user_id, question.bot_id)
-        reply = SseReply(
-            connection,
-            AnswerFraming(question.message_id, question.agent_id),
-            choose_language(question.metadata.get("lang")),
-            self.has_error_event,
-        )
+        return Asked(question, key, trio.current_time())
+
+    @contextmanager
+    def traced(self, asked: Asked, source: str) -> Iterator[Trace]:
+        """The trace of the turn that this question begins; over when it is left."""
+        question = asked.question
         trace = Trace(
             trace_id=f"trace_{secrets.token_hex(12)}",
             session_id=secrets.token_hex(16),
             bot_id=None,
-            started_at=started_at,
+            started_at=asked.at,
             message_id=question.message_id,
             agent_id=question.agent_name,
             user_id=question.user_id,
+            source=source,
             keeps_content=self.keeps_content,
         )
-        trace.note(Happening.REQUEST_RECEIVED, started_at)
+        trace.note(Happening.REQUEST_RECEIVED, asked.at)
         try:
-            await self._relay(asker, question, reply, trace)
+            yield trace
         finally:
             trace.end(Outcome.INTERRUPTED)
             trace.note(Happening.FINISHED, trio.current_time())
             self.on_turn_over(trace)
 
-    async def _relay(self, asker: Asker, question: Question, reply: SseReply, trace: Trace) -> None:
+    def choose_bot(self, asked: Asked, trace: Trace) -> Bot:
+        """The bot that answers. Raises RequestRefused and BotOffline as `core/routing` does."""
+        question = asked.question
+        asker = Asker(asked.key, question.agent_name, question.user_id, question.bot_id)
         try:
             bot = choose_bot(self.gate.directory(), asker)
         except BotOffline as offline:
             log.warning("turn.no_bot", why=str(offline), hint=_NO_BOT)
             trace.end(Outcome.OFFLINE, reason="no_bot")
-            await reply.apologise(offline)
-            return
+            raise
         except RequestRefused:
             trace.end(Outcome.REJECTED)
             raise
         trace.bot_id = bot.id
+        return bot
+
+    async def relay(self, asked: Asked, bot: Bot, reply: Reply, trace: Trace) -> None:
+        """Ask this bot and stream its answer into the reply, as `relay_turn` does."""
         self.on_turn_begun(trace)
-        command = make_command(question, bot.id, trace)
+        command = make_command(asked.question, bot.id, trace)
         answer = Answer(self.patience, self.limits, trace, trio.current_time())
-        with self.answers.one_more(OpenAnswer(trace.session_id, asker.key.id, bot.id)):
+        with self.answers.one_more(OpenAnswer(trace.session_id, asked.key.id, bot.id)):
             await relay_turn(command, self.switchboard.station(bot.id), reply, answer, trace)
 
     def _admit(self, request: Request) -> AccessKey:
@@ -168,6 +156,35 @@ class RokidDoor:
             return decode_question(body)
         except BadMessage as bad:
             raise RequestRefused(400, "Invalid request", bad.faults) from None
+
+
+@frozen
+class RokidDoor:
+    """Answers questions of glasses."""
+
+    reception: Reception
+    has_error_event: bool = True
+
+    async def answer(self, request: Request, connection: HttpConnection) -> None:
+        """Handle one POST: check it, find the bot, relay the turn.
+
+        Raises RequestRefused before the stream starts (PROTOCOL 1), then only ListenerGone.
+        """
+        asked = await self.reception.receive(request, connection)
+        question = asked.question
+        reply = SseReply(
+            connection,
+            AnswerFraming(question.message_id, question.agent_id),
+            choose_language(question.metadata.get("lang")),
+            self.has_error_event,
+        )
+        with self.reception.traced(asked, "rokid") as trace:
+            try:
+                bot = self.reception.choose_bot(asked, trace)
+            except BotOffline as offline:
+                await reply.apologise(offline)
+                return
+            await self.reception.relay(asked, bot, reply, trace)
 
 
 def make_command(question: Question, bot_id: int, trace: Trace) -> ExecuteCommand:

@@ -7,8 +7,10 @@ program uses, or says what would have fitted.
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -193,12 +195,38 @@ def _read_speech(value: object) -> str:
     return "as_is"
 
 
-def _read_fallback(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
+def _read_names(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise _fail("an array of names")
-    if value:
-        raise UnfitError("falling back will come with a later version; leave it empty until then")
-    return ()
+    names = tuple(name.strip() for name in value)
+    if len(set(names)) < len(names):
+        raise UnfitError("must not name one of them twice")
+    return names
+
+
+def _read_number(value: object, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise _fail(f"a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def _read_extra(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise _fail("a table (in the environment: a JSON object)")
+    if taken := sorted({"model", "messages", "stream"} & value.keys()):
+        raise UnfitError(f"must not hold {taken[0]}: that is said elsewhere")
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        raise UnfitError("must hold only what JSON can: no dates, nan or inf") from None
+    return value
+
+
+def _parse_json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _one_of(*words: str) -> Kind:
@@ -216,7 +244,7 @@ ADDRESS: Final = Kind(_read_address)
 SWITCH: Final = Kind(_read_switch, _parse_switch)
 SECONDS: Final = Kind(_read_seconds, _parse_number)
 COUNT: Final = Kind(_read_count, _parse_number)
-NAMES: Final = Kind(_read_fallback, _parse_list)
+NAMES: Final = Kind(_read_names, _parse_list)
 
 # Ways to give one and the same secret: whoever has the last word says which.
 KEY_WAYS: Final = ("api_key", "api_key_env", "api_key_file")
@@ -229,8 +257,9 @@ SCHEMA: Final[Mapping[str, Schema]] = {
     "tls_certificate": PATH,
     "tls_key": PATH,
     "allowed_origins": Kind(_read_origins, _parse_list),
-    "chat_provider": Later("chat on /ws/stream"),
+    "chat_provider": TEXT,
     "sse_error_event": SWITCH,
+    "frame_shortcut": SWITCH,
     "patience": {each.name: SECONDS for each in attrs.fields(Patience)},
     "limits": {each.name: COUNT for each in attrs.fields(Limits)},
     "traces": {
@@ -245,11 +274,22 @@ SCHEMA: Final[Mapping[str, Schema]] = {
             "api_key_env": TEXT,
             "api_key_file": PATH,
             "model": TEXT,
+            "system_prompt": TEXT,
+            "temperature": Kind(partial(_read_number, low=0.0, high=2.0), _parse_number),
+            "top_p": Kind(partial(_read_number, low=0.0, high=1.0), _parse_number),
+            "max_tokens": COUNT,
+            "extra": Kind(_read_extra, _parse_json),
             "connect_timeout": SECONDS,
             "first_token_timeout": SECONDS,
             "token_timeout": SECONDS,
+            "http2": SWITCH,
             "fallback": NAMES,
             "conversation": _one_of("shared", "per_user", "per_conversation"),
+            "region": _one_of("home", "abroad"),
+            "target_first_token": SECONDS,
+            "target_total": SECONDS,
+            "target_cold_first_token": SECONDS,
+            "target_cold_total": SECONDS,
         }
     ),
     "bots": Listed(

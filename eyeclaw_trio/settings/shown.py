@@ -32,7 +32,9 @@ def show_settings(settings: Settings) -> tuple[ShownSetting, ...]:
         value = getattr(settings, name)
         values[name] = None if value is None else str(value)
     values["allowed_origins"] = list(settings.allowed_origins)
+    values["chat_provider"] = settings.chat_provider
     values["sse_error_event"] = settings.sse_error_event
+    values["frame_shortcut"] = settings.frame_shortcut
     groups: list[tuple[KeyPath, Any]] = [
         (("patience",), settings.patience),
         (("limits",), settings.limits),
@@ -41,7 +43,10 @@ def show_settings(settings: Settings) -> tuple[ShownSetting, ...]:
         *((("bots", index), each) for index, each in enumerate(settings.bots)),
     ]
     for path, group in groups:
-        for key, value in attrs.asdict(group, filter=_has_effect(group)).items():
+        shown = attrs.asdict(group, filter=_has_effect(group))
+        if isinstance(group, ProviderSettings) and group.kind != "echo":
+            shown |= _targets_of(group)
+        for key, value in shown.items():
             secret = key == "api_key" and value is not None
             values[dotted((*path, key))] = MASK if secret else value
     return tuple(
@@ -50,11 +55,22 @@ def show_settings(settings: Settings) -> tuple[ShownSetting, ...]:
     )
 
 
+def _targets_of(settings: ProviderSettings) -> dict[str, float]:
+    """The targets in force, also those that the region has said."""
+    warm, cold = settings.targets.warm, settings.targets.cold
+    return {
+        "target_first_token": warm.first_token,
+        "target_total": warm.total,
+        "target_cold_first_token": cold.first_token,
+        "target_cold_total": cold.total,
+    }
+
+
 def _has_effect(group: object) -> Callable[[attrs.Attribute[Any], Any], bool] | None:
     """Of a provider, only what its kind knows; its name stands in the key already."""
     match group:
         case ProviderSettings(kind="echo"):
-            return attrs.filters.include("kind", "conversation")
+            return attrs.filters.include("kind", "fallback", "conversation")
         case ProviderSettings():
             return attrs.filters.exclude("name")
         case _:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from eyeclaw_trio.core.directory import AccessKey, Bot, Directory, Origin, digest
-from eyeclaw_trio.core.routing import Asker, choose_bot
+from eyeclaw_trio.core.routing import Asker, ChatChoice, choose_bot, choose_for_chat
 from eyeclaw_trio.errors import BotOffline, RequestRefused
 
 _REAL_GLASSES = "0f0e0d0c0b0a09080706050403020100"
@@ -156,3 +157,46 @@ def test_a_refusal_shows_nothing_of_the_other_bot() -> None:
     with pytest.raises(RequestRefused) as caught:
         chosen(a_bot(1, "private name"), a_bot(2), agent="1", key=2)
     assert "private name" not in f"{caught.value} {caught.value.detail}"
+
+
+# ---- chat clients --------------------------------------------------------------------------------
+
+
+def chatting(
+    *bots: Bot, wanted: str | None = None, default: str | None = None, key: int | None = None
+) -> int | str:
+    """The bot's id, or the provider's name."""
+    directory = Directory((), {bot.id: bot for bot in bots})
+    choice = ChatChoice(("nvidia1", "echo"), default)
+    answering = choose_for_chat(directory, a_key(key), wanted, choice)
+    return answering.id if isinstance(answering, Bot) else answering
+
+
+def test_a_chat_client_gets_the_provider_it_names_else_the_chosen_one_else_the_default_bot() -> (
+    None
+):
+    assert chatting(a_bot(1), wanted="echo", default="nvidia1") == "echo"
+    assert chatting(a_bot(1), default="nvidia1") == "nvidia1"
+    assert chatting(a_bot(1)) == 1
+    with pytest.raises(BotOffline):
+        chatting()
+
+
+def test_an_unknown_provider_is_refused_with_the_names_of_the_known_ones() -> None:
+    for key in (None, 1):
+        with pytest.raises(RequestRefused) as caught:
+            chatting(a_bot(1), wanted="<b>nvidia9", key=key)
+        assert caught.value.status == 404
+        assert caught.value.error.endswith("known are: nvidia1, echo")
+        assert "nvidia9" not in caught.value.error
+
+
+def test_a_key_made_for_one_bot_opens_no_provider_but_that_bots() -> None:
+    bot = attrs.evolve(a_bot(2), provider="echo")
+    assert chatting(a_bot(1), bot, default="nvidia1", key=2) == 2
+    assert chatting(a_bot(1), bot, wanted="echo", key=2) == 2
+    with pytest.raises(RequestRefused) as caught:
+        chatting(a_bot(1), bot, wanted="nvidia1", key=2)
+    assert caught.value.status == 403
+    with pytest.raises(RequestRefused):
+        chatting(a_bot(1), wanted="echo", key=2)

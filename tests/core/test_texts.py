@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from eyeclaw_trio.core.texts import Language, apology, choose_language
+from eyeclaw_trio.core.texts import (
+    Language,
+    apology,
+    chat_apology,
+    choose_language,
+    still_answering,
+)
 from eyeclaw_trio.errors import (
     BotBusy,
     BotFailed,
     BotOffline,
     BotSilent,
     GatewayStopping,
+    KeyRevoked,
     Reason,
     TurnFailed,
 )
@@ -84,3 +91,14 @@ def test_english_in_any_spelling_is_english(lang: str) -> None:
 )
 def test_everything_else_is_chinese(lang: object) -> None:
     assert choose_language(lang) == "zh"
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_row_29_a_chat_client_reads_another_short_sentence_for_each_failure(
+    language: Language,
+) -> None:
+    failures = [*_FAILURES, KeyRevoked()]
+    texts = [chat_apology(failure, language) for failure in failures]
+    texts.append(still_answering(language))
+    assert len(set(texts)) == len(failures) + 1
+    assert max(map(len, texts)) < 100

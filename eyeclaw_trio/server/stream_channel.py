@@ -1,0 +1,242 @@
+"""RokidStreamChannel on `/cable`: an edge worker follows a triggered turn (PROTOCOL 3).
+
+The worker triggers first and subscribes second: a subscription replays the turn's log from its
+first entry and then follows it, at the pace at which the worker reads.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+import trio
+from attrs import define, field, frozen
+
+from eyeclaw_trio.core.directory import AccessKey, Directory
+from eyeclaw_trio.errors import BadMessage, RequestRefused
+from eyeclaw_trio.protocol.bot import Ping, decode_from_bot
+from eyeclaw_trio.protocol.cable import (
+    WELCOME,
+    ChannelData,
+    ChannelFraming,
+    Subscribe,
+    UnknownFrame,
+    Unsubscribe,
+    decode_from_client,
+    decode_stream_identifier,
+    encode_confirmation,
+    encode_rejection,
+)
+from eyeclaw_trio.protocol.worker import describe_connected, describe_for_channel, describe_pong
+from eyeclaw_trio.relay.turn_log import TriggeredTurn, TurnLogs
+from eyeclaw_trio.server.cable_socket import CableSocket
+from eyeclaw_trio.server.gate import Gate
+from eyeclaw_trio.server.http import HttpConnection, Request
+from eyeclaw_trio.server.live_set import LiveSet
+
+log = structlog.get_logger(__name__)
+
+# Who comes without any credentials has so long to subscribe with some (seconds; PROTOCOL 3).
+SUBSCRIBES_WITHIN: Final = 10.0
+# Turns that one connection follows at once; a worker in the field follows one.
+SUBSCRIPTIONS: Final = 100
+# Characters. Each message carries its identifier: a longer one would only cost.
+LONGEST_IDENTIFIER: Final = 1_024
+
+
+@frozen
+class Worker:
+    """A worker that is let in: with the access key in its query, or None and none at all."""
+
+    request: Request
+    key: AccessKey | None
+
+
+@frozen
+class StreamChannel:
+    """What the connections of all workers have in common."""
+
+    gate: Gate
+    turns: TurnLogs
+    workers: LiveSet[WorkerLink]
+    on_key_used: Callable[[int], None]
+
+    def recognise(self, request: Request) -> Worker | None:
+        """The worker that sends this upgrade; None for a bot, and for bad credentials."""
+        if "sdk_token" in request.query:
+            return None
+        if "access_key" in request.query:
+            key = self.gate.directory().find_key(request.query["access_key"])
+            return Worker(request, key) if key is not None else None
+        return None if "authorization" in request.headers else Worker(request, None)
+
+    async def serve(self, worker: Worker, connection: HttpConnection, socket: CableSocket) -> None:
+        """Serve this worker's connection until it ends."""
+        async with trio.open_nursery() as nursery:
+            link = WorkerLink(self, worker, socket, nursery)
+            with self.workers.one_more(link):
+                await socket.run(connection, link)
+            nursery.cancel_scope.cancel()
+
+
+@define(eq=False)
+class _Subscription:
+    """A turn that is followed on this connection, under this identifier."""
+
+    identifier: str
+    turn: TriggeredTurn
+    scope: trio.CancelScope = field(factory=trio.CancelScope)
+    is_over: bool = False
+
+
+class WorkerLink:
+    """One connection of a worker, with any number of subscriptions; a listener of its socket.
+
+    Each subscription is followed by a task of `nursery`. One batch of all of them together waits
+    in the outbox at a time: a worker that reads slowly holds up itself, and nothing is lost.
+    """
+
+    def __init__(
+        self, channel: StreamChannel, worker: Worker, socket: CableSocket, nursery: trio.Nursery
+    ) -> None:
+        self._channel = channel
+        self._worker = worker
+        self._socket = socket
+        self._nursery = nursery
+        self._subscriptions: dict[str, _Subscription] = {}
+        self._has_subscribed = worker.key is not None
+        self._speaking = trio.StrictFIFOLock()
+
+    # ---- as the gateway sees it -----------------------------------------------------------------
+
+    def disconnect_for_restart(self) -> None:
+        """The gateway stops."""
+        self._socket.disconnect("server_restart", reconnect=True)
+
+    def enforce(self, directory: Directory) -> None:
+        """End what hangs on a key that is gone (RELIABILITY 30)."""
+        active = {key.id for key in directory.keys if key.is_active}
+        came_with = self._worker.key
+        gone = [each for each in self._subscriptions.values() if each.turn.key_id not in active]
+        for subscription in gone:
+            self._drop(subscription)
+            self._socket.send([encode_rejection(subscription.identifier)])
+        if (came_with is not None and came_with.id not in active) or (
+            gone and not self._subscriptions
+        ):
+            log.info("worker.revoked")
+            self._socket.disconnect("unauthorized", reconnect=False)
+
+    # ---- as the socket sees it ------------------------------------------------------------------
+
+    def opened(self) -> None:
+        """Welcome the worker."""
+        self._socket.send([WELCOME])
+        if not self._has_subscribed:
+            self._nursery.start_soon(self._expect_subscription)
+
+    def frame(self, text: bytes | str) -> None:
+        """Take one frame. Raises BadMessage for a malformed one."""
+        match decode_from_client(text):
+            case Subscribe(identifier):
+                self._subscribe(identifier)
+            case Unsubscribe(identifier):
+                if identifier in self._subscriptions:
+                    self._drop(self._subscriptions[identifier])
+            case ChannelData(identifier, data):
+                if decode_from_bot(data) == Ping() and identifier in self._subscriptions:
+                    pong = ChannelFraming.of(identifier).message(describe_pong(time.time()))
+                    self._socket.send([pong])
+            case UnknownFrame(name):
+                log.debug("cable.unknown_frame", name=name[:40])
+
+    # ---- subscriptions --------------------------------------------------------------------------
+
+    def _subscribe(self, identifier: str) -> None:
+        if identifier in self._subscriptions:
+            return  # a client repeats itself until it is confirmed; a second one would harm it
+        try:
+            turn = self._find_turn(identifier)
+        except BadMessage:
+            self._socket.send([encode_rejection(identifier)])
+            raise
+        except RequestRefused:  # too many wrong keys
+            self._socket.send([encode_rejection(identifier)])
+            self._socket.disconnect("unauthorized", reconnect=False)
+            return
+        if turn is None or not self._has_place():
+            self._socket.send([encode_rejection(identifier)])
+            return
+        self._has_subscribed = True
+        subscription = self._subscriptions[identifier] = _Subscription(identifier, turn)
+        connected = describe_connected(turn.bot_id, turn.session_id, time.time())
+        self._socket.send(
+            [encode_confirmation(identifier), ChannelFraming.of(identifier).message(connected)]
+        )
+        self._nursery.start_soon(self._follow, subscription)
+
+    def _find_turn(self, identifier: str) -> TriggeredTurn | None:
+        """The turn that may be read with this identifier; None for all that may not, alike.
+
+        Raises BadMessage, and RequestRefused where a wrong key is one too many for the gate.
+        """
+        if len(identifier) > LONGEST_IDENTIFIER:
+            raise BadMessage({"identifier": f"must be at most {LONGEST_IDENTIFIER} characters"})
+        wanted = decode_stream_identifier(identifier)
+        directory = self._channel.gate.directory()
+        key = self._worker.key
+        if wanted.access_key is not None:
+            key = directory.find_key(wanted.access_key)
+            if key is None:
+                log.info("worker.refused", peer=self._worker.request.peer)
+                self._channel.gate.note_failure(self._worker.request)
+        if key is None:
+            return None
+        self._channel.on_key_used(key.id)
+        turns = self._channel.turns
+        return turns.find(wanted.session_id, key_id=key.id, bot_id=wanted.bot_id)
+
+    def _has_place(self) -> bool:
+        """Whether one more turn can be followed; those that are over make room."""
+        if len(self._subscriptions) >= SUBSCRIPTIONS:
+            for each in [each for each in self._subscriptions.values() if each.is_over]:
+                self._drop(each)
+        return len(self._subscriptions) < SUBSCRIPTIONS
+
+    def _drop(self, subscription: _Subscription) -> None:
+        # By now the identifier may stand for a later subscription.
+        if self._subscriptions.get(subscription.identifier) is subscription:
+            del self._subscriptions[subscription.identifier]
+        subscription.scope.cancel()
+
+    async def _expect_subscription(self) -> None:
+        await trio.sleep(SUBSCRIBES_WITHIN)
+        if not self._has_subscribed:
+            log.info("worker.never_subscribed", peer=self._worker.request.peer)
+            self._socket.disconnect("unauthorized", reconnect=False)
+
+    async def _follow(self, subscription: _Subscription) -> None:
+        """Say the whole log, and what comes into it, to the end of the turn."""
+        turn, turn_log = subscription.turn, subscription.turn.log
+        framing = ChannelFraming.of(subscription.identifier)
+        last_id = 0
+        with subscription.scope, turn_log.reading() as reading:
+            while not turn_log.has_been_told(last_id):
+                await turn_log.wait_after(last_id)
+                async with self._speaking:
+                    entries = turn_log.after(last_id)
+                    messages = [
+                        framing.message(describe_for_channel(entry, turn.session_id))
+                        for entry in entries
+                    ]
+                    self._socket.send(messages)
+                    last_id += len(entries)
+                    await self._socket.wait_until_written()
+            if turn_log.is_forgotten:
+                # Before this worker had read it all: told as for any turn that is gone.
+                self._socket.send([encode_rejection(subscription.identifier)])
+                self._drop(subscription)
+            else:
+                reading.has_read_all = subscription.is_over = True

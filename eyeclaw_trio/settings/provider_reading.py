@@ -1,0 +1,169 @@
+"""The tables `[providers.NAME]`: what a name says by itself, and where its key is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import define
+
+from eyeclaw_trio.providers.ready_made import READY_MADE, ReadyMade
+from eyeclaw_trio.providers.settings import ProviderSettings
+from eyeclaw_trio.settings.kinds import KEY_WAYS
+from eyeclaw_trio.settings.layers import Source, dotted, fault, nearest
+from eyeclaw_trio.settings.lines import KeyPath
+from eyeclaw_trio.settings.reading import Reading
+
+ECHO: Final = "echo"
+# Where a value came from that a provider's name alone has given it.
+_READY_MADE: Final = Source("ready-made")
+# Seconds to the first token where others stand behind a provider and nothing was said: they must
+# still have their turn within a bot's `idle_timeout`.
+_FIRST_TOKEN_BEFORE_FALLBACK: Final = 20.0
+
+
+@define
+class ProviderReading(Reading):
+    """From what was given to the providers."""
+
+    def build_providers(self) -> tuple[dict[str, ProviderSettings], frozenset[str]]:
+        """All of them by name, and the names of those that nobody has configured: they are there
+        because their key is."""
+        providers = {ECHO: ProviderSettings(ECHO, "echo")}
+        for name in self.names_in("providers"):
+            providers[str(name)] = self.build_provider(str(name))
+        unconfigured = [
+            name
+            for name, ready in READY_MADE.items()
+            if name not in providers and self.find_ready_key(ready) is not None
+        ]
+        for name in unconfigured:
+            providers[name] = self.build_provider(name)
+        self.check_fallbacks(providers)
+        return providers, frozenset(unconfigured)
+
+    def build_provider(self, name: str) -> ProviderSettings:
+        path = ("providers", name)
+        given = self.values_of(path, ProviderSettings)
+        # The built-in echo can be adjusted; with an address the name means another one.
+        builtin = name == ECHO and "base_url" not in given
+        kind = given.setdefault("kind", "echo" if builtin else "openai")
+        ready = READY_MADE.get(name) if kind == "openai" else None
+        if (*path, "kind") in self.all.refused:
+            pass
+        elif kind == "openai":
+            if ready is not None:
+                self.fill_in(path, given, ready)
+            if given.get("fallback") and "first_token_timeout" not in given:
+                given["first_token_timeout"] = _FIRST_TOKEN_BEFORE_FALLBACK
+            self.need(path, given, "base_url", "model")
+        else:
+            useful = {"kind", "conversation", "fallback"}
+            for other in [each for each in self.all.given if each[:2] == path and each != path]:
+                if other[-1] not in useful:
+                    self.refuse(other, f'a provider of kind "{kind}" has no use for it')
+        given["api_key"] = self.read_key(path)
+        is_at_home = ready is not None and given.get("base_url") == ready.base_url
+        if ready is not None and is_at_home and not self.key_ways(path):
+            # Only to the address that it is for: a key is not sent to another by itself.
+            given["api_key"] = self.read_ready_key(path, ready)
+        return ProviderSettings(name, **given)
+
+    def fill_in(self, path: KeyPath, given: dict[str, Any], ready: ReadyMade) -> None:
+        """What a well-known name says by itself; whatever was given counts more."""
+        usual: dict[str, Any] = {"base_url": ready.base_url, "region": ready.region}
+        if "model" not in given:
+            usual |= {"model": ready.model, **({"extra": ready.extra} if ready.extra else {})}
+        for key, value in usual.items():
+            if key not in given and (*path, key) not in self.all.refused:
+                given[key] = value
+                self.sources[dotted((*path, key))] = _READY_MADE
+
+    def read_ready_key(self, path: KeyPath, ready: ReadyMade) -> str | None:
+        variable = self.find_ready_key(ready)
+        if variable is None:
+            if self.sources.get(dotted((*path, "base_url"))) is not _READY_MADE:
+                return None  # an address of its own may need no key
+            names = " or ".join(ready.key_variables)
+            where = fault(dotted(path), f"there is no key in {names}", self.source_of(path))
+            self.warnings.append(f"{where}; this provider is asked without a key")
+            return None
+        self.sources[dotted((*path, "api_key"))] = Source(f"env {variable}")
+        return self.environ[variable].strip()
+
+    def find_ready_key(self, ready: ReadyMade) -> str | None:
+        """The variable with its key. One that holds no key is worth a word, and no more."""
+        variable = ready.find_key(self.environ)
+        if variable is not None and not _may_be_key(self.environ[variable].strip()):
+            word = f"env {variable}: holds no key: printable ASCII, without spaces"
+            if word not in self.warnings:
+                self.warnings.append(word)
+            return None
+        return variable
+
+    def check_fallbacks(self, providers: Mapping[str, ProviderSettings]) -> None:
+        for name, settings in providers.items():
+            for other in settings.fallback:
+                path = ("providers", name, "fallback")
+                if other == name:
+                    self.refuse(path, "must not name the provider itself")
+                elif other not in providers:
+                    self.refuse(path, f'"{other}": {explain_unknown(other, providers)}')
+
+    def key_ways(self, path: KeyPath) -> list[str]:
+        """In which ways its key was given; there should be one at most."""
+        known = self.all.given.keys() | self.all.refused
+        return [way for way in KEY_WAYS if (*path, way) in known]
+
+    def read_key(self, path: KeyPath) -> str | None:
+        ways = [way for way in KEY_WAYS if (*path, way) in self.all.given]
+        if len(ways) > 1:
+            self.refuse((*path, ways[1]), f"{ways[0]} is there too; say one of them")
+            return None
+        if not ways:
+            return None
+        place = (*path, ways[0])
+        given = self.all.given[place]
+        key, source = str(given.value), given.source
+        match ways[0]:
+            case "api_key_env":
+                # The name is not repeated: a key that was put here by mistake would be shown.
+                key, source = self.environ.get(key, "").strip(), Source(f"env {key}")
+                if not key:
+                    where = fault(
+                        dotted(place), "the environment variable is not set", given.source
+                    )
+                    self.warnings.append(f"{where}; this provider is asked without a key")
+                    return None
+            case "api_key_file":
+                source = Source(Path(key))
+                try:
+                    key = Path(key).read_text("utf-8").strip()
+                except (OSError, UnicodeDecodeError) as error:
+                    why = getattr(error, "strerror", None) or "not UTF-8 text"
+                    self.refuse(place, f"the file cannot be read ({why})")
+                    return None
+        if not _may_be_key(key):
+            self.refuse(place, "must lead to one key: printable ASCII, without spaces")
+            return None
+        self.sources[dotted((*path, "api_key"))] = source
+        return key
+
+
+def explain_unknown(name: str, known: Mapping[str, ProviderSettings]) -> str:
+    """What is wrong with this name of a provider, and how it may come to be known."""
+    listed = ", ".join(known)
+    problem = (
+        f'there is no provider of this name; the nearest known one is "{nearest(name, known)}"'
+    )
+    if name in READY_MADE:
+        return (
+            f"there is no provider of this name: set {READY_MADE[name].key_variables[0]} in the "
+            f"environment, or add [providers.{name}] to the settings (known are: {listed})"
+        )
+    return f"{problem} (known are: {listed})"
+
+
+def _may_be_key(key: str) -> bool:
+    return bool(key) and key.isascii() and key.isprintable() and " " not in key
