@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := .run
 QUESTION := {"message_id":"1","agent_id":"1","message":[{"role":"user","type":"text","text":"你好，若琪，今天天气怎么样？"}]}
 
-.PHONY: run test check chaos format test-openclaw clean
+.PHONY: run test check chaos bench bench-smoke format test-openclaw clean
 
 # The gateway with an embedded bot that needs no key and no account. The demo key stays in a file
 # that only its owner can read, so that the line can be printed again; the gateway keeps its hash.
@@ -49,6 +49,14 @@ format: .venv/.installed-for-tests
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The gateway beside other servers, with tables and plots in bench/results (about 25 minutes).
+# ARGS="--quick", ARGS="relay light --peers", ARGS=--soak: `python -m bench --help` has all of them.
+bench: .venv/.installed-for-bench
+	$(BIN)/python -m bench $(ARGS)
+
+bench-smoke: .venv/.installed-for-tests
+	$(BIN)/python -m bench --smoke
+
 # The real OpenClaw, from npm into .cache (0.9 GB), asked through the gateway in both ways.
 test-openclaw: .venv/.installed-for-tests
 	$(BIN)/python tests/openclaw/run.py
@@ -61,6 +69,10 @@ test-openclaw: .venv/.installed-for-tests
 
 .venv/.installed-for-tests: .venv/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+.venv/.installed-for-bench: .venv/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@
 
 clean:

@@ -1,22 +1,16 @@
 """What a trace adds to a chunk: CPU with its collecting on and off, in one run.
 
-    python bench/trace_cost.py [--chunks N] [--rounds N]
-
 A turn is played to `Answer.step`, one chunk a step as a model speaks, each written at once; with
 a trace that collects, and with one whose `note…` do nothing. Both take turns, and medians count.
 Beside it: what keeping the trace costs per chunk, on the writer's thread, for a usual turn of 60
-chunks and for the whole turn. Prints one JSON object. Target: under 0.5 µs per chunk.
+chunks and for the whole turn. Target: under 0.5 µs per chunk.
 """
 
 from __future__ import annotations
 
-import argparse
 import gc
-import json
-import platform
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -112,32 +106,19 @@ def measure_keeping(db: sqlite3.Connection, count: int, turns: int, rounds: int)
     return spent
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--chunks", type=int, default=5_000, help="chunks of one turn")
-    parser.add_argument("--rounds", type=int, default=41)
-    given = parser.parse_args()
-    on, off = measure_collecting(given.chunks, given.rounds)
+def measure(count: int, rounds: int) -> dict[str, float]:
+    """Both costs, for turns of `count` chunks; medians of so many rounds."""
+    on, off = measure_collecting(count, rounds)
     with tempfile.TemporaryDirectory() as folder, closing(open_database(Path(folder))) as db:
-        kept = statistics.median(measure_keeping(db, USUAL_TURN, 50, 15))
-        empty = statistics.median(measure_keeping(db, 0, 50, 15))
-    added = statistics.median(a - b for a, b in zip(on, off, strict=True))
-    result = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "chunks": given.chunks,
-        "rounds": given.rounds,
-        "collecting_on_us_per_chunk": round(statistics.median(on), 3),
-        "collecting_off_us_per_chunk": round(statistics.median(off), 3),
-        "collecting_adds_us_per_chunk": round(added, 3),
+        kept = statistics.median(measure_keeping(db, USUAL_TURN, 50, min(rounds, 15)))
+        empty = statistics.median(measure_keeping(db, 0, 50, min(rounds, 15)))
+    return {
+        "collecting_on_us_per_chunk": statistics.median(on),
+        "collecting_off_us_per_chunk": statistics.median(off),
+        "collecting_adds_us_per_chunk": statistics.median(
+            a - b for a, b in zip(on, off, strict=True)
+        ),
         "target_us_per_chunk": TARGET_US,
-        "is_met": added < TARGET_US,
-        "keeping_us_per_chunk": round((kept - empty) / USUAL_TURN, 3),
-        "keeping_us_per_turn": round(kept, 1),
+        "keeping_us_per_chunk": (kept - empty) / USUAL_TURN,
+        "keeping_us_per_turn": kept,
     }
-    sys.stdout.write(json.dumps(result) + "\n")
-
-
-if __name__ == "__main__":
-    main()
