@@ -75,8 +75,8 @@ class Http2Connection:
                 self._requests[stream].body += data
                 self._http.acknowledge_received_data(len(data), stream)
             case h2.events.StreamEnded(stream_id=int(stream)):
-                self._answers[stream] = trio.CancelScope()
-                nursery.start_soon(self._answer, stream, self._seen(stream))
+                self._answers[stream] = scope = trio.CancelScope()
+                nursery.start_soon(self._answer, stream, self._seen(stream), scope)
             case h2.events.StreamReset(stream_id=int(stream)):
                 self._requests.pop(stream, None)
                 if (scope := self._answers.pop(stream, None)) is not None:
@@ -96,9 +96,9 @@ class Http2Connection:
         self._model.changed()
         return seen
 
-    async def _answer(self, stream: int, seen: Seen) -> None:
+    async def _answer(self, stream: int, seen: Seen, scope: trio.CancelScope) -> None:
         try:
-            with self._answers[stream]:
+            with scope:
                 for step in self._model.answer_to(seen):
                     await self._play(stream, step)
         except (trio.BrokenResourceError, trio.ClosedResourceError):

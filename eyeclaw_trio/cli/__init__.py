@@ -37,7 +37,7 @@ class _Program(click.Group):
 def main() -> None:
     """Rokid glasses ask, your own agent answers.
 
-    `eyeclaw serve` is the gateway, `eyeclaw ask TEXT` tries it out.
+    `eyeclaw serve` is the gateway; `eyeclaw ask TEXT` and `eyeclaw chat` try it out.
     """
 
 

@@ -38,10 +38,10 @@ def backup(choices: Choices, file: Path, force: bool) -> None:
 @common_options
 @pass_choices
 def restore(choices: Choices, file: Path) -> None:
-    """Put a backup back in place of what is in the data folder; no gateway may run on it.
+    """Put a backup back in place of what is in the data folder.
 
-    What is there is kept beside it. Keys and tokens are then as they were at the backup: revoke
-    again what has been revoked since.
+    No gateway may run on it. What is there is kept beside it. Keys and tokens are then as they
+    were at the backup: revoke again what has been revoked since.
     """
     done = put_back(choices.load().data, file, read_clock())
     if choices.json:

@@ -38,10 +38,11 @@ def chat(
     server: str | None,
     key: str | None,
 ) -> None:
-    """Chat with a gateway: each line is a question, answered as it comes.
+    """Chat with a gateway, line by line.
 
-    Ctrl-C cancels a running answer; at the prompt it ends the program, as Ctrl-D does. Lines can
-    be piped in. With --json one object per piece and line.
+    Each line is a question, and its answer is shown as it comes. Ctrl-C cancels a running answer;
+    at the prompt it ends the program, as Ctrl-D does. Lines can be piped in. With --json one
+    object per piece and line.
     """
     for words in (session, provider):
         check_words(words)

@@ -19,7 +19,7 @@ def config() -> None:
 @common_options
 @pass_choices
 def show(choices: Choices) -> None:
-    """The settings in force, each with where it came from; secrets are masked."""
+    """The settings in force, each with where it came from. Secrets are masked."""
     shown = show_settings(choices.load())
     if choices.json:
         show_json({each.key: {"value": each.value, "source": str(each.source)} for each in shown})

@@ -62,7 +62,7 @@ _FAILURES: Final = {
 @common_options
 @click.pass_context
 def providers(ctx: click.Context) -> None:
-    """The models that can be asked, how fast they were lately, and their targets.
+    """The models that can be asked, and how fast they were.
 
     Works with and without a running gateway; the times are those of gateways on this data folder.
     """

@@ -32,7 +32,7 @@ NOTICED_WITHIN: Final = 0.6
 @click.group()
 @common_options
 def key() -> None:
-    """Access keys: what glasses and workers show to be let in."""
+    """Access keys: what glasses, workers and chats show to be let in."""
 
 
 @key.command("create")
@@ -145,7 +145,7 @@ def make_default(choices: Choices, bot_id: int) -> None:
 @common_options
 @pass_choices
 def new_token(choices: Choices, bot_id: int) -> None:
-    """Make a new token, shown this once; the old one is of no use from now on."""
+    """Make a new token. It is shown this once; the old one is of no use from now on."""
     with _changing(choices.load().data) as db:
         token = bots.new_token(db, bot_id)
         name = next(each.name for each in bots.list_bots(db) if each.id == bot_id)

@@ -31,8 +31,8 @@ from eyeclaw_trio.settings import Settings
 
 
 @click.command()
-@click.option("--listen", metavar="HOST:PORT", help="For glasses, bots and workers.")
-@click.option("--admin-listen", metavar="HOST:PORT", help="For pages and metrics.")
+@click.option("--listen", metavar="HOST:PORT", help="For glasses, bots, workers and chat.")
+@click.option("--admin-listen", metavar="HOST:PORT", help="For metrics and health.")
 @common_options
 @pass_choices
 def serve(choices: Choices, listen: str | None, admin_listen: str | None) -> None:
@@ -61,13 +61,15 @@ def serve(choices: Choices, listen: str | None, admin_listen: str | None) -> Non
     help="The bot's id there.",
 )
 @secret_option("token", "The bot's token.")
-@click.option("--provider", metavar="NAME", help="Who answers; a provider of the settings.")
+@click.option(
+    "--provider", metavar="NAME", help="Who answers; else the only provider, or the OpenClaw here."
+)
 @common_options
 @pass_choices
 def connect(
     choices: Choices, server: str, bot: int, token: str | None, provider: str | None
 ) -> None:
-    """Keep a bot connected to a gateway and answer for it, until Ctrl-C."""
+    """Keep a bot connected to a gateway and answer for it. Ctrl-C or SIGTERM end it."""
     from eyeclaw_trio.app import connect as run_connector
 
     token = require_secret("token", token, "`eyeclaw bot token ID` makes a new one.")

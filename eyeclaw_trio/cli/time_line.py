@@ -32,8 +32,8 @@ _OUTCOMES: Final = {
     "offline": "the bot was offline; the wearer was told so",
     "timeout": "the bot was silent for too long; the wearer was told so",
     "bot_error": "the bot or its model failed; the wearer was told so",
-    "cancelled": "the glasses hung up before the end",
-    "slow_reader": "the glasses did not read; the answer was ended",
+    "cancelled": "whoever asked left or cancelled before the end",
+    "slow_reader": "whoever asked did not read; the answer was ended",
     "rejected": "the question was refused, or the bot was busy",
     "interrupted": "the gateway ended in the middle of this turn",
 }

@@ -211,7 +211,7 @@ def _explain(error: BaseException, kind: Any) -> str:
 
 
 def _may_be_deep(data: bytes | str) -> bool:
-    if len(data) <= _SURELY_WRITABLE:  # most messages are too short for so many brackets
+    if len(data) <= 2 * _SURELY_WRITABLE:  # most messages are too short for so many brackets
         return False
     if isinstance(data, str):
         return data.count("[") + data.count("{") > _SURELY_WRITABLE

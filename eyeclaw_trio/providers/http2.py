@@ -1,24 +1,29 @@
 """HTTP/2 as answers need it: who leaves one ends its stream, and hurts no other.
 
 The client's own HTTP/2 forgets a stream that is left, so that the model would go on for nobody; a
-cancelled write takes half a frame with it, and all other answers; and a server that says it will
-go away (every balancer does, now and then) loses the answers that it is still giving. These three
-are mended here. For that, private methods of httpcore2 are overridden, which is why
-`pyproject.toml` keeps to one line of it; tests hold every one of them against a real server.
+cancelled write takes half a frame with it, and all other answers; a server that says it will go
+away (every balancer does, now and then) loses the answers that it is still giving; one that names
+no limit of streams is asked one question at a time; and what h2 finds wrong comes out as h2's own
+exceptions. These are mended here. For that, private methods of httpcore2 are overridden, which is
+why `pyproject.toml` keeps to one line of it; tests hold every one of them against a real server.
 """
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, Final
 
 import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
+import h2.settings
 import httpcore2
 import httpx2
 import trio
+from httpcore2._synchronization import AsyncSemaphore
 
 # Seconds for one frame to be taken by the system: nearly always at once. A peer for which that is
 # too short reads nothing any more, and the connection ends.
@@ -27,6 +32,15 @@ _RESET_WITHIN: Final = 1.0
 
 _GOAWAY: Final = 7  # the frame's type (RFC 9113, 6.8)
 _FRAME_HEAD: Final = 9  # bytes
+_STREAM_LIMIT: Final = h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS
+
+
+def reset_code(error: httpx2.HTTPError) -> int | None:
+    """The code with which the server has ended this one stream, and left the connection as it
+    was; None for every other error."""
+    cause = error.__cause__
+    event = cause.args[0] if isinstance(cause, httpcore2.RemoteProtocolError) else None
+    return event.error_code if isinstance(event, h2.events.StreamReset) else None
 
 
 class Http2Transport(httpx2.AsyncHTTPTransport):
@@ -58,17 +72,21 @@ class _Connection(httpcore2.AsyncHTTPConnection):
         try:
             async with self._request_lock:
                 if self._connection is None:
-                    self._connection = self._speak(await self._connect(request))
+                    self._connection = await self._speak(await self._connect(request), request)
         except BaseException:
             self._connect_failed = True
             raise
         return await self._connection.handle_async_request(request)
 
-    def _speak(self, stream: httpcore2.AsyncNetworkStream) -> httpcore2.AsyncConnectionInterface:
+    async def _speak(
+        self, stream: httpcore2.AsyncNetworkStream, request: httpcore2.Request
+    ) -> httpcore2.AsyncConnectionInterface:
         tls = stream.get_extra_info("ssl_object")
-        if tls is not None and tls.selected_alpn_protocol() == "h2":
-            return Http2Connection(self._origin, _CutBehindGoaway(stream), self._keepalive_expiry)
-        return httpcore2.AsyncHTTP11Connection(self._origin, stream, self._keepalive_expiry)
+        if tls is None or tls.selected_alpn_protocol() != "h2":
+            return httpcore2.AsyncHTTP11Connection(self._origin, stream, self._keepalive_expiry)
+        http2 = Http2Connection(self._origin, _CutBehindGoaway(stream), self._keepalive_expiry)
+        await http2.start(request)
+        return http2
 
 
 class Http2Connection(httpcore2.AsyncHTTP2Connection):
@@ -77,9 +95,29 @@ class Http2Connection(httpcore2.AsyncHTTP2Connection):
     # The last stream that a server which goes away still answers; None as long as it stays.
     _last_stream: int | None = None
 
+    async def start(self, request: httpcore2.Request) -> None:
+        """Say the connection's first words. Left to the client, they are part of the first
+        question, and with its cancellation every other one would find the connection half made.
+        """
+        try:
+            await self._send_connection_init(request)
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await self.aclose()  # waits for nobody
+            raise
+        # One answer at a time until the server has said how many it gives.
+        self._max_streams, self._max_streams_deficit = 1, 0
+        limit = self._h2_state.local_settings.max_concurrent_streams
+        self._max_streams_semaphore = AsyncSemaphore(limit)
+        self._max_streams_semaphore.setup()
+        for _ in range(limit - self._max_streams):
+            self._max_streams_semaphore.acquire_if_available()
+        self._sent_connection_init = True
+
     def is_available(self) -> bool:
-        # At the server's limit a request would wait for another answer's end.
-        limit = self._h2_state.remote_settings.max_concurrent_streams
+        # At the limit of either side a request would wait for another answer's end.
+        ours, theirs = self._h2_state.local_settings, self._h2_state.remote_settings
+        limit = min(ours.max_concurrent_streams, theirs.max_concurrent_streams)
         return super().is_available() and self._last_stream is None and len(self._events) < limit
 
     async def _write_outgoing_data(
@@ -97,7 +135,14 @@ class Http2Connection(httpcore2.AsyncHTTP2Connection):
 
     async def _read_incoming_data(self, request: httpcore2.Request) -> list[h2.events.Event]:
         stays: list[h2.events.Event] = []
-        for event in await super()._read_incoming_data(request):
+        try:
+            events = await super()._read_incoming_data(request)
+        except h2.exceptions.ProtocolError as error:
+            # Nobody on this connection can hear anything more.
+            self._connection_error = True
+            self._read_exception = httpcore2.RemoteProtocolError(error)
+            raise self._read_exception from error
+        for event in events:
             if (
                 isinstance(event, h2.events.ConnectionTerminated)
                 and event.error_code == h2.errors.ErrorCodes.NO_ERROR
@@ -108,6 +153,13 @@ class Http2Connection(httpcore2.AsyncHTTP2Connection):
             else:
                 stays.append(event)
         return stays
+
+    async def _receive_remote_settings_change(self, event: h2.events.RemoteSettingsChanged) -> None:
+        # A server that has never named a limit has none (RFC 9113, 6.5.2).
+        limit = self._h2_state.remote_settings.max_concurrent_streams
+        unchanged = h2.settings.ChangedSetting(_STREAM_LIMIT, limit, limit)
+        event.changed_settings.setdefault(_STREAM_LIMIT, unchanged)
+        await super()._receive_remote_settings_change(event)
 
     async def _receive_events(
         self, request: httpcore2.Request, stream_id: int | None = None
@@ -123,6 +175,16 @@ class Http2Connection(httpcore2.AsyncHTTP2Connection):
         if stream_id not in self._events:  # left: whoever reads on would wait for others' data
             raise httpcore2.RemoteProtocolError("this answer was left")
         return await super()._receive_stream_event(request, stream_id)
+
+    async def _receive_response_body(
+        self, request: httpcore2.Request, stream_id: int
+    ) -> AsyncGenerator[bytes]:
+        async with aclosing(super()._receive_response_body(request, stream_id)) as pieces:
+            try:
+                async for piece in pieces:
+                    yield piece
+            except h2.exceptions.ProtocolError as error:  # the connection has ended meanwhile
+                raise httpcore2.RemoteProtocolError(error) from error
 
     async def _response_closed(self, stream_id: int) -> None:
         try:

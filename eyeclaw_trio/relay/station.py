@@ -144,7 +144,9 @@ class Station:
         place = self._places.get(session_id)
         if place is None:
             return
-        if isinstance(message, StreamEnd | StreamError | StreamSummary):
+        if message.__class__ is StreamChunk:
+            place.link, place.heard_at = link, self.now()
+        elif isinstance(message, StreamEnd | StreamError | StreamSummary):
             self._free_place(session_id)
         else:
             place.link, place.heard_at = link, self.now()

@@ -100,7 +100,7 @@ async def _converse(
             await reply.open()
             while not answer.complete:
                 messages: list[TurnMessage] = []
-                with trio.move_on_at(min(answer.deadline(), turn.next_place_due())):
+                with trio.CancelScope(deadline=min(answer.deadline(), turn.next_place_due())):
                     messages = await turn.receive_all()
                 turn.claim_place()
                 events = answer.step(messages, trio.current_time())

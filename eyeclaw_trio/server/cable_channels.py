@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 from typing import Protocol
 
 import structlog
@@ -55,6 +57,7 @@ from eyeclaw_trio.server.front_door import Origins
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.http import HttpConnection, Request
 from eyeclaw_trio.server.live_set import LiveSet
+from eyeclaw_trio.server.replayed_stream import ReplayedStream
 from eyeclaw_trio.server.stream_channel import StreamChannel
 
 log = structlog.get_logger(__name__)
@@ -111,7 +114,8 @@ class CableDoor:
         if worker is not None:
             if self.is_draining() and not self.stream_channel.turns:
                 raise RequestRefused(503, "Shutting down", headers=[("Retry-After", "5")])
-            await self.stream_channel.serve(worker, connection, CableSocket(self.line))
+            socket = CableSocket(self.line)
+            connection.hand_over(partial(self.stream_channel.serve, worker, socket))
             return
         bot = self._find_bot(request)
         if self.is_draining() and not (bot and self.switchboard.station(bot.id).open_turns):
@@ -121,12 +125,16 @@ class CableDoor:
         if bot is None:
             if request.bearer or request.query.get("sdk_token") or request.query.get("access_key"):
                 self.gate.note_failure(request)
-            await socket.run(connection, _Stranger(socket))
+            connection.hand_over(partial(socket.run, _Stranger(socket)))
             return
         link = BotLink(socket, self.switchboard.station(bot.id), self.sessions)
-        with self.links.one_more(LiveLink(socket, bot.id, bot.token_digest)):
+        live = LiveLink(socket, bot.id, bot.token_digest)
+        connection.hand_over(partial(self._serve_bot, link, live))
+
+    async def _serve_bot(self, link: BotLink, live: LiveLink, stream: ReplayedStream) -> None:
+        with self.links.one_more(live):
             try:
-                await socket.run(connection, link)
+                await live.socket.run(link, stream)
             finally:
                 link.ended()
 
@@ -173,7 +181,7 @@ class BotLink:
         self._subscription: BotIdentifier | None = None
         self._identifier = ""
         self._framing = ChannelFraming.of("")
-        self._attached = ExitStack()
+        self._attachment: AbstractContextManager[None] | None = None
         self._has_ended = False
         self._opened_at = trio.current_time()
         self._heard_at = 0.0
@@ -226,9 +234,11 @@ class BotLink:
 
     def frame(self, text: bytes | str) -> None:
         """Take one frame. Raises BadMessage for a malformed one."""
-        match decode_from_client(text):
-            case ChannelData(identifier, data):
-                self._take_data(identifier, data)
+        frame = decode_from_client(text)
+        if frame.__class__ is ChannelData:  # nearly all of them
+            self._take_data(frame.identifier, frame.data)
+            return
+        match frame:
             case Subscribe(identifier):
                 self._subscribe(identifier)
             case Unsubscribe(identifier):
@@ -258,14 +268,17 @@ class BotLink:
         self._sessions.session_opened(
             self._station.bot_id, self.session_id, {"max_concurrency": wanted.max_concurrency}
         )
-        self._attached.enter_context(self._station.attached(self))
+        self._attachment = self._station.attached(self)
+        self._attachment.__enter__()
         log.info("bot.linked", bot_id=self._station.bot_id, session_id=self.session_id)
 
     def _detach(self) -> None:
         if self._subscription is None:
             return
         self._subscription = None
-        self._attached.close()
+        if self._attachment is not None:
+            attachment, self._attachment = self._attachment, None
+            attachment.__exit__(None, None, None)
         self._sessions.session_closed(self.session_id)
         log.info("bot.unlinked", bot_id=self._station.bot_id, session_id=self.session_id)
 
@@ -284,8 +297,11 @@ class BotLink:
             self._heard_at = self._socket.received_at
             self._station.heard(self)
             self._sessions.session_heard(self.session_id)
+        if message.__class__ is StreamChunk:  # nearly all of them
+            self._station.deliver(self, message)
+            return
         match message:
-            case StreamChunk() | StreamEnd() | StreamError() | StreamSummary():
+            case StreamEnd() | StreamError() | StreamSummary():
                 self._station.deliver(self, message)
             case Status():
                 self._station.deliver(self, message)
@@ -310,4 +326,11 @@ class BotLink:
 
 
 def _timestamp() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    """Now, as ISO 8601 in milliseconds."""
+    second, rest = divmod(time.time_ns() // 1_000_000, 1_000)
+    return f"{_whole_second(second)}.{rest:03d}+00:00"
+
+
+@lru_cache(maxsize=1)
+def _whole_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

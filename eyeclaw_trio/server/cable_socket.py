@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 import trio
@@ -29,8 +29,9 @@ from eyeclaw_trio.protocol.frames import PING, frame_text
 from eyeclaw_trio.relay.signal import Signal
 from eyeclaw_trio.server.flusher import Flusher
 from eyeclaw_trio.server.frame_stream import FrameStream
-from eyeclaw_trio.server.http import RECEIVE_SIZE, HttpConnection, Request
+from eyeclaw_trio.server.http import RECEIVE_SIZE, Request
 from eyeclaw_trio.server.ping_wheel import PingWheel
+from eyeclaw_trio.server.replayed_stream import ReplayedStream
 
 log = structlog.get_logger(__name__)
 
@@ -168,13 +169,14 @@ class CableSocket:
 
     # ---- its life -------------------------------------------------------------------------------
 
-    async def run(self, connection: HttpConnection, listener: Listener) -> None:
+    async def run(self, listener: Listener, replayed: ReplayedStream) -> None:
         """Accept the upgrade and serve the socket until either side ends it.
 
         Cancellation ends the connection without a closing handshake.
         """
-        replayed = connection.give_back()
         stream = self._stream = FrameStream(replayed)
+        handshake_size = replayed.head_size
+        del replayed
         code: int | None = None
         try:
             with self._scope:
@@ -188,7 +190,8 @@ class CableSocket:
                     listener.opened()
                     if self._line.has_shortcut:
                         take = partial(self._take_unread, listener)
-                        stream.sift(take, handshake_size=replayed.head_size)
+                        stream.sift(take, handshake_size=handshake_size)
+                    _forget_handshake(ws)
                     self._open = _Open(nursery, stream, ws)
                     self._want_flush()
                     try:
@@ -339,6 +342,24 @@ class CableSocket:
             now - self._malformed[0] <= MALFORMED_WINDOW
         ):
             self.disconnect("invalid_request", reconnect=False, code=POLICY)
+
+
+class _NoHandshake:
+    """What is left of an opening handshake that is over."""
+
+    def events(self) -> Iterator[object]:
+        return iter(())
+
+
+_NO_HANDSHAKE: Final = _NoHandshake()
+
+
+def _forget_handshake(ws: WebSocketConnection) -> None:
+    """Let go of what wsproto needed for the opening handshake only, and keeps for ever: an HTTP
+    parser and the headers, a tenth of an idle link. Where it is not found, nothing is lost."""
+    protocol: Any = getattr(ws, "_wsproto", None)
+    if getattr(protocol, "connection", None) is not None:
+        protocol.handshake = _NO_HANDSHAKE
 
 
 def _is_utf8(payload: bytes) -> bool:

@@ -6,8 +6,7 @@ trio-websocket speaks the protocol; this stream does four things that it does no
   task is woken for each of them (PERFORMANCE, "The frame shortcut");
 - `send_texts` writes any number of text frames in one go, past the library (one lock for both);
 - the transport outlives the library's `aclose`, so that a protocol error found by the library is
-  told to the peer with its close code, where the library would leave a bare end;
-- a library that never sees the end of its stream is not possible: `aclose` wakes its reader.
+  told to the peer with its close code, where the library would leave a bare end.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import trio
 
 from eyeclaw_trio.protocol.frames import PING, FrameSieve, frame_close, frame_text
 from eyeclaw_trio.server.eager_stream import write_at_once
+from eyeclaw_trio.server.replayed_stream import ReplayedStream
 
 
 class FrameStream(trio.abc.Stream):
@@ -28,7 +28,6 @@ class FrameStream(trio.abc.Stream):
         self._received = 0
         self._sieve: FrameSieve | None = None
         self._lock = trio.StrictFIFOLock()
-        self._receiving = trio.CancelScope()
         self._is_closed = False
         self.received_at = trio.current_time()
         """When anything at all was last received (monotonic seconds)."""
@@ -42,6 +41,8 @@ class FrameStream(trio.abc.Stream):
         """
         if self._received == handshake_size:
             self._sieve = FrameSieve(take)
+        if isinstance(self._transport, ReplayedStream):
+            self._transport = self._transport.unwrap()
 
     def note_message(self) -> None:
         """A message has come out of the library, and been looked at."""
@@ -82,26 +83,26 @@ class FrameStream(trio.abc.Stream):
 
         It may be up to a frame more than `max_bytes`: one that was held back until it was whole.
         """
-        if self._is_closed:
-            raise trio.ClosedResourceError
-        with trio.CancelScope() as self._receiving:
-            while True:
-                data = await self._transport.receive_some(max_bytes)
-                self.received_at = trio.current_time()
-                if self._sieve is None:
-                    self._received += len(data)
-                    return data
-                if not data:
-                    return self._sieve.flush()
-                data = self._sieve.sift(bytes(data))
-                if data:
-                    return data
+        while not self._is_closed:
+            data = await self._transport.receive_some(max_bytes)
+            self.received_at = trio.current_time()
+            if self._sieve is None:
+                self._received += len(data)
+                return data
+            if not data:
+                return self._sieve.flush()
+            data = self._sieve.sift(bytes(data))
+            if data:
+                return data
         raise trio.ClosedResourceError
 
     async def aclose(self) -> None:
-        """Nothing more is read or sent through this stream; the transport stays open."""
+        """Nothing more is read or sent through this stream; the transport stays open.
+
+        A reader that waits already is not woken by it: its nursery ends it, or
+        `close_transport`.
+        """
         self._is_closed = True
-        self._receiving.cancel()
         await trio.lowlevel.checkpoint()
 
     async def close_transport(self, *, code: int | None = None) -> None:
@@ -110,7 +111,6 @@ class FrameStream(trio.abc.Stream):
         Waits at most a second for a peer that does not read.
         """
         self._is_closed = True
-        self._receiving.cancel()
         if code is not None:
             with trio.move_on_after(1.0):
                 try:

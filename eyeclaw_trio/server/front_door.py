@@ -73,7 +73,12 @@ class FrontDoor:
         peer = peer_address(stream)
         try:
             eager = EagerStream(stream) if isinstance(stream, trio.SocketStream) else stream
-            await self._converse(HttpConnection(eager, self._patience, peer))
+            connection = HttpConnection(eager, self._patience, peer)
+            await self._converse(connection)
+            if connection.next_life is not None:
+                life = connection.next_life(connection.give_back())
+                del connection, eager  # a link may live for weeks, and needs nothing of HTTP
+                await life
         except* ListenerGone:
             pass  # the peer has left, or does not read: there is nobody to tell
         except* Exception:
@@ -93,6 +98,8 @@ class FrontDoor:
                 # Beyond this point of the stream nothing can be trusted.
                 if not connection.has_responded:
                     await connection.refuse(refused)
+            if connection.next_life is not None:
+                return
             if not connection.start_next_request():
                 await connection.linger()
                 return

@@ -7,7 +7,7 @@ taken within `write_timeout` (RELIABILITY 4, 17).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
@@ -34,9 +34,7 @@ LINGER_SIZE: Final = 8 * 1_048_576
 LINGER_SECONDS: Final = 2.0
 
 Headers = Sequence[tuple[str, str]]
-
-# What a connection that has been upgraded has in the place of its own.
-_NO_HTTP: Final = h11.Connection(h11.SERVER)
+NextLife = Callable[[ReplayedStream], Awaitable[None]]
 
 
 @frozen
@@ -83,6 +81,8 @@ class HttpConnection:
     def __init__(self, stream: trio.abc.Stream, patience: ConnectionPatience, peer: str) -> None:
         self.extra_headers: Headers = ()
         self.has_responded = False
+        self.next_life: NextLife | None = None
+        """What goes on with the stream when HTTP is over (`hand_over`)."""
         self._stream = stream
         self._patience = patience
         self._peer = peer
@@ -143,11 +143,17 @@ class HttpConnection:
                 if len(body) > limit:
                     raise RequestRefused(413, "Request body too large", {"limit": limit})
             elif isinstance(event, h11.EndOfMessage):
+                self._raw = bytearray()  # nobody asks for it again, and the answer may be long
                 return bytes(body)
             elif event is h11.NEED_DATA:
                 self._h11.receive_data(await self._receive())
             else:
                 raise HungUp
+
+    def hand_over(self, life: NextLife) -> None:
+        """HTTP is over on this connection: when the handler has returned, `life` goes on with
+        the stream. It may be a long one, and the request is not kept for it."""
+        self.next_life = life
 
     def give_back(self) -> ReplayedStream:
         """The stream with the current request's bytes put back, for a WebSocket upgrade."""
@@ -155,9 +161,6 @@ class HttpConnection:
         self._is_broken = True  # no HTTP on this connection any more
         replay = bytes(self._raw)
         head_size = len(replay) - len(self._h11.trailing_data[0])
-        # A link may live for weeks: it does not keep what only HTTP needed.
-        self._raw = bytearray()
-        self._h11 = _NO_HTTP
         return ReplayedStream(replay, self._stream, head_size=head_size)
 
     # ---- the response ---------------------------------------------------------------------------

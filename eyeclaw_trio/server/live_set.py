@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Generic, TypeVar
+
+from attrs import frozen
 
 from eyeclaw_trio.relay.signal import Signal
 
@@ -26,17 +27,27 @@ class LiveSet(Generic[T]):
         """How many there are."""
         return len(self._members)
 
-    @contextmanager
-    def one_more(self, member: T) -> Iterator[None]:
+    def one_more(self, member: T) -> _Life[T]:
         """It lives while inside."""
-        self._members.add(member)
-        try:
-            yield
-        finally:
-            self._members.discard(member)
-            self._one_less.set()
+        return _Life(self._members, self._one_less, member)
 
     async def wait_for_none(self) -> None:
         """Return when there is none."""
         while self._members:
             await self._one_less.wait()
+
+
+@frozen
+class _Life(Generic[T]):
+    """A block for one member; smaller than a generator, because there may be ten thousand."""
+
+    members: set[T]
+    one_less: Signal
+    member: T
+
+    def __enter__(self) -> None:
+        self.members.add(self.member)
+
+    def __exit__(self, *_: object) -> None:
+        self.members.discard(self.member)
+        self.one_less.set()

@@ -8,11 +8,10 @@ around it.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final, Protocol
 
 import trio
+from attrs import frozen
 
 from eyeclaw_trio.relay.signal import Signal
 
@@ -31,27 +30,34 @@ class Beating(Protocol):
         to be blamed for his silence. Must not wait or raise."""
 
 
+@frozen
+class _Place:
+    """A block on the wheel; smaller than a generator, because there may be ten thousand."""
+
+    slot: set[Beating]
+    each: Beating
+    has_some: Signal
+
+    def __enter__(self) -> None:
+        self.slot.add(self.each)
+        self.has_some.set()
+
+    def __exit__(self, *_: object) -> None:
+        self.slot.discard(self.each)
+
+
 class PingWheel:
     """Beats everything that is on it each PING_EVERY seconds, while `run` runs."""
 
     def __init__(self) -> None:
         self._slots: list[set[Beating]] = [set() for _ in range(SLOTS)]
-        self._count = 0
         self._has_some = Signal()
 
-    @contextmanager
-    def turning(self, each: Beating) -> Iterator[None]:
+    def turning(self, each: Beating) -> _Place:
         """It is on the wheel while inside."""
         # The emptier of two at random: as even as needed, without looking at all of them.
         slot = min(random.choices(self._slots, k=2), key=len)  # noqa: S311 (spread only)
-        slot.add(each)
-        self._count += 1
-        self._has_some.set()
-        try:
-            yield
-        finally:
-            slot.discard(each)
-            self._count -= 1
+        return _Place(slot, each, self._has_some)
 
     async def run(self) -> None:
         """Go around for ever; one call at a time. Stands still while nothing is on the wheel."""
@@ -61,7 +67,7 @@ class PingWheel:
 
     async def _go_around_while_any(self) -> None:
         due = trio.current_time()
-        while self._count:
+        while any(self._slots):
             for slot in self._slots:
                 due += PING_EVERY / SLOTS
                 await trio.sleep_until(due)

@@ -17,7 +17,7 @@ class ReplayedStream(trio.abc.Stream):
 
     def __init__(self, replay: bytes, stream: trio.abc.Stream, *, head_size: int) -> None:
         self.head_size = head_size
-        self._replay = memoryview(replay)
+        self._replay: memoryview | None = memoryview(replay)
         self._stream = stream
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
@@ -25,9 +25,14 @@ class ReplayedStream(trio.abc.Stream):
         if self._replay:
             await trio.lowlevel.checkpoint()
             size = len(self._replay) if max_bytes is None else max_bytes
-            piece, self._replay = self._replay[:size], self._replay[size:]
-            return bytes(piece)
+            piece = bytes(self._replay[:size])
+            self._replay = self._replay[size:] or None
+            return piece
         return await self._stream.receive_some(max_bytes)
+
+    def unwrap(self) -> trio.abc.Stream:
+        """The stream below, once nothing is left to be read again."""
+        return self if self._replay else self._stream
 
     def write_at_once(self, data: bytes | memoryview) -> int:
         """As the stream below, where it can do that."""

@@ -33,8 +33,9 @@ from eyeclaw_trio.protocol.worker import describe_connected, describe_for_channe
 from eyeclaw_trio.relay.turn_log import TriggeredTurn, TurnLogs
 from eyeclaw_trio.server.cable_socket import CableSocket
 from eyeclaw_trio.server.gate import Gate
-from eyeclaw_trio.server.http import HttpConnection, Request
+from eyeclaw_trio.server.http import Request
 from eyeclaw_trio.server.live_set import LiveSet
+from eyeclaw_trio.server.replayed_stream import ReplayedStream
 
 log = structlog.get_logger(__name__)
 
@@ -72,12 +73,12 @@ class StreamChannel:
             return Worker(request, key) if key is not None else None
         return None if "authorization" in request.headers else Worker(request, None)
 
-    async def serve(self, worker: Worker, connection: HttpConnection, socket: CableSocket) -> None:
+    async def serve(self, worker: Worker, socket: CableSocket, stream: ReplayedStream) -> None:
         """Serve this worker's connection until it ends."""
         async with trio.open_nursery() as nursery:
             link = WorkerLink(self, worker, socket, nursery)
             with self.workers.one_more(link):
-                await socket.run(connection, link)
+                await socket.run(link, stream)
             nursery.cancel_scope.cancel()
 
 

@@ -60,31 +60,20 @@ class Kind:
 
 
 @frozen
-class Later:
-    """A setting of something that is not built yet: refused, whatever its value."""
-
-    what: str
-
-    @property
-    def problem(self) -> str:
-        return f"{self.what} will come with a later version; leave this setting out until then"
-
-
-@frozen
 class Named:
     """A table of tables whose names are free: `[providers.NAME]`."""
 
-    inner: Mapping[str, Kind | Later]
+    inner: Mapping[str, Kind]
 
 
 @frozen
 class Listed:
     """An array of tables: `[[bots]]`."""
 
-    inner: Mapping[str, Kind | Later]
+    inner: Mapping[str, Kind]
 
 
-Schema = Kind | Later | Named | Listed | Mapping[str, "Kind | Later"]
+Schema = Kind | Named | Listed | Mapping[str, Kind]
 
 
 def _fail(expected: str) -> UnfitError:

@@ -17,7 +17,7 @@ import platformdirs
 from attrs import define, field, frozen
 
 from eyeclaw_trio.errors import ConfigurationError
-from eyeclaw_trio.settings.kinds import SCHEMA, Kind, Later, Listed, Named, Schema, UnfitError
+from eyeclaw_trio.settings.kinds import SCHEMA, Kind, Listed, Named, Schema, UnfitError
 from eyeclaw_trio.settings.lines import KeyPath, find_lines, line_of
 
 FILE_NAME: Final = "eyeclaw.toml"
@@ -152,8 +152,6 @@ class _FileReader:
         match schema:
             case Kind():
                 self.layer.take(path, value, schema, source, self.file.parent)
-            case Later():
-                self.layer.refuse(path, schema.problem, source)
             case Listed():
                 if not isinstance(value, list):
                     self.layer.refuse(path, "must be an array of tables", source)
@@ -213,8 +211,6 @@ def read_environment(environ: Mapping[str, str], cwd: Path, names: Iterable[str]
                 layer.take(path, schema.parse(environ[name]), schema, source, cwd)
             case Kind():
                 pass
-            case Later():
-                layer.refuse(path, schema.problem, source)
             case None:
                 known = [*_known_variables(name), *sorted(COMMAND_NAMES)]
                 problem = _unknown(nearest(name, known))
@@ -242,12 +238,10 @@ def _fold(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "_", name.lower())
 
 
-def _descend(parts: list[str], spelled: Mapping[str, str]) -> tuple[KeyPath, Kind | Later | None]:
+def _descend(parts: list[str], spelled: Mapping[str, str]) -> tuple[KeyPath, Kind | None]:
     """What a variable's levels name."""
     group = SCHEMA.get(parts[0])
     match group, parts[1:]:
-        case Later(), _:
-            return (parts[0],), group
         case Kind(), []:
             return (parts[0],), group
         case Named(), [name, key] if name:
@@ -255,8 +249,7 @@ def _descend(parts: list[str], spelled: Mapping[str, str]) -> tuple[KeyPath, Kin
         case Listed(), [index, key] if index.isascii() and index.isdigit():
             return (parts[0], int(index), key), group.inner.get(key)
         case Mapping(), [key]:
-            found = group.get(key)
-            return (parts[0], key), found if isinstance(found, Kind | Later) else None
+            return (parts[0], key), group.get(key)
         case _:
             return (), None
 
@@ -264,7 +257,7 @@ def _descend(parts: list[str], spelled: Mapping[str, str]) -> tuple[KeyPath, Kin
 def _known_paths(name: str = "NAME", index: int = 0) -> Iterator[KeyPath]:
     for group, schema in SCHEMA.items():
         match schema:
-            case Kind() | Later():
+            case Kind():
                 yield (group,)
             case Named():
                 yield from ((group, name, key) for key in schema.inner)
