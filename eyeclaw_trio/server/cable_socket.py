@@ -122,8 +122,9 @@ class CableSocket:
         """Put text frames into the outbox; what is put in together goes out in one write."""
         if self._last_code is not None:
             return
-        if self._outbox_bytes > OUTBOX_LIMIT:
-            # What waited before counts, not what is put in now: a question may be long.
+        if self._outbox_bytes > OUTBOX_LIMIT and not self._is_due:
+            # What waits for the peer counts, not what is put in now or has not been tried yet:
+            # questions may be long, and several be asked at once.
             log.warning("cable.outbox_full")
             self.abort()
             return
@@ -272,21 +273,21 @@ class CableSocket:
             return
         data = self._take_outbox()
         try:
-            rest = data[self._open.stream.write_at_once(data) :] if data else b""
+            is_written = not data or self._open.stream.write_soon(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the reader notices too, and ends the socket
-        if rest or self._last_code is not None:
+        if not is_written or self._last_code is not None:
             self._is_writing = True
-            self._open.nursery.start_soon(self._write_rest, self._open, rest)
+            self._open.nursery.start_soon(self._write_rest, self._open)
         elif self._has_written is not None:
             self._has_written.set()
 
-    async def _write_rest(self, line: _Open, rest: bytes) -> None:
-        """Write this and what comes behind it; then close if that is wanted."""
+    async def _write_rest(self, line: _Open) -> None:
+        """Write what has been begun and what comes behind it; then close if that is wanted."""
         try:
-            while rest:
-                await line.stream.send_all(rest)
-                rest = self._take_outbox()
+            await line.stream.send_all(b"")
+            while data := self._take_outbox():
+                await line.stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the reader notices too, and ends the socket
         self._is_writing = False
@@ -319,7 +320,7 @@ class CableSocket:
         The cable's own ping is for the peer's clock. The WebSocket ping finds a half-open link:
         nothing at all received until PONG_BEATS after it, and the link is dead (RELIABILITY 3).
         """
-        if self._stream is None:
+        if self._stream is None or self.is_closing:  # nothing may follow our close frame
             return
         beat = self._beats % SOCKET_PING_BEATS
         self._beats += 1

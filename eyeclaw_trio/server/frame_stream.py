@@ -28,6 +28,7 @@ class FrameStream(trio.abc.Stream):
         self._received = 0
         self._sieve: FrameSieve | None = None
         self._lock = trio.StrictFIFOLock()
+        self._begun = b""  # the rest of a write that was begun: nothing else may come before it
         self._is_closed = False
         self.received_at = trio.current_time()
         """When anything at all was last received (monotonic seconds)."""
@@ -49,11 +50,19 @@ class FrameStream(trio.abc.Stream):
         if self._sieve is not None:
             self._sieve.note_message()
 
-    def write_at_once(self, data: bytes) -> int:
-        """As `eager_stream.write_at_once`; nothing while somebody else is in mid-write."""
+    def write_soon(self, data: bytes) -> bool:
+        """Write what the system takes now; false where a rest is left. It goes out before
+        anything else that is written, and `send_all(b"")` waits for that.
+
+        Raises as `send_texts`.
+        """
         if self._is_closed:
             raise trio.ClosedResourceError
-        return 0 if self._lock.locked() else write_at_once(self._transport, data)
+        if self._begun or self._lock.locked():
+            self._begun += data
+        else:
+            self._begun = data[write_at_once(self._transport, data) :]
+        return not self._begun
 
     async def send_ping(self) -> None:
         """Write a WebSocket ping; raises as `send_texts`."""
@@ -72,6 +81,8 @@ class FrameStream(trio.abc.Stream):
         if self._is_closed:
             raise trio.ClosedResourceError
         async with self._lock:
+            if self._begun:
+                data, self._begun = self._begun + data, b""
             await self._transport.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -115,7 +126,7 @@ class FrameStream(trio.abc.Stream):
             with trio.move_on_after(1.0):
                 try:
                     async with self._lock:
-                        await self._transport.send_all(frame_close(code))
+                        await self._transport.send_all(self._begun + frame_close(code))
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     pass
         await trio.aclose_forcefully(self._transport)

@@ -284,6 +284,8 @@ class HttpConnection:
                 data = await self._receive_once()
             self._raw += data
             self._h11.receive_data(data)
+        else:  # one client's thousand pipelined requests must not keep all others waiting
+            await trio.lowlevel.checkpoint()
         self._deadline = trio.current_time() + self._patience.request_timeout
         return bool(self._raw)
 

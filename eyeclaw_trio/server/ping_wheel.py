@@ -10,10 +10,13 @@ from __future__ import annotations
 import random
 from typing import Final, Protocol
 
+import structlog
 import trio
 from attrs import frozen
 
 from eyeclaw_trio.relay.signal import Signal
+
+log = structlog.get_logger(__name__)
 
 PING_EVERY: Final = 3.0  # seconds, once around
 # With ten thousand links 84 are pinged at a time, which takes some milliseconds.
@@ -27,7 +30,10 @@ class Beating(Protocol):
 
     def beat(self, now: float, *, is_late: bool) -> None:
         """PING_EVERY has gone by since the last beat, or more where `is_late`: then nobody is
-        to be blamed for his silence. Must not wait or raise."""
+        to be blamed for his silence. Must not wait."""
+
+    def abort(self) -> None:
+        """End the connection now: the beat has failed, which would be a bug."""
 
 
 @frozen
@@ -76,4 +82,8 @@ class PingWheel:
                 if is_late:
                     due = now
                 for each in tuple(slot):
-                    each.beat(now, is_late=is_late)
+                    try:
+                        each.beat(now, is_late=is_late)
+                    except Exception:
+                        log.exception("cable.bug")
+                        each.abort()

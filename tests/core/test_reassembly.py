@@ -251,6 +251,39 @@ def test_what_is_held_stays_within_both_bounds(
     assert len(chunks) == accepted + bench.reassembly.duplicates + bench.reassembly.dropped
 
 
+@given(
+    st.lists(st.tuples(st.none() | st.integers(0, 12), st.text("ab你", max_size=3)), max_size=30),
+    st.integers(0, 12),
+    st.none() | st.text("ab你", max_size=6),
+)
+def test_the_short_way_for_the_chunk_that_is_due_differs_in_nothing(
+    chunks: list[tuple[int | None, str]], held_bytes: int, summary: str | None
+) -> None:
+    """`add_next`, and `add` where it declines, against `add` alone."""
+    short = Bench(held_bytes=held_bytes, summary_bytes=20)
+    plain = Bench(held_bytes=held_bytes, summary_bytes=20)
+    for sequence, text in chunks:
+        before = state_of(short)
+        if short.reassembly.add_next(sequence, text):
+            assert sequence is not None
+            short.note([Piece(text, (sequence,))])
+        else:
+            assert state_of(short) == before
+            short.note(short.reassembly.add(sequence, text))
+        plain.note(plain.reassembly.add(sequence, text))
+        assert state_of(short) == state_of(plain)
+    said = a_summary(summary, len(chunks)) if summary is not None else None
+    assert short.finish(said) == plain.finish(said)
+    assert state_of(short) == state_of(plain)
+
+
+def state_of(bench: Bench) -> tuple[object, ...]:
+    """All that shows of a reassembly and of what came out of it."""
+    it = bench.reassembly
+    counts = it.received, it.duplicates, it.dropped, it.written_characters, it.has_gap
+    return counts, bench.text, Counter(bench.acknowledged)
+
+
 # ---- missing, and healed ------------------------------------------------------------------------
 
 

@@ -36,6 +36,7 @@ from eyeclaw_trio.protocol.bot import (
     UnknownMessage,
     build_to_bot,
     decode_from_bot,
+    encode_acknowledgements,
     encode_from_bot,
     encode_to_bot,
     hash_content,
@@ -356,6 +357,16 @@ def test_what_the_gateway_says_is_what_our_connector_hears(message: ToBot) -> No
     assert build_to_bot(orjson.loads(orjson.dumps(encode_to_bot(message)))) == message
 
 
+@given(_texts, st.lists(_sequences, max_size=5), _texts)
+def test_acknowledgements_written_together_are_those_written_one_by_one(
+    session_id: str, sequences: list[int], timestamp: str
+) -> None:
+    together = encode_acknowledgements(session_id, sequences, timestamp)
+    assert [orjson.loads(each) for each in together] == [
+        encode_to_bot(ChunkReceived(session_id, sequence, timestamp)) for sequence in sequences
+    ]
+
+
 def test_our_connector_ignores_names_it_does_not_know() -> None:
     assert build_to_bot({"type": "news"}) == UnknownMessage("news")
 
@@ -400,13 +411,30 @@ def test_the_hash_of_a_text_is_the_sdks(text: str, expected: str) -> None:
     assert hash_content(text) == expected
 
 
-@given(st.text(max_size=200))
-def test_the_hash_is_the_one_of_plain_arithmetic(text: str) -> None:
+def hash_step_by_step(text: str) -> str:
+    """The definition, one code unit after the other."""
     value = 0
     raw = text.encode("utf-16-be", "surrogatepass")
     for high, low in zip(raw[::2], raw[1::2], strict=True):
-        value = value * 31 + high * 256 + low
-    value %= 2**32
+        value = (value * 31 + high * 256 + low) % 2**32
     if value >= 2**31:
         value -= 2**32
-    assert hash_content(text) == ("-" if value < 0 else "") + f"{abs(value):x}"
+    return ("-" if value < 0 else "") + f"{abs(value):x}"
+
+
+@given(st.text(max_size=200))
+def test_the_hash_is_the_one_of_plain_arithmetic(text: str) -> None:
+    assert hash_content(text) == hash_step_by_step(text)
+
+
+# It is summed up in blocks of 512 code units: at the edges of one, of two and of many.
+@pytest.mark.parametrize("size", [511, 512, 513, 1_023, 1_024, 1_025, 5_119, 5_120, 5_121])
+@given(st.text(min_size=1, max_size=40))
+def test_the_hash_of_a_long_text_is_the_one_of_plain_arithmetic(size: int, text: str) -> None:
+    long = (text * size)[:size]
+    assert hash_content(long) == hash_step_by_step(long)
+
+
+def test_the_hash_takes_a_pair_of_surrogates_across_two_blocks() -> None:
+    for text in ("x" * 511 + "😀" * 600, "\uffff" * 2_000, "\ud83d" * 513):
+        assert hash_content(text) == hash_step_by_step(text)

@@ -277,6 +277,25 @@ async def test_every_question_gets_one_ending_wherever_a_cancel_falls() -> None:
                 assert await client.signal() == {"type": "pong"}
 
 
+async def test_a_question_in_the_very_moment_of_the_end_can_be_cancelled_too() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    with model.station.attached(model):
+        async with gateway.client(query="?format=json") as client:
+            (session,) = gateway.chat.chats
+            for steps in range(30):
+                model.answer(await asked(client, model), "好")
+                for _ in range(steps):
+                    await trio.lowlevel.checkpoint()
+                session.frame('{"message":"another"}')
+                session.frame('{"type":"cancel"}')
+                with trio.fail_after(5):
+                    while await client.signal() != CANCELLED:
+                        pass
+                await client.send({"type": "ping"})
+                assert await client.signal() == {"type": "pong"}
+
+
 async def test_a_client_that_leaves_in_mid_answer_has_cancelled_it() -> None:
     gateway = ChatGateway()
     model = gateway.provider()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 
 import pytest
@@ -306,3 +307,34 @@ async def test_beyond_the_limit_a_connection_is_turned_away_and_the_others_live(
         assert (await talk(gateway, b"")).startswith(b"HTTP/1.1 503 ")
         await first.send()
         assert (await first.receive_head()).status_code == 200
+
+
+async def test_pipelined_requests_give_the_others_a_turn_after_each_answer() -> None:
+    turns = 0
+    seen: list[int] = []
+
+    async def look(request: Request, connection: HttpConnection) -> None:
+        seen.append(turns)
+        await connection.respond(200, b"x")
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    door = FrontDoor({"/": {"GET": look}}, Origins(), Patience(), Limits())
+    # Sockets, because what they take is written without waiting.
+    ours, theirs = (
+        trio.SocketStream(trio.socket.from_stdlib_socket(end)) for end in socket.socketpair()
+    )
+    async with ours, trio.open_nursery() as nursery:
+        nursery.start_soon(door.serve_connection, theirs)
+        nursery.start_soon(take_turns)
+        await ours.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+        await ours.send_eof()
+        while await ours.receive_some():
+            pass
+        nursery.cancel_scope.cancel()
+    assert len(seen) == 100
+    assert seen[-1] - seen[0] >= 98

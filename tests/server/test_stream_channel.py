@@ -472,3 +472,40 @@ async def test_a_worker_that_reads_nothing_holds_up_nobody_and_is_told_when_all_
             assert frame == {"identifier": identifier, "type": "reject_subscription"}
             await trio.aclose_forcefully(ours)
             nursery.cancel_scope.cancel()
+
+
+async def test_a_worker_that_takes_the_end_late_is_not_told_that_the_turn_is_gone(
+    autojump_clock: MockClock,
+) -> None:
+    gateway = WorkerGateway()
+    async with answering(gateway) as bot:
+        turn = await gateway.turn()
+        bot.answer(turn, "好")
+        await wait_until_logged(gateway)
+        identifier, unknown = stream_identifier(turn), stream_identifier("unknown")
+        ours, theirs = trio.testing.lockstep_stream_pair()
+        async with gateway.line_served(), trio.open_nursery() as nursery:
+            nursery.start_soon(gateway.front_door.serve_connection, theirs)
+            socket = await wrap_client_stream(
+                nursery,
+                cast(trio.SocketStream, ours),
+                "gateway.example",
+                "/cable",
+                message_queue_size=0,
+            )
+            slow = WorkerPeer(socket)
+            assert await slow.receive() == {"type": "welcome"}
+            await slow.subscribe(unknown)
+            await trio.testing.wait_all_tasks_blocked()
+            await slow.subscribe(identifier)  # what it is told waits behind the rejection
+            for _ in range(round(KEPT_FOR) + 1):
+                await slow.send({"type": "pong"})  # alive, or it would be taken for half-open
+                await trio.sleep(1)
+            assert len(gateway.turns) == 0
+            await slow.expect_rejection(unknown)
+            await slow.expect_confirmation(identifier)
+            assert text_of(await slow.receive_rest(identifier)) == "好"
+            await slow.subscribe(unknown)
+            await slow.expect_rejection(unknown)  # and nothing before it
+            await trio.aclose_forcefully(ours)
+            nursery.cancel_scope.cancel()
