@@ -84,7 +84,21 @@ class Whole:
     """From here on the answer is whole: a client that leaves has not aborted it."""
 
 
-Step = Head | Send | Wait | End | Close | Reset | GoAway | Whole
+@frozen
+class ResetStream:
+    """The answer ends with this code of HTTP/2, and the connection goes on; over HTTP/1.1 it
+    breaks."""
+
+    code: int
+
+
+@frozen
+class Nonsense:
+    """The server says what no client can read, and goes on as if nothing had been; over HTTP/1.1
+    the connection breaks."""
+
+
+Step = Head | Send | Wait | End | Close | Reset | GoAway | Whole | ResetStream | Nonsense
 Script = tuple[Step, ...]
 FOREVER = Wait(float("inf"))
 
@@ -190,6 +204,9 @@ SCRIPTS: dict[str, Callable[..., Script]] = {
     "close-before-head": lambda: (Close(),),
     "reset": _answer_with(Wait(0.05), Reset()),
     "dropped": _answer_with(Close()),
+    "reset-stream": lambda code: (ResetStream(int(code)),),
+    "reset-stream-later": lambda code: _answer_with(ResetStream(int(code)))(),
+    "nonsense": _answer_with(Wait(0.05), Nonsense(), Wait(0.05), End()),
     "cut": _answer_with(End()),
     "go-away": lambda: (
         *(Head(), ROLE, piece(PIECES[0]), GoAway()),
@@ -236,9 +253,13 @@ class Seen:
 
 @define
 class ScriptedModel:
-    """What has happened so far. `aborted` counts answers that the client left before their end."""
+    """What has happened so far. `aborted` counts answers that the client left before their end.
+
+    Over HTTP/2, a question of more than `too_large` bytes is refused before it has come.
+    """
 
     default: str = "pieces"
+    too_large: float = float("inf")
     port: int = 0
     scheme: str = "http"
     host: str = "127.0.0.1"
@@ -414,7 +435,7 @@ class _Connection:
                     await self._send(h11.EndOfMessage())
                 case Close():
                     return False
-                case Reset():
+                case Reset() | ResetStream() | Nonsense():
                     break_off(self._stream)
                     return False
                 case GoAway():

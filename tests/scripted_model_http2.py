@@ -11,13 +11,16 @@ import h2.events
 import h2.exceptions
 import trio
 from attrs import define, field
-from hyperframe.frame import GoAwayFrame
+from h2.settings import SettingCodes, Settings
+from hyperframe.frame import GoAwayFrame, WindowUpdateFrame
 from scripted_model import (
     Close,
     End,
     GoAway,
     Head,
+    Nonsense,
     Reset,
+    ResetStream,
     ScriptedModel,
     Seen,
     Send,
@@ -50,6 +53,11 @@ class Http2Connection:
     _ahead: bytes = b""
     _is_over: bool = False
 
+    def limit_streams(self, limit: int | None) -> None:
+        """Say before it is served how many answers there may be at once; None: say nothing."""
+        values = {} if limit is None else {SettingCodes.MAX_CONCURRENT_STREAMS: limit}
+        self._http.local_settings = Settings(client=False, initial_values=values)
+
     async def serve(self) -> None:
         self._http.initiate_connection()
         await self._write()
@@ -71,17 +79,29 @@ class Http2Connection:
         match event:
             case h2.events.RequestReceived(stream_id=int(stream), headers=list(headers)):
                 self._requests[stream] = _Request({str(k): str(v) for k, v in headers})
+                if int(self._requests[stream].headers.get("content-length", "0")) > (
+                    self._model.too_large
+                ):
+                    self._refuse_early(stream)
             case h2.events.DataReceived(stream_id=int(stream), data=bytes(data)):
-                self._requests[stream].body += data
+                if stream in self._requests:
+                    self._requests[stream].body += data
                 self._http.acknowledge_received_data(len(data), stream)
-            case h2.events.StreamEnded(stream_id=int(stream)):
+            case h2.events.StreamEnded(stream_id=int(stream)) if stream in self._requests:
                 self._answers[stream] = scope = trio.CancelScope()
                 nursery.start_soon(self._answer, stream, self._seen(stream), scope)
             case h2.events.StreamReset(stream_id=int(stream)):
                 self._requests.pop(stream, None)
-                if (scope := self._answers.pop(stream, None)) is not None:
-                    scope.cancel()
+                if (left := self._answers.pop(stream, None)) is not None:
+                    left.cancel()
                     self._count_left()
+
+    def _refuse_early(self, stream: int) -> None:
+        """As RFC 9113, 8.1 has it: the whole response, and then the rest is not wanted."""
+        del self._requests[stream]
+        self._http.send_headers(stream, [(":status", "413"), ("content-type", "text/plain")])
+        self._http.send_data(stream, b"too large", end_stream=True)
+        self._http.reset_stream(stream, 0)
 
     def _count_left(self) -> None:
         self._model.aborted += 1
@@ -103,7 +123,7 @@ class Http2Connection:
                     await self._play(stream, step)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
-        except h2.exceptions.StreamClosedError:
+        except h2.exceptions.ProtocolError:
             pass  # left between two steps; `_hear` counts it
 
     async def _play(self, stream: int, step: Step) -> None:
@@ -129,6 +149,11 @@ class Http2Connection:
                 if isinstance(step, Reset):
                     break_off(self._stream)
                 await trio.aclose_forcefully(self._stream)
+            case ResetStream(code):
+                self._answers.pop(stream, None)
+                self._http.reset_stream(stream, code)
+            case Nonsense():
+                self._ahead = WindowUpdateFrame(0).serialize()  # by nothing, which is not allowed
             case GoAway():
                 # h2 would say no more behind it; real servers finish their answers. It leaves
                 # together with what comes next, which is the harder case for who reads it.

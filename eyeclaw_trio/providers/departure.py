@@ -9,6 +9,7 @@ from attrs import define, field
 
 from eyeclaw_trio.core.provider_timing import ProviderAnswer, Segments
 from eyeclaw_trio.errors import Reason
+from eyeclaw_trio.providers.http2 import NOT_YET_CONNECTED
 
 # The client's names for the end of each step; those of HTTP/1.1 and HTTP/2 differ in front only.
 _STEPS: Final = {
@@ -28,13 +29,15 @@ class Departure:
     about to be written: `scope`, which the sending has to be in, gets its deadline then. Until
     that, it may wait for `connect_timeout` twice (TCP and TLS) beside it, whatever it waits for.
 
-    `started_at` is when the answer was asked for, in trio's time.
+    `started_at` is when the answer was asked for, in trio's time. `connected_anew` says that a
+    connection was made for it, `found_none` that it waited for one, which may be another's.
     """
 
     first_token_timeout: float
     connect_timeout: float
     started_at: float = field(factory=trio.current_time)
     connected_anew: bool = False
+    found_none: bool = False
     http_version: str = ""
     scope: trio.CancelScope = field(init=False)
     _marks: dict[str, float] = field(factory=dict, init=False)
@@ -56,12 +59,13 @@ class Departure:
 
     def describe(self, provider: str, reason: Reason | None = None) -> ProviderAnswer:
         """What is known of this answer by now."""
-        return ProviderAnswer(
-            provider, Segments(**self._marks), self.connected_anew, self.http_version, reason
-        )
+        is_cold = self.connected_anew or self.found_none
+        return ProviderAnswer(provider, Segments(**self._marks), is_cold, self.http_version, reason)
 
     async def observe(self, event: str, info: dict[str, Any]) -> None:
         """Is called by the client with the name of each step, and what came out of it."""
+        if event == NOT_YET_CONNECTED:
+            self.found_none = True
         layer, _, step = event.partition(".")
         if step in _STEPS:
             self.mark(_STEPS[step])

@@ -3,7 +3,8 @@
 The client's own HTTP/2 forgets a stream that is left, so that the model would go on for nobody; a
 cancelled write takes half a frame with it, and all other answers; a server that says it will go
 away (every balancer does, now and then) loses the answers that it is still giving; one that names
-no limit of streams is asked one question at a time; and what h2 finds wrong comes out as h2's own
+no limit of streams is asked one question at a time; one that refuses a long question before it
+has all of it is not heard; and what h2 finds wrong comes out as h2's own
 exceptions. These are mended here. For that, private methods of httpcore2 are overridden, which is
 why `pyproject.toml` keeps to one line of it; tests hold every one of them against a real server.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, Final
 
 import h2.connection
@@ -32,6 +33,8 @@ _RESET_WITHIN: Final = 1.0
 
 _GOAWAY: Final = 7  # the frame's type (RFC 9113, 6.8)
 _FRAME_HEAD: Final = 9  # bytes
+# What a request's trace is told when it has to wait for a connection, whoever makes it.
+NOT_YET_CONNECTED: Final = "connection.not_yet_connected"
 _STREAM_LIMIT: Final = h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS
 
 
@@ -69,13 +72,19 @@ class _Connection(httpcore2.AsyncHTTPConnection):
     """Connects, and then speaks what the handshake has agreed on."""
 
     async def handle_async_request(self, request: httpcore2.Request) -> httpcore2.Response:
-        try:
-            async with self._request_lock:
+        trace = request.extensions.get("trace")
+        if self._connection is None and trace is not None:
+            await trace(NOT_YET_CONNECTED, {})
+        async with self._request_lock:
+            if self._connect_failed:
+                # The pool has forgotten it, and would never close what was connected now.
+                raise httpcore2.ConnectionNotAvailable
+            try:
                 if self._connection is None:
                     self._connection = await self._speak(await self._connect(request), request)
-        except BaseException:
-            self._connect_failed = True
-            raise
+            except BaseException:
+                self._connect_failed = True
+                raise
         return await self._connection.handle_async_request(request)
 
     async def _speak(
@@ -87,6 +96,10 @@ class _Connection(httpcore2.AsyncHTTPConnection):
         http2 = Http2Connection(self._origin, _CutBehindGoaway(stream), self._keepalive_expiry)
         await http2.start(request)
         return http2
+
+
+class _AnsweredEarlyError(Exception):
+    """The server has answered, or refused, before it had the whole question."""
 
 
 class Http2Connection(httpcore2.AsyncHTTP2Connection):
@@ -132,6 +145,25 @@ class Http2Connection(httpcore2.AsyncHTTP2Connection):
             self._connection_error = True
             await self.aclose()
             raise httpcore2.WriteTimeout("the peer takes nothing any more")
+
+    async def _send_request_body(self, request: httpcore2.Request, stream_id: int) -> None:
+        # What was said early counts (RFC 9113, 8.1): "too large", mostly.
+        with suppress(_AnsweredEarlyError):
+            await super()._send_request_body(request, stream_id)
+
+    async def _wait_for_outgoing_flow(self, request: httpcore2.Request, stream_id: int) -> int:
+        while not self._events.get(stream_id):
+            window = self._h2_state.local_flow_control_window(stream_id)
+            if window > 0:
+                return min(window, self._h2_state.max_outbound_frame_size)
+            async with self._read_lock:
+                if (
+                    not self._events.get(stream_id)
+                    and self._h2_state.local_flow_control_window(stream_id) <= 0
+                ):
+                    await self._receive_events(request, stream_id)
+            await self._write_outgoing_data(request)
+        raise _AnsweredEarlyError
 
     async def _read_incoming_data(self, request: httpcore2.Request) -> list[h2.events.Event]:
         stays: list[h2.events.Event] = []

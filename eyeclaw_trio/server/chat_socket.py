@@ -184,7 +184,10 @@ class ChatSession:
     def _cancel(self) -> None:
         """End the running answer. Where none runs, or its last word is on its way, there is
         nothing to say: every question gets one ending and no more."""
-        if self._running is not None and not self._running.reply.is_ending:
+        if self._next is not None:  # it has not even begun
+            self._next = None
+            self._line.post(CANCELLED)
+        elif self._running is not None and not self._running.reply.is_ending:
             self._running.reply.leave()
 
     def _begin(self, question: Ask) -> None:

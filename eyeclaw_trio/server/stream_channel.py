@@ -222,9 +222,9 @@ class WorkerLink:
         """Say the whole log, and what comes into it, to the end of the turn."""
         turn, turn_log = subscription.turn, subscription.turn.log
         framing = ChannelFraming.of(subscription.identifier)
-        last_id = 0
+        last_id, has_said_all = 0, False
         with subscription.scope, turn_log.reading() as reading:
-            while not turn_log.has_been_told(last_id):
+            while not has_said_all and not turn_log.is_forgotten:
                 await turn_log.wait_after(last_id)
                 async with self._speaking:
                     entries = turn_log.after(last_id)
@@ -234,10 +234,12 @@ class WorkerLink:
                     ]
                     self._socket.send(messages)
                     last_id += len(entries)
+                    # Looked at before the wait: by its end the log may be forgotten.
+                    has_said_all = bool(entries) and turn_log.has_been_told(last_id)
                     await self._socket.wait_until_written()
-            if turn_log.is_forgotten:
-                # Before this worker had read it all: told as for any turn that is gone.
+            if has_said_all:
+                reading.has_read_all = subscription.is_over = True
+            else:
+                # Forgotten before this worker had read it: told as for any turn that is gone.
                 self._socket.send([encode_rejection(subscription.identifier)])
                 self._drop(subscription)
-            else:
-                reading.has_read_all = subscription.is_over = True

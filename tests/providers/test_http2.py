@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
 import h2.config
@@ -12,7 +13,9 @@ import h2.connection
 import h2.events
 import httpcore2
 import pytest
+import scripted_model_http2
 import trio
+import trio.testing
 import trustme
 from scripted_model import PIECES, ScriptedModel, open_scripted_model, server_tls
 from trio.testing import MockClock
@@ -20,6 +23,7 @@ from trio.testing import MockClock
 from eyeclaw_trio.core.provider_timing import ProviderAnswer
 from eyeclaw_trio.errors import ProviderFailed, Reason
 from eyeclaw_trio.providers.catalogue import open_provider
+from eyeclaw_trio.providers.departure import Departure
 from eyeclaw_trio.providers.http2 import Http2Connection
 from eyeclaw_trio.providers.provider import Provider, ProviderQuestion
 from eyeclaw_trio.providers.settings import ProviderSettings
@@ -197,6 +201,141 @@ async def test_an_answer_goes_on_when_the_server_goes_away_and_the_next_has_a_ne
         await model.wait_until(lambda: model.open_connections == 1)
 
 
+@pytest.mark.parametrize(("code", "asked"), [(2, 1), (7, 2), (13, 1)])
+async def test_a_stream_that_the_server_resets_is_not_asked_for_again_and_again(
+    certificate: str, code: int, asked: int
+) -> None:
+    async with model_and_provider(certificate) as (model, provider, _):
+        await provider.warm_up()
+        with pytest.raises(ProviderFailed) as caught:
+            await ask(provider, f"script:reset-stream:{code}")
+        assert caught.value.reason is Reason.MODEL_UNREACHABLE
+        # 7 says that the question was not even looked at: once more, and no more.
+        assert len(model.completions) == asked
+        assert await ask(provider) == list(PIECES)
+        assert model.connections == 1
+
+
+async def test_what_cannot_be_read_is_an_answer_that_broke_off_for_all_on_the_connection(
+    certificate: str,
+) -> None:
+    caught: list[Reason] = []
+
+    async def ask_one(script: str) -> None:
+        with pytest.raises(ProviderFailed) as failure:
+            await ask(provider, f"script:{script}")
+        caught.append(failure.value.reason)
+
+    async with model_and_provider(certificate) as (model, provider, _):
+        await provider.warm_up()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask_one, "hang")
+            nursery.start_soon(ask_one, "pieces:500:0.001")
+            await model.wait_until(lambda: len(model.completions) == 2)
+            nursery.start_soon(ask_one, "nonsense")
+        assert caught == [Reason.CUT_ANSWER] * 3
+        assert await ask(provider) == list(PIECES)
+
+
+@pytest.mark.parametrize("limit", [None, 250])
+async def test_answers_wait_for_each_other_neither_without_a_limit_nor_over_our_own(
+    certificate: str, monkeypatch: pytest.MonkeyPatch, limit: int | None
+) -> None:
+    """A server that names no limit has none; one that names more than we take has ours."""
+    serve = scripted_model_http2.Http2Connection.serve
+
+    async def serve_with_limit(connection: scripted_model_http2.Http2Connection) -> None:
+        connection.limit_streams(limit)
+        await serve(connection)
+
+    monkeypatch.setattr(scripted_model_http2.Http2Connection, "serve", serve_with_limit)
+    async with model_and_provider(certificate) as (model, provider, _):
+        await provider.warm_up()
+        async with trio.open_nursery() as nursery:
+            for _ in range(100):
+                nursery.start_soon(ask, provider, "script:hang")
+            await model.wait_until(lambda: len(model.completions) == 100)
+            assert await ask(provider) == list(PIECES)
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_question_that_is_refused_before_it_was_sent_fails_at_once_and_a_long_one_arrives(
+    certificate: str,
+) -> None:
+    async with model_and_provider(certificate) as (model, provider, _):
+        assert await ask(provider, "很长" * 300_000) == list(PIECES)
+        model.too_large = 100_000
+        started = trio.current_time()
+        with pytest.raises(ProviderFailed) as caught:
+            await ask(provider, "很长" * 300_000)
+        assert caught.value.reason is Reason.MODEL_REQUEST_REFUSED
+        assert "413" in caught.value.detail
+        assert trio.current_time() - started < 2
+        assert await ask(provider) == list(PIECES)
+        assert (len(model.completions), model.connections) == (2, 1)
+
+
+async def test_whoever_waits_for_anothers_handshake_has_a_cold_connection_too(
+    certificate: str,
+) -> None:
+    async with model_and_provider(certificate) as (model, provider, answers):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, provider)
+            nursery.start_soon(ask, provider)
+        await ask(provider)
+        assert model.connections == 1
+    assert [each.is_cold for each in answers] == [True, True, False]
+    assert len([each for each in answers if each.segments.tls is not None]) == 1
+
+
+_WHILE_CONNECTING = (
+    *("connect_tcp.started", "connect_tcp.complete", "start_tls.started", "start_tls.complete"),
+    *("send_request_headers.started", "send_request_body.complete"),
+)
+
+
+@pytest.mark.parametrize("step", _WHILE_CONNECTING)
+@pytest.mark.parametrize("later", range(4))
+async def test_whoever_is_cancelled_while_it_connects_spoils_nothing_for_those_who_wait(
+    certificate: str, monkeypatch: pytest.MonkeyPatch, step: str, later: int
+) -> None:
+    """The first of three is cancelled, so many checkpoints behind this step; so is a fourth,
+    which only waited. Nothing is left open that nobody knows of."""
+    observe = Departure.observe
+    first, waiting = trio.CancelScope(), trio.CancelScope()
+    texts: list[list[str]] = []
+
+    async def ask_in(scope: trio.CancelScope) -> None:
+        with scope:
+            await ask(provider)
+
+    async def ask_one() -> None:
+        texts.append(await ask(provider))
+
+    async def cancel_soon() -> None:
+        for _ in range(later):
+            await trio.lowlevel.checkpoint()
+        waiting.cancel()
+        first.cancel()
+
+    async def observe_and_cancel(self: Departure, event: str, info: dict[str, Any]) -> None:
+        await observe(self, event, info)
+        if event.endswith(step):
+            nursery.start_soon(cancel_soon)
+
+    monkeypatch.setattr(Departure, "observe", observe_and_cancel)
+    async with model_and_provider(certificate) as (model, provider, _):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask_in, first)
+            await trio.testing.wait_all_tasks_blocked()
+            for _ in range(2):
+                nursery.start_soon(ask_one)
+            nursery.start_soon(ask_in, waiting)
+        assert texts == [list(PIECES)] * 2
+        await provider.aclose()
+        await model.wait_until(lambda: model.open_connections == 0)
+
+
 @pytest.mark.parametrize(
     ("script", "reason", "said"),
     [
@@ -207,6 +346,8 @@ async def test_an_answer_goes_on_when_the_server_goes_away_and_the_next_has_a_ne
         ("cut", Reason.CUT_ANSWER, 2),
         ("dropped", Reason.CUT_ANSWER, 2),
         ("reset", Reason.CUT_ANSWER, 2),
+        ("reset-stream-later:2", Reason.CUT_ANSWER, 2),
+        ("nonsense", Reason.CUT_ANSWER, 2),
     ],
 )
 async def test_failures_are_told_as_over_http_1(
