@@ -15,6 +15,8 @@ from attrs import define, field, frozen
 # Questions with their answers that a model is shown again, and how large they may be together.
 KEPT_TURNS: Final = 50
 KEPT_BYTES: Final = 65_536
+# Of one exchange so much at most: a long answer must not push out all that was said before it.
+KEPT_OF_ONE: Final = KEPT_BYTES // 4
 # A conversation that nobody has gone on with for so long is over (seconds).
 KEPT_SECONDS: Final = 12 * 3600.0
 # Conversations kept at once, of all keys; the one that rested longest goes first.
@@ -55,6 +57,14 @@ class Exchange:
         """Both, in order."""
         return self.question, self.answer
 
+    def shortened(self) -> Exchange:
+        """As much of it as is kept: the beginning of the question, then of its answer."""
+        if self.size <= KEPT_OF_ONE:
+            return self
+        question = _beginning(self.question, KEPT_OF_ONE)
+        rest = KEPT_OF_ONE - Exchange(question, "").size
+        return Exchange(question, _beginning(self.answer, rest))
+
 
 @define
 class _Conversation:
@@ -79,9 +89,10 @@ class Conversations:
         return tuple(conversation.exchanges) if conversation is not None else ()
 
     def remember(self, speaker: Speaker, exchange: Exchange, now: float) -> None:
-        """Something more was said. The oldest is forgotten until all is within the bounds; what
-        is too large by itself is not remembered."""
+        """Something more was said. The oldest is forgotten until all is within the bounds; of
+        what is long by itself the beginning is remembered."""
         self._forget(now)
+        exchange = exchange.shortened()
         conversation = self._kept.setdefault(speaker, _Conversation())
         self._kept.move_to_end(speaker)
         conversation.used_at = now
@@ -98,3 +109,8 @@ class Conversations:
             if oldest.used_at + KEPT_SECONDS > now:
                 return
             del self._kept[speaker]
+
+
+def _beginning(text: str, size: int) -> str:
+    """At most `size` bytes of it, and no half characters."""
+    return text.encode("utf-8", "surrogatepass")[:size].decode("utf-8", "ignore")

@@ -56,21 +56,23 @@ def test_only_the_last_turns_are_remembered() -> None:
 
 def test_only_so_many_bytes_are_remembered_and_they_are_bytes() -> None:
     conversations = Conversations()
-    third = "你" * (bounds.KEPT_BYTES // 8)
-    for letter in "abcd":
-        conversations.remember(ME, Exchange(letter, third), 0.0)
+    fifth = "你" * (bounds.KEPT_BYTES // 15 - 1)
+    for letter in "abcdefg":
+        conversations.remember(ME, Exchange(letter, fifth), 0.0)
     history = conversations.history(ME, 0.0)
-    assert [exchange.question for exchange in history] == ["c", "d"]
+    assert [exchange.question for exchange in history] == ["c", "d", "e", "f", "g"]
     assert sum(exchange.size for exchange in history) <= bounds.KEPT_BYTES
 
 
-def test_an_exchange_that_is_too_large_by_itself_is_not_remembered() -> None:
+def test_of_a_long_exchange_the_beginning_is_remembered_and_all_before_it() -> None:
     conversations = Conversations()
     remember(conversations, 1)
-    conversations.remember(ME, Exchange("long", "x" * bounds.KEPT_BYTES), 0.0)
-    assert conversations.history(ME, 0.0) == ()
-    remember(conversations, 1)
-    assert len(conversations.history(ME, 0.0)) == 1
+    conversations.remember(ME, Exchange("长？", "答" * bounds.KEPT_BYTES), 0.0)
+    first, long = conversations.history(ME, 0.0)
+    assert first == Exchange("q0", "a0")
+    assert long.question == "长？"
+    assert set(long.answer) == {"答"}
+    assert bounds.KEPT_OF_ONE - 3 < long.size <= bounds.KEPT_OF_ONE
 
 
 @pytest.mark.parametrize(("rest", "is_remembered"), [(-0.001, True), (0.0, False)])
