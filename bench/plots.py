@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -66,8 +67,10 @@ def _picture(path: Path, rows: int = 1, columns: int = 1) -> Iterator[Any]:
         yield places
         handles, labels = places[0].get_legend_handles_labels()
         if len(labels) > 1:
-            picture.legend(handles, labels, loc="outside lower center", ncols=3)
-        picture.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+            picture.legend(handles, labels, loc="outside lower center", ncols=3 if columns > 1 else 2)
+        picture.savefig(
+            path, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None}
+        )
 
 
 def _colours(run: Run) -> dict[str, str]:
@@ -179,7 +182,7 @@ def _draw_streams(run: Run, path: Path) -> bool:
                 if (values := run.values(name, server, CPU))
             ]
             across = [count for count, _ in points]
-            middle = [values[len(values) // 2] for _, values in points]
+            middle = [statistics.median(values) for _, values in points]
             place.plot(across, middle, marker="o", color=colour, label=run.servers[server])
             lowest, highest = [v[0] for _, v in points], [v[-1] for _, v in points]
             place.fill_between(across, lowest, highest, color=colour, alpha=0.15)
