@@ -67,7 +67,9 @@ def _picture(path: Path, rows: int = 1, columns: int = 1) -> Iterator[Any]:
         yield places
         handles, labels = places[0].get_legend_handles_labels()
         if len(labels) > 1:
-            picture.legend(handles, labels, loc="outside lower center", ncols=3 if columns > 1 else 2)
+            picture.legend(
+                handles, labels, loc="outside lower center", ncols=3 if columns > 1 else 2
+            )
         picture.savefig(
             path, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None}
         )
