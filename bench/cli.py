@@ -33,7 +33,7 @@ SOAK_MINUTES: Final = 30.0
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.argument("names", nargs=-1, metavar="[SCENARIO]...")
 @click.option("--list", "lists", is_flag=True, help="Show scenarios and servers, measure nothing.")
-@click.option("--quick", is_flag=True, help="Each once and shorter: about 5 minutes.")
+@click.option("--quick", is_flag=True, help="Each once and shorter: about 6 minutes.")
 @click.option("--smoke", is_flag=True, help="Tiny loads, the gateway only: does it all work?")
 @click.option(
     "--soak",

@@ -318,7 +318,8 @@ class CableSocket:
         """Say both kinds of ping, as the wheel wants it.
 
         The cable's own ping is for the peer's clock. The WebSocket ping finds a half-open link:
-        nothing at all received until PONG_BEATS after it, and the link is dead (RELIABILITY 3).
+        nothing at all received until PONG_BEATS after it, and the link is dead (RELIABILITY 3);
+        unless it waits behind a long text which the peer is seen to take, slowly.
         """
         if self._stream is None or self.is_closing:  # nothing may follow our close frame
             return
@@ -329,7 +330,8 @@ class CableSocket:
             self._pinged_at = now
             self._wants_ping = True
             self._want_flush()
-        if beat >= PONG_BEATS and self._stream.received_at < self._pinged_at and not is_late:
+        lived_at = max(self._stream.received_at, self._stream.moved_at)
+        if beat >= PONG_BEATS and lived_at < self._pinged_at and not is_late:
             log.info("cable.half_open")
             self.abort()
 

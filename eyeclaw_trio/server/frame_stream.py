@@ -12,12 +12,18 @@ trio-websocket speaks the protocol; this stream does four things that it does no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import trio
 
 from eyeclaw_trio.protocol.frames import PING, FrameSieve, frame_close, frame_text
 from eyeclaw_trio.server.eager_stream import write_at_once
 from eyeclaw_trio.server.replayed_stream import ReplayedStream
+
+# Bytes of a long write that are seen to go, and how long they must have taken to show that they
+# waited for the peer and not for us (seconds).
+SLICE: Final = 65_536
+WAITED: Final = 0.01
 
 
 class FrameStream(trio.abc.Stream):
@@ -32,6 +38,8 @@ class FrameStream(trio.abc.Stream):
         self._is_closed = False
         self.received_at = trio.current_time()
         """When anything at all was last received (monotonic seconds)."""
+        self.moved_at = 0.0
+        """When the peer last took something that it had let wait (monotonic seconds)."""
 
     def sift(self, take: Callable[[bytes], bool], *, handshake_size: int) -> None:
         """From now on `take` gets the payload of each simple text frame, as `FrameSieve` says.
@@ -83,7 +91,12 @@ class FrameStream(trio.abc.Stream):
         async with self._lock:
             if self._begun:
                 data, self._begun = self._begun + data, b""
-            await self._transport.send_all(data)
+            view = memoryview(data)
+            for start in range(0, len(view), SLICE):
+                began = trio.current_time()
+                await self._transport.send_all(view[start : start + SLICE])
+                if trio.current_time() - began > WAITED:
+                    self.moved_at = trio.current_time()
 
     async def wait_send_all_might_not_block(self) -> None:
         """As the transport."""

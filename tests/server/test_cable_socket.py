@@ -169,3 +169,21 @@ async def test_a_bot_that_was_reset_is_offline_though_a_write_finds_out_first() 
         peer.live.socket.send([b"1"])
         peer.live.socket.flush()
         await gateway.links.wait_for_none()
+
+
+async def test_a_peer_that_takes_a_long_text_slowly_is_not_taken_for_dead(
+    autojump_clock: MockClock,
+) -> None:
+    gateway = CableGateway()
+    async with linked(gateway, *trio.testing.lockstep_stream_pair()) as peer:
+        peer.live.socket.send([LARGE.encode() * 4])
+        taken = 0
+        while taken < 4 * len(LARGE) - 100_000:
+            taken += len(await peer.stream.receive_some(16_384))
+            await trio.sleep(2)
+            assert gateway.links.count == 1, "it was let go"
+        assert trio.current_time() > 60  # pings were due all the time, and could not come through
+        # From here on it is dead indeed.
+        began = trio.current_time()
+        await gateway.links.wait_for_none()
+        assert trio.current_time() - began <= 25
