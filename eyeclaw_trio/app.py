@@ -230,6 +230,11 @@ class Gateway:
             settings.limits, connections=allow_connections(settings.limits.connections)
         )
         self.front_door = FrontDoor(routes, origins, settings.patience, limits)
+        self._show_what_others_count()
+
+    def _show_what_others_count(self) -> None:
+        """Put into the metrics what is counted elsewhere: read when it is asked for."""
+        store = self.store
         watch = self.metrics.watch
         watch("eyeclaw_bots_online", "Bots that are online", lambda: self.switchboard.online_bots)
         watch("eyeclaw_turns_open", "Turns that are open", lambda: self.switchboard.open_turns)
