@@ -71,7 +71,7 @@ async def test_a_bug_in_one_beat_ends_that_link_and_no_other(autojump_clock: Moc
         with wheel.turning(broken), wheel.turning(whole), capture_logs() as logs:
             await trio.sleep(10)
     assert broken.is_aborted
-    assert len(whole.beats) == 3
+    assert len(whole.beats) >= 3
     assert {line["event"] for line in logs} == {"cable.bug"}
 
 
