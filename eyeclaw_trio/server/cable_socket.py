@@ -330,8 +330,7 @@ class CableSocket:
             self._pinged_at = now
             self._wants_ping = True
             self._want_flush()
-        lived_at = max(self._stream.received_at, self._stream.moved_at)
-        if beat >= PONG_BEATS and lived_at < self._pinged_at and not is_late:
+        if beat >= PONG_BEATS and self._stream.lived_at < self._pinged_at and not is_late:
             log.info("cable.half_open")
             self.abort()
 

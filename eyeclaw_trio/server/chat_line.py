@@ -246,7 +246,7 @@ class ChatLine:
                 pinged_at = trio.current_time()
                 await trio.sleep(PONG_WITHIN)
                 is_late = trio.current_time() - pinged_at > PONG_WITHIN + LATE
-                if stream.received_at < pinged_at and not is_late:
+                if stream.lived_at < pinged_at and not is_late:
                     log.info("chat.half_open")
                     self._scope.cancel()
                     return

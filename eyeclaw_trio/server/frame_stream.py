@@ -38,8 +38,7 @@ class FrameStream(trio.abc.Stream):
         self._is_closed = False
         self.received_at = trio.current_time()
         """When anything at all was last received (monotonic seconds)."""
-        self.moved_at = 0.0
-        """When the peer last took something that it had let wait (monotonic seconds)."""
+        self._moved_at = 0.0  # when the peer last took something that it had let wait
 
     def sift(self, take: Callable[[bytes], bool], *, handshake_size: int) -> None:
         """From now on `take` gets the payload of each simple text frame, as `FrameSieve` says.
@@ -52,6 +51,12 @@ class FrameStream(trio.abc.Stream):
             self._sieve = FrameSieve(take)
         if isinstance(self._transport, ReplayedStream):
             self._transport = self._transport.unwrap()
+
+    @property
+    def lived_at(self) -> float:
+        """When the peer last gave a sign of life (monotonic seconds): it has sent something, or
+        taken something that had to wait for it."""
+        return max(self.received_at, self._moved_at)
 
     def note_message(self) -> None:
         """A message has come out of the library, and been looked at."""
@@ -96,7 +101,7 @@ class FrameStream(trio.abc.Stream):
                 began = trio.current_time()
                 await self._transport.send_all(view[start : start + SLICE])
                 if trio.current_time() - began > WAITED:
-                    self.moved_at = trio.current_time()
+                    self._moved_at = trio.current_time()
 
     async def wait_send_all_might_not_block(self) -> None:
         """As the transport."""
