@@ -30,8 +30,9 @@ class Link(Protocol):
     def send(self, message: ToBot) -> None:
         """Put a message into the outbox."""
 
-    def acknowledge(self, session_id: str, sequences: Sequence[int]) -> None:
-        """Put `chunk_received` for each of these into the outbox, as one write."""
+    def acknowledge(self, session_id: str, sequences: Sequence[int], *, at_once: bool) -> None:
+        """Put `chunk_received` for each of these into the outbox, as one write; `at_once` when
+        nobody else has something to write just now."""
 
     def replace(self) -> None:
         """A newer link has taken over: say so and end, without wanting the bot back."""

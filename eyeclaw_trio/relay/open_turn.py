@@ -70,6 +70,7 @@ class OpenTurn:
             cost += self._text_cost(message)
         if self._batch is None:
             self._first_at = self._station.now()
+            self._station.note_unread()
             self._batch = [message]
             self._inbox.send_nowait(self._batch)
         elif self._waiting + cost > self._buffer:
@@ -88,10 +89,19 @@ class OpenTurn:
         """
         # What is there already comes first, without a look at the clock: a write may have taken
         # longer than the deadline of this wait, and the bot must not be blamed for it.
-        messages = self._take_what_is_there() or await self._outlet.receive()
-        self._batch = None
-        self._waiting = 0
-        self.waiting_since = self._first_at
+        if self._batch is not None:
+            return self.receive_now()
+        messages = await self._outlet.receive()
+        self._note_taken()
+        return messages
+
+    def receive_now(self) -> list[TurnMessage]:
+        """Take all messages that are there, in order, without waiting."""
+        try:
+            messages = self._outlet.receive_nowait()
+        except trio.WouldBlock:
+            return []
+        self._note_taken()
         return messages
 
     def acknowledge(self, sequences: Sequence[int]) -> None:
@@ -110,7 +120,7 @@ class OpenTurn:
 
     def close(self) -> list[int]:
         """Release the channel; returns the chunks that had come and were never looked at."""
-        for message in self._take_what_is_there():
+        for message in self.receive_now():
             self._note_refused(message)
         self._inbox.close()
         self._outlet.close()
@@ -123,11 +133,11 @@ class OpenTurn:
         self.put(Revoked())
         self._overflow.deadline = min(self._overflow.deadline, self._station.now() + REVOKED_WITHIN)
 
-    def _take_what_is_there(self) -> list[TurnMessage]:
-        try:
-            return self._outlet.receive_nowait()
-        except trio.WouldBlock:
-            return []
+    def _note_taken(self) -> None:
+        self._batch = None
+        self._waiting = 0
+        self.waiting_since = self._first_at
+        self._station.note_read()
 
     def _text_cost(self, message: TurnMessage) -> int:
         match message:

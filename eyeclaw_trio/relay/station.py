@@ -140,7 +140,7 @@ class Station:
         else:
             self.late_messages += 1
             if isinstance(message, StreamChunk) and message.sequence is not None:
-                link.acknowledge(session_id, [message.sequence])
+                link.acknowledge(session_id, [message.sequence], at_once=False)
         place = self._places.get(session_id)
         if place is None:
             return
@@ -192,7 +192,18 @@ class Station:
         if link is None or not link.is_alive:
             link = self._newest_link
         if link is not None:
-            link.acknowledge(turn.command.session_id, sequences)
+            # While other turns have something to read, their readers come first, and what they
+            # have to say on the same link goes along.
+            is_last = not self._board.unread_turns
+            link.acknowledge(turn.command.session_id, sequences, at_once=is_last)
+
+    def note_unread(self) -> None:
+        """A turn that had read all has something to read (for turns)."""
+        self._board.unread_turns += 1
+
+    def note_read(self) -> None:
+        """A turn has read all there was (for turns)."""
+        self._board.unread_turns -= 1
 
     def end_turns(self) -> None:
         """The drain is over: tell every open turn."""

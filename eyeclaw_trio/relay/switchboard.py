@@ -26,6 +26,8 @@ class Switchboard:
         self.patience = patience
         self.limits = limits
         self.now = now
+        self.unread_turns = 0
+        """How many turns have something to read that they have not looked at yet (for stations)."""
         self._stations: dict[int, Station] = {}
         self._providers: dict[str, Station] = {}
         self._owners: dict[str, Station] = {}

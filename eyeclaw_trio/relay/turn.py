@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import trio
+from attrs import define
 
 from eyeclaw_trio.core.answer import Answer, ReplyEvent, Text, TurnMessage
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
@@ -26,6 +27,7 @@ from eyeclaw_trio.errors import (
     TurnFailed,
 )
 from eyeclaw_trio.protocol.bot import ExecuteCommand
+from eyeclaw_trio.relay.open_turn import OpenTurn
 from eyeclaw_trio.relay.station import Station
 
 
@@ -38,8 +40,12 @@ class Reply(Protocol):
     async def open(self) -> None:
         """Show at once that somebody is at work; what fails before that needs none."""
 
-    async def send(self, events: Sequence[ReplyEvent]) -> None:
-        """Write these events, in order. Returns when the bytes have been handed over."""
+    def send_soon(self, events: Sequence[ReplyEvent]) -> bool:
+        """Write these events, in order, as far as that can be done without waiting; false where
+        a rest is left, which `flush` writes before anything else is sent."""
+
+    async def flush(self) -> None:
+        """Write the rest. Returns when the bytes have been handed over."""
 
     async def finish(self) -> None:
         """Write the ending of a whole answer."""
@@ -98,18 +104,7 @@ async def _converse(
         trace.note(Happening.SUBSCRIBED, trio.current_time())
         try:
             await reply.open()
-            while not answer.complete:
-                messages: list[TurnMessage] = []
-                with trio.CancelScope(deadline=min(answer.deadline(), turn.next_place_due())):
-                    messages = await turn.receive_all()
-                turn.claim_place()
-                events = answer.step(messages, trio.current_time())
-                if events:
-                    await reply.send(events)  # one task writes, and no clock of ours cuts it
-                    texts = [event.text for event in events if isinstance(event, Text)]
-                    if texts:  # a keep-alive comment is no part of the answer
-                        trace.note_written(trio.current_time(), turn.waiting_since, texts)
-                turn.acknowledge(answer.written())  # written, not merely received
+            await _Flow(turn, reply, answer, trace).run()
         finally:
             turn.acknowledge(answer.owed())  # over for the reader: no bot may wait in vain
             if turn.overflowed:
@@ -118,6 +113,57 @@ async def _converse(
                 trace.end(Outcome.REJECTED)
     if answer.failure is not None:
         raise answer.failure
+
+
+@define
+class _Flow:
+    """The messages of one turn, on their way from its channel into its reply."""
+
+    _turn: OpenTurn
+    _reply: Reply
+    _answer: Answer
+    _trace: Trace
+    _unwritten: Sequence[ReplyEvent] = ()
+
+    async def run(self) -> None:
+        """Relay until the answer is complete. Raises ListenerGone as the reply finds out.
+
+        The clock runs while messages are waited for, and never while something is written. One
+        scope lasts until a write has to wait: to make one for each wait costs as much as a chunk.
+        """
+        while not self._answer.complete:
+            due = self._due()
+            with trio.CancelScope(deadline=due) as patience:
+                while not (self._answer.complete or self._unwritten):
+                    # A moment that has moved away is found out when the old one has come.
+                    if (now_due := self._due()) < due:
+                        patience.deadline = due = now_due
+                    self._take(await self._turn.receive_all())
+            if patience.cancelled_caught:
+                # A bot is not blamed for what has come while we were busy.
+                self._take(self._turn.receive_now())
+            if self._unwritten:
+                await self._reply.flush()  # one task writes, and no clock of ours cuts it
+                self._note_written(self._unwritten)
+                self._unwritten = ()
+
+    def _due(self) -> float:
+        return min(self._answer.deadline(), self._turn.next_place_due())
+
+    def _take(self, messages: Sequence[TurnMessage]) -> None:
+        """Write what these messages, or the time that it is, give to write."""
+        self._turn.claim_place()
+        events = self._answer.step(messages, trio.current_time())
+        if events and not self._reply.send_soon(events):
+            self._unwritten = events
+        else:
+            self._note_written(events)
+
+    def _note_written(self, events: Sequence[ReplyEvent]) -> None:
+        texts = [event.text for event in events if event.__class__ is Text]
+        if texts:  # a keep-alive comment is no part of the answer
+            self._trace.note_written(trio.current_time(), self._turn.waiting_since, texts)
+        self._turn.acknowledge(self._answer.written())  # written, not merely received
 
 
 async def _cancel_when_gone(reply: Reply, gone: trio.Event, scope: trio.CancelScope) -> None:

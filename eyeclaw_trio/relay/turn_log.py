@@ -93,16 +93,20 @@ class TurnLog:
     async def open(self) -> None:
         """Nothing has to be shown: readers come when they like."""
 
-    async def send(self, events: Sequence[ReplyEvent]) -> None:
+    def send_soon(self, events: Sequence[ReplyEvent]) -> bool:
         """Keep the texts among these events. Raises AnswerTooLong at the first that does not fit.
 
-        Never waits: what is in the log counts as written, whether anybody reads it or not.
+        Never leaves a rest: what is in the log counts as written, whether anybody reads it or not.
         """
         for event in events:
             if isinstance(event, Text):
                 self._take_room(_ENTRY_COST + sys.getsizeof(event.text))
                 self._entries.append(LoggedChunk(self.last_id + 1, time.time(), event.text))
         self._news.unpark_all()
+        return True
+
+    async def flush(self) -> None:
+        """There is never a rest."""
 
     async def finish(self) -> None:
         """The answer is whole."""

@@ -212,10 +212,11 @@ class BotLink:
         """Put a message into the outbox."""
         self._socket.send([self._framing.message(encode_to_bot(message))])
 
-    def acknowledge(self, session_id: str, sequences: Sequence[int]) -> None:
-        """Put `chunk_received` for each of these into the outbox, as one write."""
+    def acknowledge(self, session_id: str, sequences: Sequence[int], *, at_once: bool) -> None:
+        """Put `chunk_received` for each of these into the outbox, as one write; `at_once` when
+        nobody else has something to write just now."""
         said = encode_acknowledgements(session_id, sequences, _timestamp())
-        self._socket.send(self._framing.messages(said))
+        self._socket.send(self._framing.messages(said), at_once=at_once)
 
     def replace(self) -> None:
         """A newer link has taken over: say so and end (RELIABILITY 25)."""

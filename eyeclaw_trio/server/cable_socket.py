@@ -118,8 +118,9 @@ class CableSocket:
 
     # ---- for those who have something to say ----------------------------------------------------
 
-    def send(self, payloads: Sequence[bytes]) -> None:
-        """Put text frames into the outbox; what is put in together goes out in one write."""
+    def send(self, payloads: Sequence[bytes], *, at_once: bool = False) -> None:
+        """Put text frames into the outbox; what is put in together goes out in one write, by the
+        flusher or, as far as that is possible, `at_once`."""
         if self._last_code is not None:
             return
         if self._outbox_bytes > OUTBOX_LIMIT and not self._is_due:
@@ -130,7 +131,10 @@ class CableSocket:
             return
         self._outbox.extend(payloads)
         self._outbox_bytes += sum(map(len, payloads))
-        self._want_flush()
+        if at_once:
+            self.flush()
+        else:
+            self._want_flush()
 
     async def wait_until_written(self) -> None:
         """Return when the outbox is empty and written, for those who have much to say; for one

@@ -38,6 +38,7 @@ class ChatReply:
     """Whether the last word is being written: from then on there is nothing to cancel."""
     _said: list[str] = field(factory=list)
     _said_size: int = 0
+    _unsaid: list[str] = field(factory=list)
     _left: trio.Event = field(factory=trio.Event)
 
     @property
@@ -53,12 +54,14 @@ class ChatReply:
         """There is nothing to show before the first piece: the socket itself is the sign."""
         await trio.lowlevel.checkpoint()
 
-    async def send(self, events: Sequence[ReplyEvent]) -> None:
-        """Write these events, in order. A keep-alive is none here: WebSocket pings are."""
-        texts = [event.text for event in events if isinstance(event, Text)]
-        if not texts:
-            await trio.lowlevel.checkpoint()
-            return
+    def send_soon(self, events: Sequence[ReplyEvent]) -> bool:
+        """Take these events, for `flush`. A keep-alive is none here: WebSocket pings are."""
+        self._unsaid = [event.text for event in events if isinstance(event, Text)]
+        return not self._unsaid
+
+    async def flush(self) -> None:
+        """Write what was taken."""
+        texts, self._unsaid = self._unsaid, []
         await self.line.send([frame for text in texts for frame in self.framing.text(text)])
         for text in texts:
             if self._said_size <= KEPT_BYTES:

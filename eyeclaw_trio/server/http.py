@@ -92,6 +92,7 @@ class HttpConnection:
         self._is_first = True
         self._method = ""
         self._is_broken = False
+        self._rest = b""  # of a write that was begun
 
     # ---- the request ----------------------------------------------------------------------------
 
@@ -192,6 +193,28 @@ class HttpConnection:
     async def write(self, data: bytes) -> None:
         """Write a piece of the stream. Raises HungUp and SlowReader."""
         await self._send(h11.Data(data=data))
+
+    def write_soon(self, data: bytes) -> bool:
+        """Write a piece of the stream, or what of it the system takes now; false where a rest is
+        left, which `flush` writes before anything else is written. Raises HungUp."""
+        return self._send_soon(h11.Data(data=data))
+
+    async def flush(self) -> None:
+        """Write the rest of a piece, in slices; each must be taken within `write_timeout`.
+
+        Raises HungUp and SlowReader. A write that does not get through, for whatever reason, may
+        have left half an event: the connection is then broken for good.
+        """
+        rest, self._rest = memoryview(self._rest), b""
+        for start in range(0, len(rest), SLICE):
+            with trio.move_on_after(self._patience.write_timeout) as progress:
+                try:
+                    await self._stream.send_all(rest[start : start + SLICE])
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    raise HungUp from None
+            if progress.cancelled_caught:
+                raise SlowReader
+        self._is_broken = False
 
     async def end_stream(self, data: bytes) -> None:
         """Write the last piece and the end of the response, as one. Raises HungUp and SlowReader.
@@ -312,31 +335,26 @@ class HttpConnection:
         )
 
     async def _send(self, *events: h11.Event) -> None:
-        """Write these events as one, in slices; each must be taken within `write_timeout`.
+        """Write these events as one. Raises HungUp and SlowReader."""
+        if not self._send_soon(*events):
+            await self.flush()
 
-        A write that does not get through, for whatever reason, may have left half an event: the
-        connection is then broken for good.
-        """
+    def _send_soon(self, *events: h11.Event) -> bool:
         if self._is_broken:
             raise HungUp
         data = b"".join([self._h11.send(event) or b"" for event in events])
         if not data:
-            return
-        self._is_broken = True
+            return True
+        self._is_broken = True  # until all of it is written
         try:
             written = write_at_once(self._stream, data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise HungUp from None
-        view = memoryview(data)
-        for start in range(written, len(view), SLICE):
-            with trio.move_on_after(self._patience.write_timeout) as progress:
-                try:
-                    await self._stream.send_all(view[start : start + SLICE])
-                except (trio.BrokenResourceError, trio.ClosedResourceError):
-                    raise HungUp from None
-            if progress.cancelled_caught:
-                raise SlowReader
+        if written < len(data):
+            self._rest = data[written:]
+            return False
         self._is_broken = False
+        return True
 
     @property
     def _has_read_all(self) -> bool:

@@ -41,9 +41,13 @@ class SseReply:
         self._is_open = True
         await self.connection.start_stream(_HEADERS, CONNECTED)
 
-    async def send(self, events: Sequence[ReplyEvent]) -> None:
-        """Write these events, in order, as one write."""
-        await self.connection.write(b"".join([self._frame(event) for event in events]))
+    def send_soon(self, events: Sequence[ReplyEvent]) -> bool:
+        """Write these events, in order, as one write, or what of it the system takes now."""
+        return self.connection.write_soon(b"".join([self._frame(event) for event in events]))
+
+    async def flush(self) -> None:
+        """Write the rest."""
+        await self.connection.flush()
 
     async def finish(self) -> None:
         """Write the empty finishing message and `done`, and end the response."""

@@ -195,9 +195,12 @@ class Written:
     async def open(self) -> None:
         await trio.sleep(0.001)
 
-    async def send(self, events: Sequence[ReplyEvent]) -> None:
-        await trio.sleep(0.001)
+    def send_soon(self, events: Sequence[ReplyEvent]) -> bool:
         self.text += "".join(event.text for event in events if isinstance(event, Text))
+        return False
+
+    async def flush(self) -> None:
+        await trio.sleep(0.001)
 
     async def finish(self) -> None:
         await trio.sleep(0.001)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 import trio
 import trio.testing
-from attrs import define, field
+from attrs import define, evolve, field
 from fakes import FakeBot, Gateway
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,6 +70,7 @@ def opened(buffer: int = 10_000) -> Iterator[Opened]:
         bot.station.turn(COMMAND, overflow=overflow) as turn,
     ):
         yield Opened(bot, turn, overflow)
+    assert gateway.switchboard.unread_turns == 0
 
 
 async def empty(it: Opened) -> None:
@@ -229,3 +230,24 @@ async def test_what_nobody_looked_at_is_acknowledged_when_the_turn_is_over() -> 
         await empty(it)
         it.put([*chunks(4, 5), StreamChunk(TURN, "x"), StreamEnd(TURN)])
     assert it.bot.acknowledged == [(TURN, 4), (TURN, 5)]
+
+
+# ---- acknowledgements ---------------------------------------------------------------------------
+
+
+async def test_acknowledgements_are_written_at_once_when_no_turn_has_anything_to_read() -> None:
+    other = evolve(COMMAND, metadata=evolve(COMMAND.metadata, session_id="other"))
+    with opened() as it, it.bot.station.turn(other, overflow=it.overflow) as waiting:
+        await empty(it)
+        it.put(chunks(0))
+        await it.receive()
+        it.turn.acknowledge([0])
+        assert it.bot.at_once == [True]
+        it.put(chunks(1))
+        waiting.put(StreamEnd("other"))  # its reader comes first
+        await it.receive()
+        it.turn.acknowledge([1])
+        assert it.bot.at_once == [True, False]
+        await waiting.receive_all()
+        it.turn.acknowledge([1])
+        assert it.bot.at_once == [True, False, True]

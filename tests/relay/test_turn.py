@@ -628,3 +628,24 @@ async def test_a_flood_of_errors_is_bounded_like_a_flood_of_text() -> None:
                 bot.say(StreamError(turn, "x" * 10_000))
             await bot.wait_for_acknowledged(1)
     assert gateway.traces[0].outcome is Outcome.SLOW_READER
+
+
+async def test_a_word_at_the_last_moment_moves_every_deadline(mock_clock: MockClock) -> None:
+    gateway = Gateway(patience=Patience(idle_timeout=5, keepalive=9))
+    bot = gateway.bot()
+    with bot.station.attached(bot):
+        async with gateway.glasses() as glasses:
+            await glasses.send()
+            [command] = await bot.wait_for_commands()
+            turn = command.session_id
+            await glasses.receive_head()
+            assert await glasses.receive_event() == ": connected"
+            await trio.testing.wait_all_tasks_blocked()
+            for sequence in range(4):
+                mock_clock.jump(5)  # the time-out is there, and so is the word
+                bot.say(StreamChunk(turn, "慢", sequence))
+                assert '"慢"' in await glasses.receive_event()
+                await trio.testing.wait_all_tasks_blocked()
+            mock_clock.jump(5)
+            assert_whole(await glasses.receive_answer(), SILENT)
+    assert gateway.traces[0].outcome is Outcome.TIMEOUT
