@@ -229,7 +229,8 @@ class Gateway:
         limits = attrs.evolve(
             settings.limits, connections=allow_connections(settings.limits.connections)
         )
-        self.front_door = FrontDoor(routes, origins, settings.patience, limits)
+        poller = self.line.poller
+        self.front_door = FrontDoor(routes, origins, settings.patience, limits, poller)
         self._show_what_others_count()
 
     def _show_what_others_count(self) -> None:

@@ -6,10 +6,14 @@ or token.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
+import orjson
 import structlog
 
 
@@ -31,6 +35,14 @@ class _ForgivingLogger:
     log = debug = info = warning = error = critical = exception = msg
 
 
+def _to_json(event: Mapping[str, Any], **_: object) -> str:
+    """As one line of JSON; what JSON has no word for as Python would show it."""
+    try:
+        return orjson.dumps(event, default=repr).decode()
+    except orjson.JSONEncodeError:  # half a character, a number too large: all of it is shown so
+        return json.dumps(event, default=repr)
+
+
 def _without_traceback(record: logging.LogRecord) -> bool:
     record.exc_info = None
     return True
@@ -43,7 +55,7 @@ def configure_logging(*, level: int = logging.INFO) -> None:
         # The default shows the values of local variables too, and with them keys and questions.
         renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     else:
-        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+        renderer = structlog.processors.JSONRenderer(_to_json)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

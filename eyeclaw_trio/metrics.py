@@ -82,11 +82,16 @@ class Metrics:
         self._turns = Counter(
             "eyeclaw_turns", "Turns that have ended", ["outcome"], registry=self.registry
         )
-        self._chunks = Counter(
+        chunks = Counter(
             "eyeclaw_chunks",
             "Chunks of answers: in, out, duplicate, missing",
             ["kind"],
             registry=self.registry,
+        )
+        self._chunks_in, self._chunks_out = chunks.labels("in"), chunks.labels("out")
+        self._chunks_twice, self._chunks_missing = (
+            chunks.labels("duplicate"),
+            chunks.labels("missing"),
         )
         self._first_chunk = Histogram(
             "eyeclaw_first_chunk_seconds",
@@ -137,10 +142,12 @@ class Metrics:
         """Count a turn that has ended."""
         outcome = trace.outcome.value if trace.outcome is not None else "unknown"
         self._turns.labels(outcome).inc()
-        self._chunks.labels("in").inc(trace.chunks_received)
-        self._chunks.labels("out").inc(trace.chunks_written)
-        self._chunks.labels("duplicate").inc(trace.duplicates)
-        self._chunks.labels("missing").inc(trace.missing_count)
+        self._chunks_in.inc(trace.chunks_received)
+        self._chunks_out.inc(trace.chunks_written)
+        if trace.duplicates:
+            self._chunks_twice.inc(trace.duplicates)
+        if trace.missing:
+            self._chunks_missing.inc(trace.missing_count)
         if trace.first_chunk_at is not None:
             self._first_chunk.observe(trace.first_chunk_at - trace.started_at)
         self.relay_delay.note(trace.relay_delays)

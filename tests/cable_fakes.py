@@ -77,6 +77,7 @@ class CableGateway(Gateway):
             self.origins,
             self.patience,
             self.limits,
+            self.line.poller,
         )
 
     @asynccontextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from operator import mul
+from struct import Struct
 from typing import Final
 
 from attrs import field, frozen
@@ -150,11 +151,11 @@ def decode_from_bot(data: bytes | str) -> FromBot:
     name = value.get("type")
     if name is None:
         name = value.get("action")
+    if name == "stream_chunk":  # nearly all of them
+        return _build_chunk(value)
     if name.__class__ is not str:
         raise BadMessage({"type": "must be a string"})
     match name:
-        case "stream_chunk":
-            return _build_chunk(value)
         case "stream_end":
             return build(value, StreamEnd)
         case "stream_summary":
@@ -434,25 +435,35 @@ def hash_content(text: str) -> str:
     `h = h*31 + unit`, wrapping; in hexadecimal without padding, a leading minus where negative
     (PROTOCOL 2: "你好" gives "9f61d"). A wrong one is reported, never a reason to lose text.
     """
-    raw = text.encode("utf-16-le", "surrogatepass")
-    units = memoryview(raw).cast("H") if _LITTLE_ENDIAN else _code_units(raw)
-    value = 0
-    for start in range(0, len(units), _BLOCK):
-        block = units[start : start + _BLOCK]
-        size = len(block)
-        # The same as one step for each unit, but the steps of a block are summed up in C.
-        value = value * _POWERS[_BLOCK - size - 1] if size < _BLOCK else value * _WHOLE_BLOCK
-        value = (value + sum(map(mul, block, _POWERS[_BLOCK - size :]))) & 0xFFFFFFFF
+    units = text.encode("utf-16-le", "surrogatepass")
+    if len(units) == 2 * len(text):
+        wide = text.encode("utf-32-le", "surrogatepass")
+    else:  # a character beyond the 16 bits counts as two units
+        widened = bytearray(2 * len(units))
+        widened[0::4], widened[1::4] = units[0::2], units[1::2]
+        wide = bytes(widened)
+    # Zeros in front change nothing. Each row is one large number, and all of its units take their
+    # step at once, the even and the odd ones apart, so that there are 64 bits for each product.
+    wide = bytes(-len(wide) % _ROW_SIZE) + wide
+    even = odd = 0
+    for start in range(0, len(wide), _ROW_SIZE):
+        row = int.from_bytes(wide[start : start + _ROW_SIZE], "little")
+        even = (even * _ROW_STEP + (row & _LANES)) & _LANES
+        odd = (odd * _ROW_STEP + (row >> 32 & _LANES)) & _LANES
+    value = _sum_up(even, _POWERS[0::2]) + _sum_up(odd, _POWERS[1::2]) & 0xFFFFFFFF
     signed = value - 0x1_0000_0000 if value & 0x8000_0000 else value
     return f"{signed:x}"
 
 
-_BLOCK: Final = 512
-# 31 to the power of 511, 510, … 0: what the units of a block count.
-_POWERS: Final = tuple(pow(31, _BLOCK - 1 - place, 2**32) for place in range(_BLOCK))
-_WHOLE_BLOCK: Final = pow(31, _BLOCK, 2**32)
-_LITTLE_ENDIAN: Final = memoryview(b"\x01\x00").cast("H")[0] == 1
+def _sum_up(lanes: int, powers: tuple[int, ...]) -> int:
+    return sum(map(mul, _LANE_STRUCT.unpack(lanes.to_bytes(_LANE_STRUCT.size, "little")), powers))
 
 
-def _code_units(raw: bytes) -> list[int]:
-    return [raw[i] | raw[i + 1] << 8 for i in range(0, len(raw), 2)]
+# Units in a row: 31 to this power, modulo 2**32, fits into one digit of Python's large numbers.
+_ROW: Final = 74
+_ROW_SIZE: Final = 4 * _ROW  # bytes
+_ROW_STEP: Final = pow(31, _ROW, 2**32)
+# 31 to the power of 73, 72, … 0: what the units of the last row count.
+_POWERS: Final = tuple(pow(31, _ROW - 1 - place, 2**32) for place in range(_ROW))
+_LANES: Final = sum(0xFFFFFFFF << 64 * lane for lane in range(_ROW // 2))
+_LANE_STRUCT: Final = Struct(f"<{_ROW // 2}Q")

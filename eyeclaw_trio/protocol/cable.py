@@ -78,6 +78,46 @@ def decode_from_client(frame: bytes | str) -> FromClient:
 
 
 @frozen
+class DataOpening:
+    """How one client's frames begin, up to their data.
+
+    A client makes all its frames in the same way: what was learned from one of them saves most of
+    the reading of those that follow.
+    """
+
+    opening: bytes
+
+    @classmethod
+    def learn(cls, frame: bytes | str, read: ChannelData) -> DataOpening | None:
+        """The opening of this frame, which was read as `read`; None where the data does not come
+        last, or cannot be told apart."""
+        if isinstance(frame, str):
+            return None
+        opening = frame[: frame.find(_DATA_KEY) + len(_DATA_KEY)]
+        # The proof: with any other text as its data, a frame that begins so says the same.
+        expected = {"command": "message", "identifier": read.identifier, "data": ""}
+        try:
+            is_known = read_json(opening + b'""}') == expected
+        except BadMessage:
+            return None
+        return cls(opening) if is_known else None
+
+    def read(self, frame: bytes | str) -> str | None:
+        """The data of a frame that begins so; None where it has to be read as a whole."""
+        if frame.__class__ is not bytes or not frame.startswith(self.opening) or frame[-1] != _END:
+            return None
+        try:
+            data = read_json(frame[len(self.opening) : -1])
+        except BadMessage:
+            return None
+        return data if data.__class__ is str else None
+
+
+_DATA_KEY: Final = b'"data":'
+_END: Final = ord("}")
+
+
+@frozen
 class BotIdentifier:
     """What a BotChannel subscription says of itself.
 

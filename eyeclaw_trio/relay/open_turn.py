@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import trio
 
@@ -58,8 +58,15 @@ class OpenTurn:
         self._batch: list[TurnMessage] | None = None
         self._inbox, self._outlet = trio.open_memory_channel[list[TurnMessage]](1)
 
-    def put(self, message: TurnMessage) -> None:
-        """Hand the turn a message, without waiting."""
+    def __enter__(self) -> Self:
+        self._station.open_turn(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._station.close_turn(self)
+
+    def put(self, message: TurnMessage, received_at: float | None = None) -> None:
+        """Hand the turn a message, received at that moment or now, without waiting."""
         if self.overflowed:
             self._note_refused(message)
             return
@@ -69,7 +76,7 @@ class OpenTurn:
         else:
             cost += self._text_cost(message)
         if self._batch is None:
-            self._first_at = self._station.now()
+            self._first_at = self._station.now() if received_at is None else received_at
             self._station.note_unread()
             self._batch = [message]
             self._inbox.send_nowait(self._batch)

@@ -30,10 +30,7 @@ from eyeclaw_trio.protocol.bot import (
     ExecuteCommand,
     Status,
     StreamChunk,
-    StreamEnd,
-    StreamError,
     StreamMessage,
-    StreamSummary,
 )
 from eyeclaw_trio.relay.link import Link
 from eyeclaw_trio.relay.open_turn import OpenTurn
@@ -120,8 +117,10 @@ class Station:
             if presence.link is link:
                 presence.heard_at = self.now()
 
-    def deliver(self, link: Link, message: StreamMessage | Status) -> None:
-        """Hand a bot's message to the turn that it names.
+    def deliver(
+        self, link: Link, message: StreamMessage | Status, received_at: float | None = None
+    ) -> None:
+        """Hand a bot's message, received at that moment or now, to the turn that it names.
 
         A bot speaks for its own turns only; what is said of a turn that is over is acknowledged
         and dropped (RELIABILITY 23, 26).
@@ -132,7 +131,7 @@ class Station:
         turn = self._turns.get(session_id)
         if turn is not None:
             turn.link, turn.has_spoken = link, True
-            turn.put(message)
+            turn.put(message, received_at)
         elif self._board.is_turn_of_another(session_id, self):
             self.foreign_messages += 1
             self._board.note_foreign_word(session_id)
@@ -144,23 +143,26 @@ class Station:
         place = self._places.get(session_id)
         if place is None:
             return
-        if message.__class__ is StreamChunk:
-            place.link, place.heard_at = link, self.now()
-        elif isinstance(message, StreamEnd | StreamError | StreamSummary):
+        if message.__class__ is not StreamChunk and message.__class__ is not Status:
             self._free_place(session_id)
         else:
-            place.link, place.heard_at = link, self.now()
+            place.link = link
+            place.heard_at = self.now() if received_at is None else received_at
 
     # ---- turns ----------------------------------------------------------------------------------
 
-    @contextmanager
-    def turn(self, command: ExecuteCommand, *, overflow: trio.CancelScope) -> Iterator[OpenTurn]:
-        """Open a turn: listen first, then ask (or wait in the queue for a place).
+    def turn(self, command: ExecuteCommand, *, overflow: trio.CancelScope) -> OpenTurn:
+        """A turn, open while it is inside as a block: listen first, then ask (or wait in the
+        queue for a place).
 
-        Raises BotOffline and BotBusy at once. Leaving it, however, tells the bot `cancel` when its
-        end has not come, without waiting; its place is then free at once where the bot can
-        cancel, else when it has ended or been silent for `idle_timeout`.
+        Entering it raises BotOffline and BotBusy at once. Leaving it, however, tells the bot
+        `cancel` when its end has not come, without waiting; its place is then free at once where
+        the bot can cancel, else when it has ended or been silent for `idle_timeout`.
         """
+        return OpenTurn(self, command, self._board.limits.answer_buffer, overflow)
+
+    def open_turn(self, turn: OpenTurn) -> None:
+        """Listen for this turn and ask (for turns). Raises BotOffline and BotBusy."""
         if not self.is_online:
             raise BotOffline
         self.assign_places()
@@ -168,23 +170,27 @@ class Station:
             len(self._queue) >= self._board.limits.queued_turns
         ):
             raise BotBusy
-        turn = OpenTurn(self, command, self._board.limits.answer_buffer, overflow)
-        session_id = command.session_id
+        session_id = turn.command.session_id
         self._turns[session_id] = self._queue[session_id] = turn
         self._board.note_open(session_id, self)
         try:
             self.assign_places()
-            yield turn
-        finally:
-            del self._turns[session_id]
-            self._board.note_closed(session_id)
-            if self._queue.pop(session_id, None) is None:
-                self._leave_place(session_id)
-            # What came behind the last word is late as well, and no bot may wait in vain.
-            unread = turn.close()
-            self.late_messages += len(unread)
-            turn.acknowledge(unread)
-            self._retire_older_links()
+        except BaseException:
+            self.close_turn(turn)
+            raise
+
+    def close_turn(self, turn: OpenTurn) -> None:
+        """Listen for it no longer, and tell its bot (for turns)."""
+        session_id = turn.command.session_id
+        del self._turns[session_id]
+        self._board.note_closed(session_id)
+        if self._queue.pop(session_id, None) is None:
+            self._leave_place(session_id)
+        # What came behind the last word is late as well, and no bot may wait in vain.
+        unread = turn.close()
+        self.late_messages += len(unread)
+        turn.acknowledge(unread)
+        self._retire_older_links()
 
     def acknowledge(self, turn: OpenTurn, sequences: Sequence[int]) -> None:
         """Pass acknowledgements on: to the link the turn was last heard on, else the newest."""

@@ -7,7 +7,8 @@ writer of the reply. When the nursery ends, nothing of the turn is left (DESIGN)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import trio
@@ -53,8 +54,11 @@ class Reply(Protocol):
     async def apologise(self, failure: TurnFailed) -> None:
         """Write the text for a failure, and the ending."""
 
-    async def wait_until_gone(self) -> None:
-        """Return when nobody listens any more; until then, wait."""
+    def listening(
+        self, nursery: trio.Nursery, leave: Callable[[], None]
+    ) -> AbstractContextManager[None]:
+        """While inside, `leave` is called when nobody listens any more. Where it takes a task to
+        find that out, it is one of the nursery, which is cancelled in the end."""
 
 
 async def relay_turn(
@@ -68,23 +72,23 @@ async def relay_turn(
     an event: its connection must be closed, which is the reply's to know.
     """
     async with trio.open_nursery() as nursery:
-        gone = trio.Event()
-        nursery.start_soon(_cancel_when_gone, reply, gone, nursery.cancel_scope)
+        hang_up = _HangUp(nursery.cancel_scope)
         try:
-            try:
-                await _converse(command, station, reply, answer, trace, nursery.cancel_scope)
-                await reply.finish()
-                trace.end(Outcome.ANSWERED)
-            except TurnFailed as failure:
-                await reply.apologise(failure)
-                _record(failure, trace)
+            with reply.listening(nursery, hang_up.note):
+                try:
+                    await _converse(command, station, reply, answer, trace, nursery.cancel_scope)
+                    await reply.finish()
+                    trace.end(Outcome.ANSWERED)
+                except TurnFailed as failure:
+                    await reply.apologise(failure)
+                    _record(failure, trace)
         except SlowReader:
             trace.end(Outcome.SLOW_READER)
         except ListenerGone:
             trace.end(Outcome.CANCELLED)
         finally:
             # Counts only where nothing above has had its say.
-            trace.end(Outcome.CANCELLED if gone.is_set() else Outcome.INTERRUPTED)
+            trace.end(Outcome.CANCELLED if hang_up.has_come else Outcome.INTERRUPTED)
         nursery.cancel_scope.cancel()  # all is said: stop listening for a hang-up
 
 
@@ -166,10 +170,16 @@ class _Flow:
         self._turn.acknowledge(self._answer.written())  # written, not merely received
 
 
-async def _cancel_when_gone(reply: Reply, gone: trio.Event, scope: trio.CancelScope) -> None:
-    await reply.wait_until_gone()
-    gone.set()
-    scope.cancel()
+@define
+class _HangUp:
+    """The reader's hang-up, which ends the turn."""
+
+    _scope: trio.CancelScope
+    has_come: bool = False
+
+    def note(self) -> None:
+        self.has_come = True
+        self._scope.cancel()
 
 
 def _record(failure: TurnFailed, trace: Trace) -> None:

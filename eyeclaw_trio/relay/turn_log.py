@@ -11,7 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
 import trio
@@ -117,9 +117,9 @@ class TurnLog:
         text = apology(failure, self._language)
         self._end(LoggedError(self.last_id + 1, time.time(), text))
 
-    async def wait_until_gone(self) -> None:
-        """Wait for ever: a triggered turn needs no reader."""
-        await trio.sleep_forever()
+    def listening(self, *_: object) -> AbstractContextManager[None]:
+        """A triggered turn needs no reader: nobody ever leaves."""
+        return nullcontext()
 
     def close(self) -> None:
         """The turn is over. What was cut off without a word ends with the general apology."""

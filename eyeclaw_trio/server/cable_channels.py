@@ -41,6 +41,7 @@ from eyeclaw_trio.protocol.cable import (
     BotIdentifier,
     ChannelData,
     ChannelFraming,
+    DataOpening,
     Subscribe,
     UnknownFrame,
     Unsubscribe,
@@ -181,6 +182,7 @@ class BotLink:
         self._subscription: BotIdentifier | None = None
         self._identifier = ""
         self._framing = ChannelFraming.of("")
+        self._opening: DataOpening | None = None
         self._attachment: AbstractContextManager[None] | None = None
         self._has_ended = False
         self._opened_at = trio.current_time()
@@ -235,11 +237,18 @@ class BotLink:
 
     def frame(self, text: bytes | str) -> None:
         """Take one frame. Raises BadMessage for a malformed one."""
+        if self._opening is not None:
+            data = self._opening.read(text)
+            if data is not None:  # nearly all of them
+                self._take_data(data)
+                return
         frame = decode_from_client(text)
-        if frame.__class__ is ChannelData:  # nearly all of them
-            self._take_data(frame.identifier, frame.data)
-            return
         match frame:
+            case ChannelData(identifier, data):
+                self._check_identifier(identifier)
+                if identifier == self._identifier:
+                    self._opening = DataOpening.learn(text, frame)
+                self._take_data(data)
             case Subscribe(identifier):
                 self._subscribe(identifier)
             case Unsubscribe(identifier):
@@ -262,6 +271,7 @@ class BotLink:
             self._socket.send([encode_rejection(identifier)])
             return
         self._subscription = wanted
+        self._opening = None
         self._identifier = identifier
         self._framing = ChannelFraming.of(identifier)
         self._socket.send([encode_confirmation(identifier)])
@@ -285,27 +295,31 @@ class BotLink:
 
     # ---- what the bot says ----------------------------------------------------------------------
 
-    def _take_data(self, identifier: str, data: str) -> None:
-        if identifier != self._identifier:
-            wanted = decode_identifier(identifier)
-            if wanted.bot_id != self._station.bot_id:
-                raise BadMessage({"identifier.bot_id": "is another bot's"})
-            if self._subscription is None:
-                self._identifier, self._framing = identifier, ChannelFraming.of(identifier)
+    def _check_identifier(self, identifier: str) -> None:
+        if identifier == self._identifier:
+            return
+        wanted = decode_identifier(identifier)
+        if wanted.bot_id != self._station.bot_id:
+            raise BadMessage({"identifier.bot_id": "is another bot's"})
+        if self._subscription is None:
+            self._identifier, self._framing = identifier, ChannelFraming.of(identifier)
+
+    def _take_data(self, data: str) -> None:
         message = decode_from_bot(data)
-        if self._heard_at != self._socket.received_at:
+        received_at = self._socket.received_at
+        if self._heard_at != received_at:
             # Once for all frames that came together: it is one sign of life.
-            self._heard_at = self._socket.received_at
+            self._heard_at = received_at
             self._station.heard(self)
             self._sessions.session_heard(self.session_id)
         if message.__class__ is StreamChunk:  # nearly all of them
-            self._station.deliver(self, message)
+            self._station.deliver(self, message, received_at)
             return
         match message:
             case StreamEnd() | StreamError() | StreamSummary():
-                self._station.deliver(self, message)
+                self._station.deliver(self, message, received_at)
             case Status():
-                self._station.deliver(self, message)
+                self._station.deliver(self, message, received_at)
                 self.send(self._describe())
             case Ping():
                 self.send(PongToBot(_timestamp()))

@@ -31,6 +31,7 @@ from eyeclaw_trio.server.flusher import Flusher
 from eyeclaw_trio.server.frame_stream import FrameStream
 from eyeclaw_trio.server.http import RECEIVE_SIZE, Request
 from eyeclaw_trio.server.ping_wheel import PingWheel
+from eyeclaw_trio.server.poller import Poller
 from eyeclaw_trio.server.replayed_stream import ReplayedStream
 
 log = structlog.get_logger(__name__)
@@ -79,10 +80,14 @@ class CableLine:
     has_shortcut: bool = True
     pings: PingWheel = field(factory=PingWheel)
     flusher: Flusher = field(factory=Flusher)
+    poller: Poller | None = field(factory=Poller.where_possible)
 
     async def run(self) -> None:
-        """Ping and write for all of them, until cancelled: without it no socket says a word."""
+        """Read, ping and write for all of them, until cancelled: without it no socket is heard or
+        says a word."""
         async with trio.open_nursery() as nursery:
+            if self.poller is not None:
+                nursery.start_soon(self.poller.run)
             nursery.start_soon(self.pings.run)
             nursery.start_soon(self.flusher.run)
 
@@ -195,7 +200,8 @@ class CableSocket:
                     listener.opened()
                     if self._line.has_shortcut:
                         take = partial(self._take_unread, listener)
-                        stream.sift(take, handshake_size=handshake_size)
+                        poller = self._line.poller
+                        stream.sift(take, handshake_size=handshake_size, poller=poller)
                     _forget_handshake(ws)
                     self._open = _Open(nursery, stream, ws)
                     self._want_flush()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import trio
 from attrs import define, field
@@ -39,7 +40,8 @@ class ChatReply:
     _said: list[str] = field(factory=list)
     _said_size: int = 0
     _unsaid: list[str] = field(factory=list)
-    _left: trio.Event = field(factory=trio.Event)
+    _has_left: bool = False
+    _on_leave: Callable[[], None] = lambda: None
 
     @property
     def said(self) -> str:
@@ -48,7 +50,8 @@ class ChatReply:
 
     def leave(self) -> None:
         """Nobody wants (the rest of) the answer any more."""
-        self._left.set()
+        self._has_left = True
+        self._on_leave()
 
     async def open(self) -> None:
         """There is nothing to show before the first piece: the socket itself is the sign."""
@@ -76,12 +79,15 @@ class ChatReply:
         """Write an `error` for this failure."""
         await self._end(encode_failure(failure, self.language))
 
-    async def wait_until_gone(self) -> None:
-        """Return when the client has gone or has cancelled the answer."""
-        await self._left.wait()
+    def listening(self, _: trio.Nursery, leave: Callable[[], None]) -> AbstractContextManager[None]:
+        """`leave` is called when the client has gone or has cancelled the answer."""
+        self._on_leave = leave
+        if self._has_left:
+            leave()
+        return nullcontext()
 
     async def _end(self, signal: bytes) -> None:
-        if self._left.is_set():
+        if self._has_left:
             raise HungUp  # cancelled in this very moment: one ending is enough
         self.is_ending = True
         await self.line.send([signal])

@@ -29,7 +29,7 @@ class EagerStream(trio.abc.HalfCloseableStream):
         trio.BrokenResourceError where the peer is gone, trio.ClosedResourceError after `aclose`.
         """
         try:
-            return os.write(self._number(), data)
+            return os.write(self.fileno(), data)
         except BlockingIOError:
             return 0
         except OSError as error:
@@ -39,14 +39,22 @@ class EagerStream(trio.abc.HalfCloseableStream):
         """As trio.SocketStream, but it waits first and reads then: a peer that has something to
         say is woken for it anyway, and asking before is a call in vain."""
         while True:
-            await trio.lowlevel.wait_readable(self._number())
-            # Asked for again: whoever closed it meanwhile has made its number free for others.
-            try:
-                return os.read(self._number(), max_bytes or _RECEIVE_SIZE)
-            except BlockingIOError:
-                continue
-            except OSError as error:
-                raise trio.BrokenResourceError from error
+            await trio.lowlevel.wait_readable(self.fileno())
+            data = self.read_at_once(max_bytes)
+            if data is not None:
+                return data
+
+    def read_at_once(self, max_bytes: int | None = None) -> bytes | None:
+        """Read what is there, b"" at the end of the stream; None when there is nothing.
+
+        Raises as `receive_some`.
+        """
+        try:
+            return os.read(self.fileno(), max_bytes or _RECEIVE_SIZE)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise trio.BrokenResourceError from error
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """As trio.SocketStream."""
@@ -64,7 +72,11 @@ class EagerStream(trio.abc.HalfCloseableStream):
         """As trio.SocketStream."""
         await self._stream.aclose()
 
-    def _number(self) -> int:
+    def fileno(self) -> int:
+        """The number of its file now; raises trio.ClosedResourceError when it has none any more.
+
+        To be asked for each time: when it is closed, its number is free for others.
+        """
         number = self._socket.fileno()
         if number < 0:
             raise trio.ClosedResourceError

@@ -17,7 +17,8 @@ from typing import Final
 import trio
 
 from eyeclaw_trio.protocol.frames import PING, FrameSieve, frame_close, frame_text
-from eyeclaw_trio.server.eager_stream import write_at_once
+from eyeclaw_trio.server.eager_stream import EagerStream, write_at_once
+from eyeclaw_trio.server.poller import Poller
 from eyeclaw_trio.server.replayed_stream import ReplayedStream
 
 # Bytes of a long write that are seen to go, and how long they must have taken to show that they
@@ -33,6 +34,7 @@ class FrameStream(trio.abc.Stream):
         self._transport = transport
         self._received = 0
         self._sieve: FrameSieve | None = None
+        self._polled: tuple[Poller, EagerStream] | None = None
         self._lock = trio.StrictFIFOLock()
         self._begun = b""  # the rest of a write that was begun: nothing else may come before it
         self._is_closed = False
@@ -40,17 +42,26 @@ class FrameStream(trio.abc.Stream):
         """When anything at all was last received (monotonic seconds)."""
         self._moved_at = 0.0  # when the peer last took something that it had let wait
 
-    def sift(self, take: Callable[[bytes], bool], *, handshake_size: int) -> None:
+    def sift(
+        self,
+        take: Callable[[bytes], bool],
+        *,
+        handshake_size: int,
+        poller: Poller | None = None,
+    ) -> None:
         """From now on `take` gets the payload of each simple text frame, as `FrameSieve` says.
 
         Called once, when the handshake (a request of `handshake_size` bytes) is over. Where the
         peer has sent more than that already, its frames all go the library's way instead. What
-        `take` raises is raised in the library's reader: it ends the nursery of this socket.
+        `take` raises is raised in the library's reader: it ends the nursery of this socket. A
+        socket is read by the poller's task, as long as there is nothing for the library.
         """
-        if self._received == handshake_size:
-            self._sieve = FrameSieve(take)
         if isinstance(self._transport, ReplayedStream):
             self._transport = self._transport.unwrap()
+        if self._received == handshake_size:
+            self._sieve = FrameSieve(take)
+            if isinstance(self._transport, EagerStream) and poller is not None:
+                self._polled = poller, self._transport
 
     @property
     def lived_at(self) -> float:
@@ -113,17 +124,21 @@ class FrameStream(trio.abc.Stream):
         It may be up to a frame more than `max_bytes`: one that was held back until it was whole.
         """
         while not self._is_closed:
-            data = await self._transport.receive_some(max_bytes)
-            self.received_at = trio.current_time()
-            if self._sieve is None:
-                self._received += len(data)
-                return data
-            if not data:
-                return self._sieve.flush()
-            data = self._sieve.sift(bytes(data))
-            if data:
-                return data
+            if self._polled is not None:
+                poller, transport = self._polled
+                return await poller.receive(transport, self._sift)
+            data = bytes(await self._transport.receive_some(max_bytes))
+            left = self._sift(data)
+            if left or not data:
+                return left
         raise trio.ClosedResourceError
+
+    def _sift(self, data: bytes) -> bytes:
+        self.received_at = trio.current_time()
+        if self._sieve is None:
+            self._received += len(data)
+            return data
+        return self._sieve.sift(data) if data else self._sieve.flush()
 
     async def aclose(self) -> None:
         """Nothing more is read or sent through this stream; the transport stays open.

@@ -13,6 +13,7 @@ from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.errors import ListenerGone, RequestRefused
 from eyeclaw_trio.server.eager_stream import EagerStream
 from eyeclaw_trio.server.http import ConnectionPatience, Headers, HttpConnection, Request
+from eyeclaw_trio.server.poller import Poller
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,7 @@ class FrontDoor:
     """Serves connections: each is a life of its own, and none can hurt another.
 
     `routes` maps a path to its handlers by method. A path that ends with `/` takes all below it.
+    Hang-ups are heard by the poller, which must run, or by a task for each answer.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class FrontDoor:
         origins: Origins,
         patience: Patience,
         limits: Limits,
+        poller: Poller | None = None,
     ) -> None:
         self.open_connections = 0
         self._routes = routes
         self._origins = origins
         self._limit = limits.connections
+        self._poller = poller
         self._patience = ConnectionPatience(patience.request_timeout, patience.write_timeout)
 
     async def serve_connection(self, stream: trio.abc.Stream) -> None:
@@ -73,7 +77,7 @@ class FrontDoor:
         peer = peer_address(stream)
         try:
             eager = EagerStream(stream) if isinstance(stream, trio.SocketStream) else stream
-            connection = HttpConnection(eager, self._patience, peer)
+            connection = HttpConnection(eager, self._patience, peer, self._poller)
             await self._converse(connection)
             if connection.next_life is not None:
                 life = connection.next_life(connection.give_back())
@@ -88,16 +92,29 @@ class FrontDoor:
             await trio.aclose_forcefully(stream)
 
     async def _converse(self, connection: HttpConnection) -> None:
+        path = ""
         while True:
             try:
                 request = await connection.receive_request()
                 if request is None:
                     return
+                path = request.path
                 await self._answer(request, connection)
+                if connection.rest is not None:
+                    rest, connection.rest = connection.rest(), None
+                    del request  # an answer may take minutes
+                    await rest
             except RequestRefused as refused:
                 # Beyond this point of the stream nothing can be trusted.
                 if not connection.has_responded:
                     await connection.refuse(refused)
+            except ListenerGone:
+                raise
+            except Exception:
+                if connection.has_responded:
+                    raise
+                log.exception("request.bug", path=path)
+                await connection.refuse(RequestRefused(500, "Internal error"))
             if connection.next_life is not None:
                 return
             if not connection.start_next_request():
@@ -120,13 +137,7 @@ class FrontDoor:
             )
         if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise RequestRefused(415, "Compressed request bodies are not accepted")
-        try:
-            await methods[method](request, connection)
-        except Exception as error:
-            if isinstance(error, RequestRefused | ListenerGone) or connection.has_responded:
-                raise
-            log.exception("request.bug", path=request.path)
-            await connection.refuse(RequestRefused(500, "Internal error"))
+        await methods[method](request, connection)
 
     def _find(self, path: str) -> Mapping[str, Handler] | None:
         methods = self._routes.get(path)

@@ -7,8 +7,11 @@ taken within `write_timeout` (RELIABILITY 4, 17).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from email.utils import formatdate
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
@@ -19,7 +22,8 @@ from attrs import frozen
 
 from eyeclaw_trio.errors import HungUp, RequestRefused, SlowReader
 from eyeclaw_trio.protocol.decoding import encode
-from eyeclaw_trio.server.eager_stream import write_at_once
+from eyeclaw_trio.server.eager_stream import EagerStream, write_at_once
+from eyeclaw_trio.server.poller import Poller
 from eyeclaw_trio.server.replayed_stream import ReplayedStream
 
 # A head larger than this is refused with 431. nginx and h11 draw the line near here too.
@@ -71,6 +75,16 @@ class ConnectionPatience:
     write_timeout: float
 
 
+@lru_cache(maxsize=64)
+def _response(status: int, headers: tuple[tuple[str, str], ...], second: int) -> h11.Response:
+    """A head as it was at that second (unix time). Most answers of a second have the same."""
+    return h11.Response(
+        status_code=status,
+        headers=[*headers, ("Date", formatdate(second, usegmt=True))],
+        reason=HTTPStatus(status).phrase.encode(),  # older clients expect one
+    )
+
+
 class HttpConnection:
     """Requests and responses over one stream, one after the other.
 
@@ -78,9 +92,17 @@ class HttpConnection:
     cancelled or failed nothing more is written: `can_continue` is then false.
     """
 
-    def __init__(self, stream: trio.abc.Stream, patience: ConnectionPatience, peer: str) -> None:
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        patience: ConnectionPatience,
+        peer: str,
+        poller: Poller | None = None,
+    ) -> None:
         self.extra_headers: Headers = ()
         self.has_responded = False
+        self.rest: Callable[[], Awaitable[None]] | None = None
+        """What goes on with the response when the request is forgotten (`go_on`)."""
         self.next_life: NextLife | None = None
         """What goes on with the stream when HTTP is over (`hand_over`)."""
         self._stream = stream
@@ -88,6 +110,8 @@ class HttpConnection:
         self._peer = peer
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
         self._raw = bytearray()
+        self._early = 0  # bytes that came before their turn
+        self._poller = poller
         self._deadline = trio.current_time() + patience.request_timeout
         self._is_first = True
         self._method = ""
@@ -150,6 +174,11 @@ class HttpConnection:
                 self._h11.receive_data(await self._receive())
             else:
                 raise HungUp
+
+    def go_on(self, rest: Callable[[], Awaitable[None]]) -> None:
+        """When the handler has returned, `rest` goes on with the response. That may take long,
+        and the request is not kept for it."""
+        self.rest = rest
 
     def hand_over(self, life: NextLife) -> None:
         """HTTP is over on this connection: when the handler has returned, `life` goes on with
@@ -223,20 +252,26 @@ class HttpConnection:
         """
         await self._send(h11.Data(data=data), h11.EndOfMessage())
 
-    async def wait_until_gone(self) -> None:
-        """Return when the peer has ended the connection; until then, wait.
+    def staying(
+        self, nursery: trio.Nursery, leave: Callable[[], None]
+    ) -> AbstractContextManager[None]:
+        """While inside, `leave` is called when the peer has ended the connection.
 
         A pipelined next request is kept for later, up to RECEIVE_SIZE bytes. Behind more than
-        that the end of the connection shows only when a write fails.
+        that the end of the connection shows only when a write fails. A task of the nursery finds
+        it out where there is no poller for this stream.
         """
-        early = 0
-        while early < RECEIVE_SIZE:
-            data = await self._receive_once()
-            if not data:
-                return
-            early += len(data)
-            self._h11.receive_data(data)
-        await trio.sleep_forever()
+        if self._poller is not None and isinstance(self._stream, EagerStream):
+            return self._poller.watch(self._stream, partial(self._take_early, leave))
+        nursery.start_soon(self._leave_when_gone, leave)
+        return nullcontext()
+
+    async def wait_until_gone(self) -> None:
+        """Return when the peer has ended the connection; until then, wait. As `staying`."""
+        while self._keep_early(data := await self._receive_once()):
+            pass
+        if data:
+            await trio.sleep_forever()
 
     # ---- between requests -----------------------------------------------------------------------
 
@@ -248,6 +283,7 @@ class HttpConnection:
             return False
         self._h11.start_next_cycle()
         self._raw = bytearray(self._h11.trailing_data[0])
+        self._early = 0
         self.extra_headers = ()
         self.has_responded = False
         return True
@@ -317,6 +353,23 @@ class HttpConnection:
             return await self._receive_once()
         raise RequestRefused(408, "Request timed out")
 
+    async def _leave_when_gone(self, leave: Callable[[], None]) -> None:
+        await self.wait_until_gone()
+        leave()
+
+    def _take_early(self, leave: Callable[[], None], data: bytes | None) -> bool:
+        if not data:
+            leave()
+            return False
+        return self._keep_early(data)
+
+    def _keep_early(self, data: bytes) -> bool:
+        """Keep what the peer says before its turn; false when it has ended or said too much."""
+        self._early += len(data)
+        if data:
+            self._h11.receive_data(data)
+        return bool(data) and self._early < RECEIVE_SIZE
+
     async def _receive_once(self) -> bytes:
         try:
             return bytes(await self._stream.receive_some(RECEIVE_SIZE))
@@ -328,11 +381,7 @@ class HttpConnection:
         if status >= 400 and not self._has_read_all:
             # Nobody will read the rest of this request, so nothing may follow it.
             headers = (*headers, ("Connection", "close"))
-        return h11.Response(
-            status_code=status,
-            headers=[*headers, *self.extra_headers, ("Date", formatdate(usegmt=True))],
-            reason=HTTPStatus(status).phrase.encode(),  # older clients expect one
-        )
+        return _response(status, (*headers, *self.extra_headers), int(time.time()))
 
     async def _send(self, *events: h11.Event) -> None:
         """Write these events as one. Raises HungUp and SlowReader."""

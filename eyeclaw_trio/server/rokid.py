@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import structlog
@@ -60,6 +60,22 @@ class Asked:
     at: float
 
 
+@frozen(eq=False)
+class TracedTurn:
+    """A block for a turn; smaller than a generator, because there may be thousands."""
+
+    trace: Trace
+    on_over: Callable[[Trace], None]
+
+    def __enter__(self) -> Trace:
+        return self.trace
+
+    def __exit__(self, *_: object) -> None:
+        self.trace.end(Outcome.INTERRUPTED)
+        self.trace.note(Happening.FINISHED, trio.current_time())
+        self.on_over(self.trace)
+
+
 @frozen
 class Reception:
     """What every door for questions does with one: reads and checks it, finds the bot that
@@ -86,19 +102,20 @@ class Reception:
 
         Raises RequestRefused (PROTOCOL 1, last paragraph) and ListenerGone.
         """
-        self._admit(request)
+        key, directory = self._admit(request), self.gate.directory()
         question = await self._receive_question(request, connection)
-        key = self._admit(request)  # much can happen in the seconds that a body may take
+        if self.is_draining() or self.gate.directory() is not directory:
+            key = self._admit(request)  # much can happen in the seconds that a body may take
         self.on_key_used(key.id)
         return Asked(question, key, trio.current_time())
 
-    @contextmanager
-    def traced(self, asked: Asked, source: str) -> Iterator[Trace]:
-        """The trace of the turn that this question begins; over when it is left."""
+    def traced(self, asked: Asked, source: str) -> TracedTurn:
+        """The trace of the turn that this question begins; over when it is left as a block."""
         question = asked.question
+        random = secrets.token_hex(12 + 16)
         trace = Trace(
-            trace_id=f"trace_{secrets.token_hex(12)}",
-            session_id=secrets.token_hex(16),
+            trace_id=f"trace_{random[:24]}",
+            session_id=random[24:],
             bot_id=None,
             started_at=asked.at,
             message_id=question.message_id,
@@ -108,12 +125,7 @@ class Reception:
             keeps_content=self.keeps_content,
         )
         trace.note(Happening.REQUEST_RECEIVED, asked.at)
-        try:
-            yield trace
-        finally:
-            trace.end(Outcome.INTERRUPTED)
-            trace.note(Happening.FINISHED, trio.current_time())
-            self.on_turn_over(trace)
+        return TracedTurn(trace, self.on_turn_over)
 
     def choose_bot(self, asked: Asked, trace: Trace) -> Bot:
         """The bot that answers. Raises RequestRefused and BotOffline as `core/routing` does."""
@@ -131,12 +143,13 @@ class Reception:
         trace.bot_id = bot.id
         return bot
 
-    async def relay(self, asked: Asked, bot: Bot, reply: Reply, trace: Trace) -> None:
-        """Ask this bot and stream its answer into the reply, as `relay_turn` does."""
+    async def relay(
+        self, command: ExecuteCommand, key: AccessKey, bot: Bot, reply: Reply, trace: Trace
+    ) -> None:
+        """Give this bot the command and stream its answer into the reply, as `relay_turn` does."""
         self.on_turn_begun(trace)
-        command = make_command(asked.question, bot.id, trace)
         answer = Answer(self.patience, self.limits, trace, trio.current_time())
-        with self.answers.one_more(OpenAnswer(trace.session_id, asked.key.id, bot.id)):
+        with self.answers.one_more(OpenAnswer(trace.session_id, key.id, bot.id)):
             await relay_turn(command, self.switchboard.station(bot.id), reply, answer, trace)
 
     def _admit(self, request: Request) -> AccessKey:
@@ -171,6 +184,9 @@ class RokidDoor:
         Raises RequestRefused before the stream starts (PROTOCOL 1), then only ListenerGone.
         """
         asked = await self.reception.receive(request, connection)
+        connection.go_on(partial(self._answer, asked, connection))
+
+    async def _answer(self, asked: Asked, connection: HttpConnection) -> None:
         question = asked.question
         reply = SseReply(
             connection,
@@ -184,7 +200,9 @@ class RokidDoor:
             except BotOffline as offline:
                 await reply.apologise(offline)
                 return
-            await self.reception.relay(asked, bot, reply, trace)
+            key, command = asked.key, make_command(question, bot.id, trace)
+            del asked, question  # an answer may take minutes, and needs them no more
+            await self.reception.relay(command, key, bot, reply, trace)
 
 
 def make_command(question: Question, bot_id: int, trace: Trace) -> ExecuteCommand:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
+import trio
 from attrs import define
 
 from eyeclaw_trio.core.answer import ReplyEvent, Text
@@ -61,9 +63,11 @@ class SseReply:
             ending = self.framing.error(text) + ending
         await self._end(ending)
 
-    async def wait_until_gone(self) -> None:
-        """Return when the reader has ended its connection."""
-        await self.connection.wait_until_gone()
+    def listening(
+        self, nursery: trio.Nursery, leave: Callable[[], None]
+    ) -> AbstractContextManager[None]:
+        """`leave` is called when the reader has ended its connection."""
+        return self.connection.staying(nursery, leave)
 
     async def _end(self, ending: bytes) -> None:
         if self._is_open:

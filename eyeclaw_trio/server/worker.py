@@ -23,7 +23,7 @@ from eyeclaw_trio.protocol.worker import LogEntry, describe_for_poll, describe_t
 from eyeclaw_trio.relay.turn_log import TriggeredTurn, TurnLog, TurnLogs
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.http import Headers, HttpConnection, Request
-from eyeclaw_trio.server.rokid import RETRY_AFTER, Asked, Reception
+from eyeclaw_trio.server.rokid import RETRY_AFTER, Asked, Reception, make_command
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +73,8 @@ class TriggerDoor:
             with self._turns.running(turn):
                 task_status.started(turn)
                 try:
-                    await self._reception.relay(asked, bot, turn_log, trace)
+                    command = make_command(asked.question, bot.id, trace)
+                    await self._reception.relay(command, asked.key, bot, turn_log, trace)
                 except* Exception:
                     log.exception("turn.bug", session_id=turn.session_id, bot_id=turn.bot_id)
 

@@ -41,6 +41,11 @@ _LOCK_WAIT: Final = 0.4
 _LINGER: Final = 0.1
 # Writes in one transaction: it is short, and 100 of them cost hardly more than one.
 _BATCH: Final = 100
+# Seconds between two writes, where there are not too many. On one core the event loop stands still
+# while this thread computes, and the kernel does not take the core from it within a millisecond
+# or two: in one go the writes of a few turns delayed every chunk that came meanwhile by as much.
+_BREATH: Final = 0.001
+_CROWD: Final = 40
 # Places in the queue that writes leave to requests: a page is served in the middle of a flood.
 REQUESTS: Final = 64
 # Seconds that leaving waits for what is queued.
@@ -256,6 +261,8 @@ class Writer:
             self._db.execute("BEGIN IMMEDIATE")
             for write in writes:
                 written += self._write_one(write)
+                if len(writes) < _CROWD and self._stop_at is None:
+                    time.sleep(_BREATH)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             roll_back(self._db)

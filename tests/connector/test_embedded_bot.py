@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
 import pytest
 import trio
@@ -210,8 +210,8 @@ class Written:
         await trio.sleep(0.001)
         self.ending = failure
 
-    async def wait_until_gone(self) -> None:
-        await trio.sleep_forever()
+    def listening(self, *_: object) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 async def test_a_whole_turn_with_a_long_answer_and_a_slow_reader_is_complete(

@@ -130,6 +130,8 @@ async def nothing_left(gateway: Gateway, *, places_kept: int = 0) -> AsyncIterat
     yield
     with trio.fail_after(5):
         await gateway.answers.wait_for_none()
+        while trio.lowlevel.current_statistics().tasks_living > tasks:
+            await trio.sleep(0.01)  # a crowd that has left is noticed one after the other
     assert gateway.switchboard.open_turns == 0
     assert len(places_of(gateway)) == places_kept, places_of(gateway)
     assert not any(station._queue for station in gateway.switchboard._stations.values())

@@ -4,8 +4,12 @@ pieces, the same messages come out in the same order and the same bytes go back.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
+import pytest
+import structlog
 import trio
 import trio.testing
 from attrs import frozen
@@ -15,7 +19,9 @@ from trio_websocket import ConnectionClosed, wrap_server_stream
 from wsproto.utilities import LocalProtocolError
 
 from eyeclaw_trio.protocol.frames import TEXT_LIMIT
+from eyeclaw_trio.server.eager_stream import EagerStream
 from eyeclaw_trio.server.frame_stream import FrameStream
+from eyeclaw_trio.server.poller import Poller
 
 # More than what the shortcut takes, so that texts go both ways, and soon too much for the library.
 MESSAGE_LIMIT = 90_000
@@ -72,9 +78,47 @@ class Outcome:
     written: bytes
 
 
+@asynccontextmanager
+async def socket_pair() -> AsyncIterator[tuple[trio.SocketStream, EagerStream]]:
+    """Two ends of a connection within this machine: what is written is there to be read at once,
+    so that `wait_all_tasks_blocked` sees it through."""
+    ours, theirs = (
+        trio.SocketStream(trio.socket.from_stdlib_socket(end)) for end in socket.socketpair()
+    )
+    async with ours, theirs:
+        yield ours, EagerStream(theirs)
+
+
 async def receive(pieces: Sequence[bytes], *, shortcut: bool, ends: bool = True) -> Outcome:
     """Send these pieces to a WebSocket with or without the shortcut."""
     ours, theirs = trio.testing.memory_stream_pair()
+    return await receive_between(ours, theirs, pieces, shortcut=shortcut, ends=ends)
+
+
+async def receive_polled(pieces: Sequence[bytes]) -> Outcome:
+    """Send these pieces over sockets to one with the shortcut, that is read by a poller."""
+    poller = Poller()
+    outcome: Outcome | None = None
+    with structlog.testing.capture_logs() as logs:
+        async with socket_pair() as (ours, theirs), trio.open_nursery() as nursery:
+            nursery.start_soon(poller.run)
+            outcome = await receive_between(ours, theirs, pieces, shortcut=True, poller=poller)
+            nursery.cancel_scope.cancel()
+    assert logs == []  # the poller keeps bugs to itself
+    assert outcome is not None
+    return outcome
+
+
+async def receive_between(
+    ours: trio.abc.HalfCloseableStream,
+    theirs: trio.abc.Stream,
+    pieces: Sequence[bytes],
+    *,
+    shortcut: bool,
+    ends: bool = True,
+    poller: Poller | None = None,
+) -> Outcome:
+    """Send these pieces from one end to the other."""
     stream = FrameStream(theirs)
     messages: list[str | bytes] = []
     code: int | None = None
@@ -110,7 +154,7 @@ async def receive(pieces: Sequence[bytes], *, shortcut: bool, ends: bool = True)
             )
             ws = await request.accept()
             if shortcut:
-                stream.sift(take, handshake_size=len(HANDSHAKE))
+                stream.sift(take, handshake_size=len(HANDSHAKE), poller=poller)
             nursery.start_soon(collect)
             nursery.start_soon(send)
             try:
@@ -134,6 +178,11 @@ async def compare(pieces: Sequence[bytes]) -> Outcome:
     plain = await receive(pieces, shortcut=False)
     assert await receive(pieces, shortcut=True) == plain
     return plain
+
+
+async def compare_polled(pieces: Sequence[bytes]) -> None:
+    """The library alone and the shortcut with a poller; they must not differ."""
+    assert await receive_polled(pieces) == await receive(pieces, shortcut=False)
 
 
 # ---- what clients send --------------------------------------------------------------------------
@@ -215,6 +264,15 @@ def slices(data: bytes, chosen: random.Random, most: int) -> list[bytes]:
     return pieces
 
 
+def pieces_of(script: list[list[Frame]], seed: int) -> list[bytes]:
+    """A script in slices that its seed decides."""
+    data = b"".join(bytes(frame) for frames in script for frame in frames)
+    # One byte at a time is for the small ones: the large would take a minute.
+    if len(data) < 3_000:
+        return slices(data, random.Random(seed), 7)
+    return [data[start : start + 30_011] for start in range(0, len(data), 30_011)]
+
+
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts, seed=st.integers(0, 2**32))
 @example(script=[[Frame(b"A", times=TEXT_LIMIT + 1)], [Frame(b"behind a large one")]], seed=0)
@@ -223,14 +281,17 @@ def slices(data: bytes, chosen: random.Random, most: int) -> list[bytes]:
 def test_the_shortcut_never_differs_from_the_library_alone(
     script: list[list[Frame]], seed: int
 ) -> None:
-    data = b"".join(bytes(frame) for frames in script for frame in frames)
-    # One byte at a time is for the small ones: the large would take a minute.
-    pieces = (
-        slices(data, random.Random(seed), 7)
-        if len(data) < 3_000
-        else [data[start : start + 30_011] for start in range(0, len(data), 30_011)]
-    )
-    trio.run(compare, pieces)
+    trio.run(compare, pieces_of(script, seed))
+
+
+@pytest.mark.skipif(Poller.where_possible() is None, reason="there is no epoll")
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(script=scripts, seed=st.integers(0, 2**32))
+@example(script=[[Frame(b"A", times=TEXT_LIMIT + 1)], [Frame(b"behind a large one")]], seed=0)
+@example(script=[[Frame(b"\xff")], [Frame(b"behind a fault")]], seed=0)
+@example(script=[[Frame(b"", PING)], [Frame(b"x")], [Frame(b"", PING)], [Frame(b"y")]], seed=0)
+def test_a_poller_makes_no_difference_either(script: list[list[Frame]], seed: int) -> None:
+    trio.run(compare_polled, pieces_of(script, seed))
 
 
 # ---- that there is a shortcut, and where it ends ------------------------------------------------
@@ -258,6 +319,34 @@ async def test_simple_texts_do_not_pass_through_the_library() -> None:
     await ours.send_all(texts + ping + texts)
     assert await stream.receive_some() == ping
     assert taken == [b"%d" % n for n in range(100)] * 2
+
+
+@pytest.mark.skipif(Poller.where_possible() is None, reason="there is no epoll")
+async def test_with_a_poller_simple_texts_do_not_even_wake_the_reader() -> None:
+    poller = Poller()
+    reader = trio.lowlevel.current_task()
+    taken: list[bytes] = []
+    ping = bytes(Frame(b"", PING))
+
+    def take(payload: bytes) -> bool:
+        assert trio.lowlevel.current_task() is not reader
+        taken.append(payload)
+        return True
+
+    async def send() -> None:
+        for number in range(100):
+            await ours.send_all(bytes(Frame(b"%d" % number)))
+            await trio.testing.wait_all_tasks_blocked()
+        await ours.send_all(ping)
+
+    async with socket_pair() as (ours, theirs), trio.open_nursery() as nursery:
+        stream = FrameStream(theirs)
+        stream.sift(take, handshake_size=0, poller=poller)
+        nursery.start_soon(poller.run)
+        nursery.start_soon(send)
+        assert await stream.receive_some() == ping
+        nursery.cancel_scope.cancel()
+    assert taken == [b"%d" % number for number in range(100)]
 
 
 async def test_a_client_that_speaks_before_it_is_let_in_goes_the_plain_way() -> None:
