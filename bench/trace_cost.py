@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from eyeclaw_trio.core.answer import Answer, CommandSent, Text
+from eyeclaw_trio.core.answer import Answer, CommandSent
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamSummary
@@ -54,9 +54,7 @@ def play(kind: type[Trace], chunks: Sequence[StreamChunk], name: str = "trace_1"
     for chunk in chunks:
         now += 0.02
         events = answer.step([chunk], now)
-        trace.note_written(
-            now, now - 0.0001, [event.text for event in events if isinstance(event, Text)]
-        )
+        trace.note_written(now, now - 0.0001, [event for event in events if isinstance(event, str)])
         answer.written()
     summary = StreamSummary("turn", TEXT * len(chunks), len(chunks))
     answer.step([StreamEnd("turn"), summary], now)

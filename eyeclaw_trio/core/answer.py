@@ -77,18 +77,12 @@ TurnMessage = StreamMessage | Status | Notice
 
 
 @frozen
-class Text:
-    """A piece of the answer, never empty."""
-
-    text: str
-
-
-@frozen
 class KeepAlive:
     """Nothing to say; it only shows proxies that the connection lives."""
 
 
-ReplyEvent = Text | KeepAlive
+# A piece of the answer, never empty, or a sign of life.
+ReplyEvent = str | KeepAlive
 
 _KEEP_ALIVE: Final = KeepAlive()
 _REASONS: Final = {reason.value: reason for reason in Reason}
@@ -249,7 +243,7 @@ class Answer:
 
     def _say(self, text: str, events: list[ReplyEvent]) -> None:
         if text:
-            events.append(Text(text))
+            events.append(text)
             if not self._has_text:
                 self._has_text = not text.isspace()
 

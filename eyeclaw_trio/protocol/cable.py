@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from attrs import field, frozen
 
 from eyeclaw_trio.errors import BadMessage
+from eyeclaw_trio.protocol.bot import encode_acknowledgements
 from eyeclaw_trio.protocol.decoding import Opaque, build, encode, read_json
 
 SUBPROTOCOL: Final = "actioncable-v1-json"
@@ -254,10 +255,13 @@ class ChannelFraming:
         """One message on the channel."""
         return self.head + encode(message) + b"}"
 
-    def messages(self, encoded: Iterable[bytes]) -> list[bytes]:
-        """Messages on the channel that are JSON already."""
-        head = self.head
-        return [head + each + b"}" for each in encoded]
+    def acknowledgements(
+        self, session_id: str, sequences: Iterable[int], timestamp: str
+    ) -> list[bytes]:
+        """A `chunk_received` on the channel for each of these."""
+        return encode_acknowledgements(
+            session_id, sequences, timestamp, before=self.head, behind=b"}"
+        )
 
 
 # ---- what our connector hears -------------------------------------------------------------------

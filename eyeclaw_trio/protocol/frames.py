@@ -26,6 +26,7 @@ _WHOLE_TEXT: Final = _FIN | _TEXT
 _IS_CONTROL: Final = 0x8
 _KNOWN: Final = frozenset({_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG})
 _CONTROL_LIMIT: Final = 125  # bytes of a control frame's payload
+_TWO_MORE_BYTES: Final = 126  # in the place of a length: it follows in two bytes
 _KEY_SIZE: Final = 4
 _LEAST: Final = {2: 0, 4: 126, 10: 65_536}  # by size of the head: a smaller length fits into less
 
@@ -88,18 +89,15 @@ class FrameSieve:
                 place += size
                 self._passing -= size
                 continue
-            stop = self._end_of_text(data, place, end)
-            if stop > end:
-                break
-            if stop:
-                size = data[place + 1] & 0x7F
-                start = place + (2 if size < 126 else 4) + _KEY_SIZE
-                if self._take(_unmask(data[start:stop], data[start - _KEY_SIZE : start])):
-                    if kept_from < place:
-                        passed.append(data[kept_from:place])
-                    place = kept_from = stop
-                    continue
+            taken, is_refused = self._take_texts(data, place, end)
+            if taken > place:
+                if kept_from < place:
+                    passed.append(data[kept_from:place])
+                place = kept_from = taken
+            if is_refused:
                 self._gave_up = True
+                break
+            if place == end or self._is_text_to_come(data[place : place + 4]):
                 break
             if not self._leave_frame(data, place, end) or self._gave_up:
                 break
@@ -115,25 +113,45 @@ class FrameSieve:
         held, self._held, self._gave_up = self._held, b"", True
         return held
 
-    def _end_of_text(self, data: bytes, place: int, end: int) -> int:
-        """Where the text frame ends that begins here, perhaps behind `end`; 0 for any other."""
-        if data[place] != _WHOLE_TEXT or self._is_fragmented or self._in_library:
-            return 0
-        if end - place < 2:
-            return end + 1
-        size = data[place + 1]
-        if size < _MASKED:
-            return 0
-        size &= 0x7F
-        if size < 126:
-            return place + 2 + _KEY_SIZE + size
-        if size == 127:
-            return 0
-        if end - place < 4:
-            return end + 1
-        size = data[place + 2] << 8 | data[place + 3]
-        # A length that would fit into less is a fault, and the library's to find.
-        return place + 4 + _KEY_SIZE + size if size >= 126 else 0
+    def _take_texts(self, data: bytes, place: int, end: int) -> tuple[int, bool]:
+        """Take the simple texts that follow each other from here on, as far as they are whole;
+        returns where they end, and whether the next one was refused. It is the hottest loop of all,
+        and calls nothing but `take`."""
+        if self._is_fragmented or self._in_library:
+            return place, False
+        take, number = self._take, int.from_bytes
+        while end - place >= _SHORT_HEAD.size + _KEY_SIZE and data[place] == _WHOLE_TEXT:
+            size = data[place + 1] - _MASKED
+            start = place + _SHORT_HEAD.size + _KEY_SIZE
+            if size == _TWO_MORE_BYTES:
+                size = data[place + 2] << 8 | data[place + 3]
+                start += 2
+                if size < _TWO_MORE_BYTES:  # a fault, and the library's to find
+                    return place, False
+            elif not 0 <= size < _TWO_MORE_BYTES:
+                return place, False
+            stop = start + size
+            if stop > end:
+                return place, False
+            # XOR with the repeated key: as one large number, far quicker than byte by byte.
+            mask = (data[start - _KEY_SIZE : start] * ((size >> 2) + 1))[:size]
+            plain = number(data[start:stop], "little") ^ number(mask, "little")
+            if not take(plain.to_bytes(size, "little")):
+                return place, True
+            place = stop
+        return place, False
+
+    def _is_text_to_come(self, head: bytes) -> bool:
+        """Whether a simple text begins so, as far as can be seen, that is not whole yet."""
+        if head[0] != _WHOLE_TEXT or self._is_fragmented or self._in_library:
+            return False
+        if len(head) < 2:
+            return True
+        if not _MASKED <= head[1] <= _MASKED + _TWO_MORE_BYTES:
+            return False
+        if head[1] < _MASKED + _TWO_MORE_BYTES or len(head) < 4:
+            return True
+        return head[2] << 8 | head[3] >= _TWO_MORE_BYTES
 
     def _leave_frame(self, data: bytes, place: int, end: int) -> bool:
         """Leave the frame that begins here to the library; false when its head is not there yet.
@@ -170,12 +188,3 @@ class FrameSieve:
             self._in_library += is_final
         self._passing = head + _KEY_SIZE + size
         return True
-
-
-def _unmask(payload: bytes, key: bytes) -> bytes:
-    """XOR with the repeated key: as one large number, which is far quicker than byte by byte."""
-    size = len(payload)
-    mask = (key * ((size >> 2) + 1))[:size]
-    return (int.from_bytes(payload, "little") ^ int.from_bytes(mask, "little")).to_bytes(
-        size, "little"
-    )

@@ -14,7 +14,7 @@ from typing import Protocol
 import trio
 from attrs import define
 
-from eyeclaw_trio.core.answer import Answer, ReplyEvent, Text, TurnMessage
+from eyeclaw_trio.core.answer import Answer, ReplyEvent, TurnMessage
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.errors import (
     AnswerTooLong,
@@ -164,7 +164,7 @@ class _Flow:
             self._note_written(events)
 
     def _note_written(self, events: Sequence[ReplyEvent]) -> None:
-        texts = [event.text for event in events if event.__class__ is Text]
+        texts = [event for event in events if event.__class__ is str]
         if texts:  # a keep-alive comment is no part of the answer
             self._trace.note_written(trio.current_time(), self._turn.waiting_since, texts)
         self._turn.acknowledge(self._answer.written())  # written, not merely received

@@ -17,7 +17,7 @@ from typing import Final
 import trio
 from attrs import define, frozen
 
-from eyeclaw_trio.core.answer import ReplyEvent, Text
+from eyeclaw_trio.core.answer import ReplyEvent
 from eyeclaw_trio.core.texts import Language, apology
 from eyeclaw_trio.errors import AnswerTooLong, GatewayStopping, TurnFailed
 from eyeclaw_trio.protocol.worker import LogEntry, LoggedChunk, LoggedEnd, LoggedError
@@ -99,9 +99,9 @@ class TurnLog:
         Never leaves a rest: what is in the log counts as written, whether anybody reads it or not.
         """
         for event in events:
-            if isinstance(event, Text):
-                self._take_room(_ENTRY_COST + sys.getsizeof(event.text))
-                self._entries.append(LoggedChunk(self.last_id + 1, time.time(), event.text))
+            if isinstance(event, str):
+                self._take_room(_ENTRY_COST + sys.getsizeof(event))
+                self._entries.append(LoggedChunk(self.last_id + 1, time.time(), event))
         self._news.unpark_all()
         return True
 

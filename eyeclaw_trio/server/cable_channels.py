@@ -33,7 +33,6 @@ from eyeclaw_trio.protocol.bot import (
     ToBot,
     UnknownMessage,
     decode_from_bot,
-    encode_acknowledgements,
     encode_to_bot,
 )
 from eyeclaw_trio.protocol.cable import (
@@ -217,8 +216,8 @@ class BotLink:
     def acknowledge(self, session_id: str, sequences: Sequence[int], *, at_once: bool) -> None:
         """Put `chunk_received` for each of these into the outbox, as one write; `at_once` when
         nobody else has something to write just now."""
-        said = encode_acknowledgements(session_id, sequences, _timestamp())
-        self._socket.send(self._framing.messages(said), at_once=at_once)
+        said = self._framing.acknowledgements(session_id, sequences, _timestamp())
+        self._socket.send(said, at_once=at_once)
 
     def replace(self) -> None:
         """A newer link has taken over: say so and end (RELIABILITY 25)."""

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 import trio
 from attrs import define, field
 
-from eyeclaw_trio.core.answer import ReplyEvent, Text
+from eyeclaw_trio.core.answer import ReplyEvent
 from eyeclaw_trio.core.conversation import KEPT_BYTES
 from eyeclaw_trio.core.texts import Language, chat_apology
 from eyeclaw_trio.errors import (
@@ -59,7 +59,7 @@ class ChatReply:
 
     def send_soon(self, events: Sequence[ReplyEvent]) -> bool:
         """Take these events, for `flush`. A keep-alive is none here: WebSocket pings are."""
-        self._unsaid = [event.text for event in events if isinstance(event, Text)]
+        self._unsaid = [event for event in events if isinstance(event, str)]
         return not self._unsaid
 
     async def flush(self) -> None:

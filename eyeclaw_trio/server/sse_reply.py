@@ -9,7 +9,7 @@ from typing import Final
 import trio
 from attrs import define
 
-from eyeclaw_trio.core.answer import ReplyEvent, Text
+from eyeclaw_trio.core.answer import ReplyEvent
 from eyeclaw_trio.core.texts import Language, apology
 from eyeclaw_trio.errors import BotFailed, TurnFailed
 from eyeclaw_trio.protocol.sse import CONNECTED, KEEP_ALIVE, AnswerFraming
@@ -45,7 +45,9 @@ class SseReply:
 
     def send_soon(self, events: Sequence[ReplyEvent]) -> bool:
         """Write these events, in order, as one write, or what of it the system takes now."""
-        return self.connection.write_soon(b"".join([self._frame(event) for event in events]))
+        framed = self.framing.text
+        data = [framed(event) if event.__class__ is str else KEEP_ALIVE for event in events]
+        return self.connection.write_soon(b"".join(data))
 
     async def flush(self) -> None:
         """Write the rest."""
@@ -74,6 +76,3 @@ class SseReply:
             await self.connection.end_stream(ending)
         else:
             await self.connection.start_stream(_HEADERS, CONNECTED + ending, ends=True)
-
-    def _frame(self, event: ReplyEvent) -> bytes:
-        return self.framing.text(event.text) if isinstance(event, Text) else KEEP_ALIVE

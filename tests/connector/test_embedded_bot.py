@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from eyeclaw_trio.connector.delivery import WINDOW
 from eyeclaw_trio.connector.embedded import EmbeddedLink, run_embedded_bot
-from eyeclaw_trio.core.answer import Answer, CommandSent, ReplyEvent, Text, TurnMessage
+from eyeclaw_trio.core.answer import Answer, CommandSent, ReplyEvent, TurnMessage
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.trace import Outcome, Trace
 from eyeclaw_trio.errors import ProviderFailed, Reason, TurnFailed
@@ -196,7 +196,7 @@ class Written:
         await trio.sleep(0.001)
 
     def send_soon(self, events: Sequence[ReplyEvent]) -> bool:
-        self.text += "".join(event.text for event in events if isinstance(event, Text))
+        self.text += "".join(event for event in events if isinstance(event, str))
         return False
 
     async def flush(self) -> None:

@@ -19,7 +19,6 @@ from eyeclaw_trio.core.answer import (
     LinkBack,
     LinkLost,
     ReplyEvent,
-    Text,
     TurnMessage,
 )
 from eyeclaw_trio.core.patience import Limits, Patience
@@ -68,7 +67,7 @@ class Turn:
 
     def at(self, now: float, *messages: TurnMessage) -> list[ReplyEvent]:
         events = self.answer.step(messages, now)
-        texts = [event.text for event in events if isinstance(event, Text)]
+        texts = [event for event in events if isinstance(event, str)]
         self.text += "".join(texts)
         self.trace.note_written(now, now, texts)
         self.acknowledged += self.answer.written()
@@ -108,8 +107,8 @@ def quiet() -> Patience:
 
 def test_each_chunk_is_written_as_it_comes_and_the_summary_finishes_at_once() -> None:
     turn = Turn()
-    assert turn.at(1.0, chunk(0, "你")) == [Text("你")]
-    assert turn.at(2.0, chunk(1, "好")) == [Text("好")]
+    assert turn.at(1.0, chunk(0, "你")) == ["你"]
+    assert turn.at(2.0, chunk(1, "好")) == ["好"]
     assert turn.at(2.1, _END) == []
     assert not turn.answer.complete
     assert turn.at(2.11, summary("你好", 2)) == []
@@ -123,7 +122,7 @@ def test_a_burst_with_the_end_and_the_summary_right_behind_is_one_step() -> None
     turn = Turn()
     burst = [chunk(n, str(n)) for n in (1, 0, 3, 2, 4, 6, 5)]
     events = turn.at(1.0, *burst, _END, summary("0123456", 7))
-    assert events == [Text(str(n)) for n in range(7)]
+    assert events == [str(n) for n in range(7)]
     assert turn.failure is None
     assert sorted(turn.acknowledged) == list(range(7))
 
@@ -142,7 +141,7 @@ def test_an_end_without_a_summary_is_waited_for_by_250_ms_and_not_one_less() -> 
 def test_a_chunk_within_the_250_ms_still_counts() -> None:
     turn = Turn()
     turn.at(1.0, chunk(0, "a"), _END)
-    assert turn.at(1.2, chunk(1, "b")) == [Text("b")]
+    assert turn.at(1.2, chunk(1, "b")) == ["b"]
     turn.at(1.25)
     assert (turn.text, turn.failure) == ("ab", None)
 
@@ -150,7 +149,7 @@ def test_a_chunk_within_the_250_ms_still_counts() -> None:
 def test_a_lost_tail_is_healed_by_a_summary_within_the_250_ms() -> None:
     turn = Turn()
     turn.at(1.0, chunk(0, "a"), _END)
-    assert turn.at(1.24, summary("abc", 3)) == [Text("bc")]
+    assert turn.at(1.24, summary("abc", 3)) == ["bc"]
     assert turn.failure is None
     assert turn.trace.missing == ((1, 2),)
     assert turn.trace.anomalies == [Anomaly.HEALED]
@@ -161,7 +160,7 @@ def test_an_end_with_a_gap_waits_two_seconds_and_then_sends_what_is_there() -> N
     turn.at(1.0, chunk(0, "a"), chunk(2, "c"), _END)
     assert turn.answer.deadline() == 3.0
     assert turn.at(2.999) == []
-    assert turn.at(3.0) == [Text("c")]
+    assert turn.at(3.0) == ["c"]
     assert turn.failure is None
     assert turn.trace.missing == ((1, 1),)
     assert turn.trace.anomalies == [Anomaly.LOST]
@@ -171,7 +170,7 @@ def test_an_end_with_a_gap_waits_two_seconds_and_then_sends_what_is_there() -> N
 def test_a_gap_is_healed_by_the_summary_at_once() -> None:
     turn = Turn()
     turn.at(1.0, chunk(0, "a"), chunk(2, "c"), _END)
-    assert turn.at(2.5, summary("abc", 3)) == [Text("bc")]
+    assert turn.at(2.5, summary("abc", 3)) == ["bc"]
     assert (turn.text, turn.failure) == ("abc", None)
     assert turn.trace.anomalies == [Anomaly.HEALED]
     assert turn.acknowledged == [0, 2]
@@ -180,7 +179,7 @@ def test_a_gap_is_healed_by_the_summary_at_once() -> None:
 def test_a_gap_that_closes_late_finishes_at_once_when_the_250_ms_are_over() -> None:
     turn = Turn()
     turn.at(1.0, chunk(0, "a"), chunk(2, "c"), _END)
-    assert turn.at(2.0, chunk(1, "b")) == [Text("b"), Text("c")]
+    assert turn.at(2.0, chunk(1, "b")) == ["b", "c"]
     assert turn.failure is None
     assert turn.trace.anomalies == []
 
@@ -189,7 +188,7 @@ def test_a_gap_made_by_a_dropped_chunk_waits_for_its_summary_too() -> None:
     turn = Turn(limits=Limits(answer_buffer=1))
     turn.at(1.0, chunk(1, "bb"), chunk(0, "a"), _END)
     assert turn.answer.deadline() == 3.0
-    assert turn.at(2.0, summary("abb", 2)) == [Text("bb")]
+    assert turn.at(2.0, summary("abb", 2)) == ["bb"]
     assert turn.acknowledged == [0]
     assert turn.trace.dropped == 1
 
@@ -217,7 +216,7 @@ def test_a_summary_without_an_end_finishes_after_two_seconds_and_is_recorded() -
     turn = Turn()
     turn.at(1.0, chunk(0, "a"), summary("ab", 2))
     assert turn.answer.deadline() == 3.0
-    assert turn.at(3.0) == [Text("b")]
+    assert turn.at(3.0) == ["b"]
     assert turn.failure is None
     assert set(turn.trace.anomalies) == {Anomaly.NO_END, Anomaly.HEALED}
     assert turn.trace.ended_at is None  # none came, and ours is no bot's delay
@@ -232,7 +231,7 @@ def test_a_chunk_behind_an_early_summary_still_counts() -> None:
 
 def test_chunks_without_numbers_are_passed_through_and_not_acknowledged() -> None:
     turn = Turn()
-    assert turn.at(1.0, chunk(None, "b"), chunk(None, "a")) == [Text("b"), Text("a")]
+    assert turn.at(1.0, chunk(None, "b"), chunk(None, "a")) == ["b", "a"]
     turn.at(1.0, _END)
     turn.at(1.25)
     assert (turn.acknowledged, turn.failure) == ([], None)
@@ -242,7 +241,7 @@ def test_empty_chunks_are_acknowledged_but_nothing_is_written_for_them() -> None
     turn = Turn()
     assert turn.at(1.0, chunk(0, "")) == []
     assert turn.acknowledged == [0]
-    assert turn.at(1.0, chunk(1, "a")) == [Text("a")]
+    assert turn.at(1.0, chunk(1, "a")) == ["a"]
     assert turn.trace.chunks_written == 1
 
 
@@ -421,7 +420,7 @@ def test_the_summary_on_the_new_link_heals_what_the_break_took() -> None:
     turn.at(1.0, chunk(0, "a"))
     turn.at(2.0, LinkLost())
     turn.at(15.0, LinkBack(), chunk(3, "d"), _END)
-    assert turn.at(15.1, summary("abcd", 4)) == [Text("bcd")]
+    assert turn.at(15.1, summary("abcd", 4)) == ["bcd"]
     assert turn.failure is None
     assert turn.trace.resumed == 1
     assert turn.trace.missing == ((1, 2),)
@@ -526,7 +525,7 @@ def test_the_reason_of_our_connector_is_understood_and_an_invented_one_is_unknow
 
 def test_an_error_after_text_fails_behind_the_text() -> None:
     turn = Turn()
-    assert turn.at(1.0, chunk(0, "half"), StreamError("s", "boom")) == [Text("half")]
+    assert turn.at(1.0, chunk(0, "half"), StreamError("s", "boom")) == ["half"]
     assert isinstance(turn.failure, BotFailed)
     assert turn.acknowledged == [0]
 
@@ -567,7 +566,7 @@ def test_the_empty_end_of_a_refusing_model_is_a_failure_as_soon_as_its_summary_i
 
 def test_an_answer_that_was_lost_whole_is_healed_and_no_failure() -> None:
     turn = Turn()
-    assert turn.at(1.0, _END, summary("abc", 3)) == [Text("abc")]
+    assert turn.at(1.0, _END, summary("abc", 3)) == ["abc"]
     assert turn.failure is None
 
 
@@ -630,7 +629,7 @@ def test_a_message_that_writes_nothing_puts_no_comment_off() -> None:
 
 def test_a_comment_is_not_written_beside_a_text_or_behind_the_ending() -> None:
     turn = Turn()
-    assert turn.at(7.0, chunk(0, "a")) == [Text("a")]
+    assert turn.at(7.0, chunk(0, "a")) == ["a"]
     assert turn.at(20.0, _END, summary("a", 1)) == []
     assert turn.at(100.0) == []
 

@@ -20,7 +20,6 @@ from eyeclaw_trio.core.answer import (
     KeepAlive,
     LinkBack,
     LinkLost,
-    Text,
     TurnMessage,
 )
 from eyeclaw_trio.core.patience import Limits, Patience
@@ -82,9 +81,9 @@ class AnswerMachine(RuleBasedStateMachine):
         if was_complete:
             assert events == []
         for event in events:
-            if isinstance(event, Text):
-                assert event.text
-                self.out += event.text
+            if isinstance(event, str):
+                assert event
+                self.out += event
         assert len([event for event in events if isinstance(event, KeepAlive)]) <= 1
         if KeepAlive() in events:
             assert len(events) == 1

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyeclaw_trio.core.answer import Answer, CommandSent, Text, TurnMessage
+from eyeclaw_trio.core.answer import Answer, CommandSent, TurnMessage
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly
 from eyeclaw_trio.core.trace import Trace
@@ -82,9 +82,9 @@ class Replay:
     def step(self, messages: list[TurnMessage], now: float) -> None:
         was_complete = self.answer.complete
         for event in self.answer.step(messages, now):
-            if isinstance(event, Text):
-                self.text += event.text
-                self.trace.note_written(now, now, [event.text])
+            if isinstance(event, str):
+                self.text += event
+                self.trace.note_written(now, now, [event])
         self.acknowledged.update(self.answer.written())
         if self.answer.complete and not was_complete:
             self.ended_ms = now * 1000

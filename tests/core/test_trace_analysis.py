@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from eyeclaw_trio.core.answer import Answer, CommandSent, Text, TurnMessage
+from eyeclaw_trio.core.answer import Answer, CommandSent, TurnMessage
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.trace import KEPT_CHARACTERS, KEPT_CHUNKS, Outcome, Trace
 from eyeclaw_trio.core.trace_analysis import (
@@ -53,7 +53,7 @@ def write(
     now: float,
 ) -> None:
     events = answer.step(messages, now)
-    texts = [event.text for event in events if isinstance(event, Text)]
+    texts = [event for event in events if isinstance(event, str)]
     if texts:
         trace.note_written(now + 0.001, now, texts)
     answer.written()

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
-from eyeclaw_trio.core.answer import Answer, CommandSent, Text, TurnMessage
+from eyeclaw_trio.core.answer import Answer, CommandSent, TurnMessage
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.protocol.bot import StreamMessage, decode_from_bot
@@ -51,7 +51,7 @@ def replay_production_turn(
 
 
 def _step(answer: Answer, trace: Trace, messages: list[TurnMessage], now: float) -> None:
-    texts = [event.text for event in answer.step(messages, now) if isinstance(event, Text)]
+    texts = [event for event in answer.step(messages, now) if isinstance(event, str)]
     if texts:
         trace.note_written(now + 0.001, now, texts)
     answer.written()
