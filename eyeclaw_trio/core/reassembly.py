@@ -7,7 +7,6 @@ came out is a prefix of the answer.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from enum import Enum
 
@@ -68,7 +67,7 @@ class Reassembly:
         self._next = 0
         self._beyond = 0  # one more than the highest number seen, the dropped ones too
         self._held: dict[int, str] = {}
-        self._held_copies: Counter[int] = Counter()
+        self._held_copies: dict[int, int] = {}
         self._held_bytes = 0
         self._held_limit = held_bytes
         self._written: list[str] | None = []
@@ -137,7 +136,7 @@ class Reassembly:
 
     def give_up(self) -> list[int]:
         """The turn is over without these: the chunks that are held, one entry for each copy."""
-        sequences = list(self._held_copies.elements())
+        sequences = [number for number, count in self._held_copies.items() for _ in range(count)]
         self._held.clear()
         self._held_copies.clear()
         self._held_bytes = 0

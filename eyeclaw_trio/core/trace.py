@@ -54,6 +54,9 @@ class Happening(Enum):
     FINISHED = "finished"
 
 
+_NOTHING: Final[dict[str, Any]] = {}
+
+
 @frozen
 class TraceEvent:
     """Something that happened once, at `at` (monotonic seconds)."""
@@ -61,6 +64,28 @@ class TraceEvent:
     kind: Happening
     at: float
     data: dict[str, Any] = field(factory=dict)
+
+
+@define
+class KeptTexts:
+    """What was received and written of one answer, together up to KEPT_CHARACTERS."""
+
+    received: list[str] = field(factory=list)
+    written: list[str] = field(factory=list)
+    _characters: int = 0
+
+    def note_received(self, text: str) -> None:
+        """A distinct chunk came."""
+        if self._has_room(text):
+            self.received.append(text)
+
+    def note_written(self, texts: Sequence[str]) -> None:
+        """These pieces were written."""
+        self.written += [text for text in texts if self._has_room(text)]
+
+    def _has_room(self, text: str) -> bool:
+        self._characters += len(text)
+        return self._characters <= KEPT_CHARACTERS
 
 
 @define
@@ -105,9 +130,8 @@ class Trace:
     relay_delays: list[float] = field(factory=list)
     """Per write: from a chunk's arrival to the end of its write, in seconds; as many as writes
     are kept."""
-    received_text: list[str] = field(factory=list)
-    written_text: list[str] = field(factory=list)
-    _kept_characters: int = 0
+    texts: KeptTexts | None = None
+    """What was said, where that is to be kept (`keeps_content`)."""
 
     @property
     def missing_count(self) -> int:
@@ -116,7 +140,7 @@ class Trace:
 
     def note(self, kind: Happening, now: float, **data: Any) -> None:
         """Something happened that happens once or seldom in a turn."""
-        self.events.append(TraceEvent(kind, now, data))
+        self.events.append(TraceEvent(kind, now, data or _NOTHING))
 
     def note_chunk(self, now: float, sequence: int | None, text: str) -> None:
         """A distinct chunk came."""
@@ -126,8 +150,8 @@ class Trace:
         if len(self.chunk_times) < KEPT_CHUNKS:
             self.chunk_times.append(now)
             self.chunk_sequences.append(UNNUMBERED if sequence is None else sequence)
-            if self.keeps_content and self._has_room(text):
-                self.received_text.append(text)
+            if self.keeps_content:
+                self._kept_texts().note_received(text)
 
     def note_written(self, now: float, received_at: float, texts: Sequence[str]) -> None:
         """A write to the reader is done: these pieces of text, the first of which had been there
@@ -138,13 +162,14 @@ class Trace:
             self.write_sizes.append(len(texts))
             self.relay_delays.append(now - received_at)
             if self.keeps_content:
-                self.written_text += [text for text in texts if self._has_room(text)]
-
-    def _has_room(self, text: str) -> bool:
-        self._kept_characters += len(text)
-        return self._kept_characters <= KEPT_CHARACTERS
+                self._kept_texts().note_written(texts)
 
     def end(self, outcome: Outcome, *, reason: str = "", said: str = "") -> None:
         """Record how it ended; the first word counts."""
         if self.outcome is None:
             self.outcome, self.reason, self.said = outcome, reason, said
+
+    def _kept_texts(self) -> KeptTexts:
+        if self.texts is None:
+            self.texts = KeptTexts()
+        return self.texts

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from attrs import frozen
 
-from eyeclaw_trio.core.trace import UNNUMBERED, Outcome, Trace
+from eyeclaw_trio.core.trace import UNNUMBERED, KeptTexts, Outcome, Trace
 
 LossPosition = Literal["head", "middle", "tail", "mixed"]
 Status = Literal["pending", "active", "completed", "anomaly"]
@@ -94,7 +94,7 @@ def analyse(trace: Trace, created_at: datetime, *, with_events: bool = True) -> 
         duplicates=trace.duplicates,
         resumed=trace.resumed,
         sdk_content=_in_order(trace) if trace.keeps_content else None,
-        sse_content="".join(trace.written_text) if trace.keeps_content else None,
+        sse_content="".join(_texts(trace).written) if trace.keeps_content else None,
         anomaly=bool(anomalies),
         anomalies=anomalies,
         created_at=_stamp(created_at),
@@ -157,9 +157,13 @@ def _milliseconds(start: float, end: float | None) -> float | None:
     return None if end is None else round((end - start) * 1000, 3)
 
 
+def _texts(trace: Trace) -> KeptTexts:
+    return trace.texts or KeptTexts()
+
+
 def _in_order(trace: Trace) -> str:
     """The received text in the order of the answer; unnumbered chunks where they came."""
-    pairs = list(zip(trace.chunk_sequences, trace.received_text, strict=False))
+    pairs = list(zip(trace.chunk_sequences, _texts(trace).received, strict=False))
     if any(sequence != UNNUMBERED for sequence, _ in pairs):
         pairs.sort(key=lambda pair: pair[0])
     return "".join(text for _, text in pairs)

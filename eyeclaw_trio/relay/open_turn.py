@@ -38,7 +38,9 @@ class OpenTurn:
     def __init__(
         self, station: Station, command: ExecuteCommand, buffer: int, overflow: trio.CancelScope
     ) -> None:
-        self.command = command
+        self.session_id = command.session_id
+        self.command: ExecuteCommand | None = command
+        """What is sent again where it may have been lost; None once the bot has spoken."""
         self.overflowed = False
         self.is_revoked = False
         self.waiting_since = 0.0

@@ -130,7 +130,11 @@ class Station:
             return
         turn = self._turns.get(session_id)
         if turn is not None:
-            turn.link, turn.has_spoken = link, True
+            turn.link = link
+            if not turn.has_spoken:
+                turn.has_spoken = True
+                if session_id in self._places:
+                    turn.command = None
             turn.put(message, received_at)
         elif self._board.is_turn_of_another(session_id, self):
             self.foreign_messages += 1
@@ -170,7 +174,7 @@ class Station:
             len(self._queue) >= self._board.limits.queued_turns
         ):
             raise BotBusy
-        session_id = turn.command.session_id
+        session_id = turn.session_id
         self._turns[session_id] = self._queue[session_id] = turn
         self._board.note_open(session_id, self)
         try:
@@ -181,7 +185,7 @@ class Station:
 
     def close_turn(self, turn: OpenTurn) -> None:
         """Listen for it no longer, and tell its bot (for turns)."""
-        session_id = turn.command.session_id
+        session_id = turn.session_id
         del self._turns[session_id]
         self._board.note_closed(session_id)
         if self._queue.pop(session_id, None) is None:
@@ -201,7 +205,7 @@ class Station:
             # While other turns have something to read, their readers come first, and what they
             # have to say on the same link goes along.
             is_last = not self._board.unread_turns
-            link.acknowledge(turn.command.session_id, sequences, at_once=is_last)
+            link.acknowledge(turn.session_id, sequences, at_once=is_last)
 
     def note_unread(self) -> None:
         """A turn that had read all has something to read (for turns)."""
@@ -237,12 +241,12 @@ class Station:
             session_id, turn = self._queue.popitem(last=False)
             turn.link = link
             self._places[session_id] = _Place(link, now)
-            link.send(turn.command)
+            _send_command(turn, link)
             turn.put(CommandSent())
 
     def is_waiting(self, turn: OpenTurn) -> bool:
         """Whether this turn has no place yet."""
-        return turn.command.session_id in self._queue
+        return turn.session_id in self._queue
 
     def next_place_due(self, turn: OpenTurn) -> float:
         """When the first abandoned place is free by silence, for a turn that waits for one."""
@@ -322,7 +326,7 @@ class Station:
             if turn is None or turn.has_spoken or self._is_attached(place.link):
                 continue
             place.link = turn.link = link
-            link.send(turn.command)
+            _send_command(turn, link)
 
     def _is_attached(self, link: Link | None) -> bool:
         return any(presence.link is link for presence in self._links)
@@ -330,6 +334,11 @@ class Station:
     def _notify_all(self, notice: Notice) -> None:
         for turn in self._turns.values():
             turn.put(notice)
+
+
+def _send_command(turn: OpenTurn, link: Link) -> None:
+    if turn.command is not None:  # it always is there until its bot has had it and spoken
+        link.send(turn.command)
 
 
 def _cancel(session_id: str) -> Cancel:

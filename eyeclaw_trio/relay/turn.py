@@ -72,11 +72,13 @@ async def relay_turn(
     an event: its connection must be closed, which is the reply's to know.
     """
     async with trio.open_nursery() as nursery:
+        turn = station.turn(command, overflow=nursery.cancel_scope)
+        del command  # the turn lets go of it when its bot has spoken
         hang_up = _HangUp(nursery.cancel_scope)
         try:
             with reply.listening(nursery, hang_up.note):
                 try:
-                    await _converse(command, station, reply, answer, trace, nursery.cancel_scope)
+                    await _converse(turn, reply, answer, trace)
                     await reply.finish()
                     trace.end(Outcome.ANSWERED)
                 except TurnFailed as failure:
@@ -92,19 +94,12 @@ async def relay_turn(
         nursery.cancel_scope.cancel()  # all is said: stop listening for a hang-up
 
 
-async def _converse(
-    command: ExecuteCommand,
-    station: Station,
-    reply: Reply,
-    answer: Answer,
-    trace: Trace,
-    overflow: trio.CancelScope,
-) -> None:
+async def _converse(turn: OpenTurn, reply: Reply, answer: Answer, trace: Trace) -> None:
     """Listen first, ask second, so that the first chunk cannot slip by; then relay until done.
 
     Raises TurnFailed as the answer decides, ListenerGone as the reply finds out.
     """
-    with station.turn(command, overflow=overflow) as turn:
+    with turn:
         trace.note(Happening.SUBSCRIBED, trio.current_time())
         try:
             await reply.open()

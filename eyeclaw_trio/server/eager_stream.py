@@ -16,7 +16,9 @@ _RECEIVE_SIZE: Final = 65_536  # bytes
 
 
 class EagerStream(trio.abc.HalfCloseableStream):
-    """A trio.SocketStream and `write_at_once`. All else is as there."""
+    """A trio.SocketStream, and reading and writing without a wait. All else is as there."""
+
+    __slots__ = ("_socket", "_stream")  # there may be ten thousand
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream

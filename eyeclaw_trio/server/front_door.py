@@ -78,7 +78,14 @@ class FrontDoor:
         try:
             eager = EagerStream(stream) if isinstance(stream, trio.SocketStream) else stream
             connection = HttpConnection(eager, self._patience, peer, self._poller)
-            await self._converse(connection)
+            while (rest := await self._converse(connection)) is not None:
+                # Here and not in there: it may last for minutes, and a frame costs memory.
+                try:
+                    await rest
+                except Exception as error:
+                    await self._explain(error, connection)
+                if not await self._is_at_next(connection):
+                    break
             if connection.next_life is not None:
                 life = connection.next_life(connection.give_back())
                 del connection, eager  # a link may live for weeks, and needs nothing of HTTP
@@ -91,35 +98,43 @@ class FrontDoor:
             self.open_connections -= 1
             await trio.aclose_forcefully(stream)
 
-    async def _converse(self, connection: HttpConnection) -> None:
-        path = ""
+    async def _converse(self, connection: HttpConnection) -> Awaitable[None] | None:
+        """Answer one request after the other, until one has a rest that goes on, which is
+        returned, or there is nothing more to be done for HTTP."""
         while True:
             try:
                 request = await connection.receive_request()
                 if request is None:
-                    return
-                path = request.path
+                    return None
                 await self._answer(request, connection)
-                if connection.rest is not None:
-                    rest, connection.rest = connection.rest(), None
-                    del request  # an answer may take minutes
-                    await rest
-            except RequestRefused as refused:
-                # Beyond this point of the stream nothing can be trusted.
-                if not connection.has_responded:
-                    await connection.refuse(refused)
-            except ListenerGone:
-                raise
-            except Exception:
-                if connection.has_responded:
-                    raise
-                log.exception("request.bug", path=path)
-                await connection.refuse(RequestRefused(500, "Internal error"))
-            if connection.next_life is not None:
-                return
-            if not connection.start_next_request():
-                await connection.linger()
-                return
+            except Exception as error:
+                await self._explain(error, connection)
+            if connection.rest is not None:
+                rest, connection.rest = connection.rest(), None
+                return rest
+            if not await self._is_at_next(connection):
+                return None
+
+    async def _explain(self, error: Exception, connection: HttpConnection) -> None:
+        """Say to the peer what has ended its request, where that can still be said."""
+        if isinstance(error, RequestRefused):
+            # Beyond this point of the stream nothing can be trusted.
+            if not connection.has_responded:
+                await connection.refuse(error)
+        elif isinstance(error, ListenerGone) or connection.has_responded:
+            raise error
+        else:
+            log.exception("request.bug", path=connection.path)
+            await connection.refuse(RequestRefused(500, "Internal error"))
+
+    async def _is_at_next(self, connection: HttpConnection) -> bool:
+        """Whether another request may follow; else the peer gets the time to read."""
+        if connection.next_life is not None:
+            return False
+        if connection.start_next_request():
+            return True
+        await connection.linger()
+        return False
 
     async def _answer(self, request: Request, connection: HttpConnection) -> None:
         connection.extra_headers = self._origins.headers_for(request)

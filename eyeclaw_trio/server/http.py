@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from email.utils import formatdate
-from functools import lru_cache, partial
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
@@ -101,6 +101,8 @@ class HttpConnection:
     ) -> None:
         self.extra_headers: Headers = ()
         self.has_responded = False
+        self.path = ""
+        """Of the current request."""
         self.rest: Callable[[], Awaitable[None]] | None = None
         """What goes on with the response when the request is forgotten (`go_on`)."""
         self.next_life: NextLife | None = None
@@ -112,6 +114,7 @@ class HttpConnection:
         self._raw = bytearray()
         self._early = 0  # bytes that came before their turn
         self._poller = poller
+        self._leave: Callable[[], None] = _stay
         self._deadline = trio.current_time() + patience.request_timeout
         self._is_first = True
         self._method = ""
@@ -262,7 +265,8 @@ class HttpConnection:
         it out where there is no poller for this stream.
         """
         if self._poller is not None and isinstance(self._stream, EagerStream):
-            return self._poller.watch(self._stream, partial(self._take_early, leave))
+            self._leave = leave
+            return self._poller.watch(self._stream, self._take_early)
         nursery.start_soon(self._leave_when_gone, leave)
         return nullcontext()
 
@@ -325,10 +329,10 @@ class HttpConnection:
                 headers=[("Connection", "close")],
             )
         self._method = event.method.decode("ascii")
-        path, query = _split_target(event.target.decode("latin-1"))
+        self.path, query = _split_target(event.target.decode("latin-1"))
         return Request(
             method=self._method,
-            path=path,
+            path=self.path,
             query=dict(parse_qsl(query, keep_blank_values=True, errors="replace")),
             headers=headers,
             peer=self._peer,
@@ -357,9 +361,9 @@ class HttpConnection:
         await self.wait_until_gone()
         leave()
 
-    def _take_early(self, leave: Callable[[], None], data: bytes | None) -> bool:
+    def _take_early(self, data: bytes | None) -> bool:
         if not data:
-            leave()
+            self._leave()
             return False
         return self._keep_early(data)
 
@@ -419,6 +423,10 @@ class HttpConnection:
             return self._h11.next_event()
         except h11.RemoteProtocolError:
             return None
+
+
+def _stay() -> None:
+    """Nobody wants to know when the peer leaves."""
 
 
 def _split_target(target: str) -> tuple[str, str]:

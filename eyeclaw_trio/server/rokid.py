@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final, Self
 
 import structlog
 import trio
-from attrs import frozen
+from attrs import define, field, frozen
 
 from eyeclaw_trio.core.answer import Answer
 from eyeclaw_trio.core.directory import AccessKey, Bot
@@ -60,20 +61,29 @@ class Asked:
     at: float
 
 
-@frozen(eq=False)
+@define(eq=False)
 class TracedTurn:
     """A block for a turn; smaller than a generator, because there may be thousands."""
 
     trace: Trace
-    on_over: Callable[[Trace], None]
+    _on_over: Callable[[Trace], None]
+    _life: AbstractContextManager[None] = field(factory=nullcontext)
 
-    def __enter__(self) -> Trace:
-        return self.trace
+    def begin(self, life: AbstractContextManager[None]) -> None:
+        """From now on it is among the answers that are being written, until the block is left."""
+        life.__enter__()
+        self._life = life
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.trace.end(Outcome.INTERRUPTED)
         self.trace.note(Happening.FINISHED, trio.current_time())
-        self.on_over(self.trace)
+        try:
+            self._on_over(self.trace)
+        finally:
+            self._life.__exit__(None, None, None)
 
 
 @frozen
@@ -143,14 +153,19 @@ class Reception:
         trace.bot_id = bot.id
         return bot
 
-    async def relay(
-        self, command: ExecuteCommand, key: AccessKey, bot: Bot, reply: Reply, trace: Trace
-    ) -> None:
-        """Give this bot the command and stream its answer into the reply, as `relay_turn` does."""
+    def relay(
+        self, asked: Asked, bot: Bot, reply: Reply, turn: TracedTurn
+    ) -> Coroutine[Any, Any, None]:
+        """Ask this bot and stream its answer into the reply, as `relay_turn` does.
+
+        What is returned is to be awaited at once; it does without the question.
+        """
+        trace = turn.trace
+        command = make_command(asked.question, bot.id, trace)
         self.on_turn_begun(trace)
+        turn.begin(self.answers.one_more(OpenAnswer(trace.session_id, asked.key.id, bot.id)))
         answer = Answer(self.patience, self.limits, trace, trio.current_time())
-        with self.answers.one_more(OpenAnswer(trace.session_id, key.id, bot.id)):
-            await relay_turn(command, self.switchboard.station(bot.id), reply, answer, trace)
+        return relay_turn(command, self.switchboard.station(bot.id), reply, answer, trace)
 
     def _admit(self, request: Request) -> AccessKey:
         if self.is_draining():
@@ -194,15 +209,15 @@ class RokidDoor:
             choose_language(question.metadata.get("lang")),
             self.has_error_event,
         )
-        with self.reception.traced(asked, "rokid") as trace:
+        with self.reception.traced(asked, "rokid") as turn:
             try:
-                bot = self.reception.choose_bot(asked, trace)
+                bot = self.reception.choose_bot(asked, turn.trace)
             except BotOffline as offline:
                 await reply.apologise(offline)
                 return
-            key, command = asked.key, make_command(question, bot.id, trace)
+            relaying = self.reception.relay(asked, bot, reply, turn)
             del asked, question  # an answer may take minutes, and needs them no more
-            await self.reception.relay(command, key, bot, reply, trace)
+            await relaying
 
 
 def make_command(question: Question, bot_id: int, trace: Trace) -> ExecuteCommand:

@@ -23,7 +23,7 @@ from eyeclaw_trio.protocol.worker import LogEntry, describe_for_poll, describe_t
 from eyeclaw_trio.relay.turn_log import TriggeredTurn, TurnLog, TurnLogs
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.http import Headers, HttpConnection, Request
-from eyeclaw_trio.server.rokid import RETRY_AFTER, Asked, Reception, make_command
+from eyeclaw_trio.server.rokid import RETRY_AFTER, Asked, Reception
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +65,8 @@ class TriggerDoor:
 
     async def _live(self, asked: Asked, *, task_status: trio.TaskStatus[TriggeredTurn]) -> None:
         """One turn, from its checks to its trace. A bug in it is logged and ends it only."""
-        with self._reception.traced(asked, "trigger") as trace:
+        with self._reception.traced(asked, "trigger") as traced:
+            trace = traced.trace
             bot = self._choose_bot(asked, trace)
             language = choose_language(asked.question.metadata.get("lang"))
             turn_log = self._turns.make_log(language)
@@ -73,8 +74,7 @@ class TriggerDoor:
             with self._turns.running(turn):
                 task_status.started(turn)
                 try:
-                    command = make_command(asked.question, bot.id, trace)
-                    await self._reception.relay(command, asked.key, bot, turn_log, trace)
+                    await self._reception.relay(asked, bot, turn_log, traced)
                 except* Exception:
                     log.exception("turn.bug", session_id=turn.session_id, bot_id=turn.bot_id)
 
