@@ -9,7 +9,8 @@ that have something to say at a time.
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -21,7 +22,7 @@ from eyeclaw_trio.server.eager_stream import EagerStream
 log = structlog.get_logger(__name__)
 
 # So many sockets, or so many bytes of them, are read before other tasks have their turn: some
-# milliseconds when all are full. What is left is ready next time, in the kernel's fair order.
+# milliseconds when all are full.
 AT_A_TIME: Final = 64
 BYTES_AT_A_TIME: Final = 262_144
 
@@ -44,7 +45,8 @@ class Watch:
         """Read it no longer, also where it is ready already."""
         if self._watches.get(self._number) is self:
             del self._watches[self._number]
-            if not self._epoll.closed:
+            # Closed too early after all, it is forgotten already; and so are all when we are over.
+            with suppress(OSError, ValueError):
                 self._epoll.unregister(self._number)
 
     def read(self) -> int:
@@ -108,24 +110,28 @@ class Poller:
         what has been read has been taken.
         """
         task = trio.lowlevel.current_task()
+        is_waiting = True
         result: bytes | Exception = b""
 
         def take_on(data: bytes | None) -> bool:
-            nonlocal result
+            nonlocal is_waiting, result
             try:
                 result = trio.BrokenResourceError() if data is None else take(data)
             except Exception as error:
                 result = error
             if data and not result:
                 return True
-            trio.lowlevel.reschedule(task)
+            if is_waiting:  # else what was taken has cancelled this very wait
+                is_waiting = False
+                trio.lowlevel.reschedule(task)
             return False
 
         def stop(_: object) -> trio.lowlevel.Abort:
+            nonlocal is_waiting
+            is_waiting = False
             watch.end()
             return trio.lowlevel.Abort.SUCCEEDED
 
-        await trio.lowlevel.checkpoint_if_cancelled()
         watch = self.watch(stream, take_on)
         await trio.lowlevel.wait_task_rescheduled(stop)
         if isinstance(result, Exception):
@@ -135,22 +141,30 @@ class Poller:
     async def run(self) -> None:
         """Read for ever, until cancelled: without it nothing is received."""
         epoll = self._opened()
+        ready: list[tuple[int, int]] = []
         try:
             while True:
-                await trio.lowlevel.wait_readable(epoll.fileno())
-                self._read(epoll.poll(0, AT_A_TIME))
+                if ready:
+                    await trio.lowlevel.checkpoint()
+                else:
+                    await trio.lowlevel.wait_readable(epoll.fileno())
+                    ready = epoll.poll(0, AT_A_TIME)
+                del ready[: self._read(ready)]
         finally:
             self._epoll = None
             epoll.close()
 
-    def _read(self, ready: Iterable[tuple[int, int]]) -> None:
+    def _read(self, ready: Sequence[tuple[int, int]]) -> int:
+        """Read these; returns how many of them had their turn. The others come next, before the
+        kernel is asked again: it would name the same ones first."""
         size = 0
-        for number, _ in ready:
+        for count, (number, _) in enumerate(ready, start=1):
             watch = self._watches.get(number)
             if watch is not None:  # else what was read just now has ended it
                 size += watch.read()
             if size > BYTES_AT_A_TIME:
-                return
+                return count
+        return len(ready)
 
     def _opened(self) -> select.epoll:
         if self._epoll is None:
