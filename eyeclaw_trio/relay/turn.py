@@ -99,6 +99,7 @@ async def _converse(turn: OpenTurn, reply: Reply, answer: Answer, trace: Trace) 
 
     Raises TurnFailed as the answer decides, ListenerGone as the reply finds out.
     """
+    await trio.lowlevel.checkpoint()  # a beginning is long: others have their turn in between
     with turn:
         trace.note(Happening.SUBSCRIBED, trio.current_time())
         try:
