@@ -161,7 +161,8 @@ def read_json(data: bytes | str) -> Any:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise BadMessage({"": f"not JSON: {_where(error)}"}) from None
-    if _may_be_deep(data) and not _can_be_written(value):
+    # Most messages are too short for so many brackets.
+    if len(data) > 2 * _SURELY_WRITABLE and _may_be_deep(data) and not _can_be_written(value):
         raise BadMessage({"": "is nested too deep"})
     return value
 
@@ -211,8 +212,6 @@ def _explain(error: BaseException, kind: Any) -> str:
 
 
 def _may_be_deep(data: bytes | str) -> bool:
-    if len(data) <= 2 * _SURELY_WRITABLE:  # most messages are too short for so many brackets
-        return False
     if isinstance(data, str):
         return data.count("[") + data.count("{") > _SURELY_WRITABLE
     return data.count(b"[") + data.count(b"{") > _SURELY_WRITABLE

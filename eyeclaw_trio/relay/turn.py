@@ -99,10 +99,10 @@ async def _converse(turn: OpenTurn, reply: Reply, answer: Answer, trace: Trace) 
 
     Raises TurnFailed as the answer decides, ListenerGone as the reply finds out.
     """
-    await trio.lowlevel.checkpoint()  # a beginning is long: others have their turn in between
     with turn:
         trace.note(Happening.SUBSCRIBED, trio.current_time())
         try:
+            await trio.lowlevel.checkpoint()  # that was work: others have their turn
             await reply.open()
             await _Flow(turn, reply, answer, trace).run()
         finally:

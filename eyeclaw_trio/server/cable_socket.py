@@ -137,7 +137,7 @@ class CableSocket:
         self._outbox.extend(payloads)
         self._outbox_bytes += sum(map(len, payloads))
         if at_once:
-            self.flush()
+            self._line.flusher.flush(self)
         else:
             self._want_flush()
 

@@ -44,16 +44,20 @@ class Flusher:
             self._has_some.set()
         self._due.append(socket)
 
+    def flush(self, socket: Flushed) -> None:
+        """Flush this one now. A bug in it ends it, and nothing else."""
+        try:
+            socket.flush()
+        except Exception:
+            log.exception("cable.bug")
+            socket.abort()
+
     async def run(self) -> None:
-        """Flush for ever. A bug in one socket ends that one."""
+        """Flush for ever."""
         while True:
             await self._has_some.wait()
             due, self._due = self._due, []
             for count, socket in enumerate(due, start=1):
-                try:
-                    socket.flush()
-                except Exception:
-                    log.exception("cable.bug")
-                    socket.abort()
+                self.flush(socket)
                 if count % AT_A_TIME == 0:
                     await trio.lowlevel.checkpoint()

@@ -80,7 +80,6 @@ class FrontDoor:
             connection = HttpConnection(eager, self._patience, peer, self._poller)
             while (rest := await self._converse(connection)) is not None:
                 # Here and not in there: it may last for minutes, and a frame costs memory.
-                await trio.lowlevel.checkpoint()  # reading it was work: others have their turn
                 try:
                     await rest
                 except Exception as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -266,7 +266,8 @@ class HttpConnection:
         """
         if self._poller is not None and isinstance(self._stream, EagerStream):
             self._leave = leave
-            return self._poller.watch(self._stream, self._take_early)
+            with suppress(OSError):  # the kernel has no room for one more
+                return self._poller.watch(self._stream, self._take_early)
         nursery.start_soon(self._leave_when_gone, leave)
         return nullcontext()
 
@@ -287,6 +288,7 @@ class HttpConnection:
             return False
         self._h11.start_next_cycle()
         self._raw = bytearray(self._h11.trailing_data[0])
+        self._leave = _stay
         self._early = 0
         self.extra_headers = ()
         self.has_responded = False

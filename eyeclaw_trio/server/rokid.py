@@ -114,6 +114,9 @@ class Reception:
         """
         key, directory = self._admit(request), self.gate.directory()
         question = await self._receive_question(request, connection)
+        await trio.lowlevel.checkpoint()  # that was work: others have their turn
+        # From here on nothing waits until the turn is open: a drain and a revocation act once, on
+        # what they find.
         if self.is_draining() or self.gate.directory() is not directory:
             key = self._admit(request)  # much can happen in the seconds that a body may take
         self.on_key_used(key.id)
