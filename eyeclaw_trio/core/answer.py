@@ -95,6 +95,23 @@ class Answer:
     monotonic seconds and never go back.
     """
 
+    __slots__ = (  # there may be thousands
+        "_due",
+        "_ended_at",
+        "_has_text",
+        "_heard_at",
+        "_lost_at",
+        "_patience",
+        "_queued_at",
+        "_reassembly",
+        "_summary",
+        "_summary_at",
+        "_trace",
+        "_written_at",
+        "complete",
+        "failure",
+    )
+
     def __init__(self, patience: Patience, limits: Limits, trace: Trace, now: float) -> None:
         self.complete = False
         self.failure: TurnFailed | None = None

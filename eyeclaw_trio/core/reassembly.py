@@ -57,6 +57,22 @@ class Reassembly:
     `summary_bytes`: no summary can be longer than the largest message.
     """
 
+    __slots__ = (  # one for each answer
+        "_beyond",
+        "_held",
+        "_held_bytes",
+        "_held_copies",
+        "_held_limit",
+        "_next",
+        "_unnumbered",
+        "_written",
+        "_written_limit",
+        "dropped",
+        "duplicates",
+        "received",
+        "written_characters",
+    )
+
     def __init__(self, *, held_bytes: int, summary_bytes: int) -> None:
         self.duplicates = 0
         self.dropped = 0

@@ -35,6 +35,27 @@ class OpenTurn:
     less than the bot gives, and cancels `overflow`.
     """
 
+    __slots__ = (  # there may be thousands
+        "_batch",
+        "_buffer",
+        "_first_at",
+        "_has_summary",
+        "_inbox",
+        "_outlet",
+        "_overflow",
+        "_refused",
+        "_station",
+        "_waiting",
+        "command",
+        "has_foreign_word",
+        "has_spoken",
+        "is_revoked",
+        "link",
+        "overflowed",
+        "session_id",
+        "waiting_since",
+    )
+
     def __init__(
         self, station: Station, command: ExecuteCommand, buffer: int, overflow: trio.CancelScope
     ) -> None:

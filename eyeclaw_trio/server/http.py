@@ -92,6 +92,27 @@ class HttpConnection:
     cancelled or failed nothing more is written: `can_continue` is then false.
     """
 
+    __slots__ = (  # there may be thousands
+        "_deadline",
+        "_early",
+        "_h11",
+        "_is_broken",
+        "_is_first",
+        "_leave",
+        "_method",
+        "_patience",
+        "_peer",
+        "_poller",
+        "_raw",
+        "_rest",
+        "_stream",
+        "extra_headers",
+        "has_responded",
+        "next_life",
+        "path",
+        "rest",
+    )
+
     def __init__(
         self,
         stream: trio.abc.Stream,
@@ -355,6 +376,13 @@ class HttpConnection:
         return bool(self._raw)
 
     async def _receive(self) -> bytes:
+        if isinstance(self._stream, EagerStream):  # it nearly always is there already
+            try:
+                data = self._stream.read_at_once(RECEIVE_SIZE)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return b""
+            if data is not None:
+                return data
         with trio.move_on_at(self._deadline):
             return await self._receive_once()
         raise RequestRefused(408, "Request timed out")

@@ -22,8 +22,9 @@ from eyeclaw_trio.server.eager_stream import EagerStream
 log = structlog.get_logger(__name__)
 
 # So many sockets, or so many bytes of them, are read before other tasks have their turn: some
-# milliseconds when all are full.
-AT_A_TIME: Final = 64
+# milliseconds. Where two thousand links end in one instant a chunk of another must not wait behind
+# all of them: what costs is what becomes of them, and not that they are read.
+AT_A_TIME: Final = 1_000
 BYTES_AT_A_TIME: Final = 262_144
 
 Take = Callable[[bytes | None], bool]
