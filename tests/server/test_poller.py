@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import socket
-import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
@@ -16,6 +14,7 @@ import structlog
 import trio
 import trio.testing
 from attrs import define, field
+from socket_pairs import pair, reset, tcp_pair
 
 from eyeclaw_trio.server import eager_stream
 from eyeclaw_trio.server import poller as poller_module
@@ -28,36 +27,10 @@ settle = trio.testing.wait_all_tasks_blocked
 
 
 @asynccontextmanager
-async def pair() -> AsyncIterator[tuple[EagerStream, trio.SocketStream]]:
-    """Our end and the peer's, of one connection."""
-    ours, theirs = (
-        trio.SocketStream(trio.socket.from_stdlib_socket(end)) for end in socket.socketpair()
-    )
-    async with ours, theirs:
-        yield EagerStream(ours), theirs
-
-
-@asynccontextmanager
 async def pairs(count: int) -> AsyncIterator[list[tuple[EagerStream, trio.SocketStream]]]:
     """So many of them."""
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(pair()) for _ in range(count)]
-
-
-@asynccontextmanager
-async def tcp_pair() -> AsyncIterator[tuple[EagerStream, trio.SocketStream]]:
-    """The same over TCP, which can be reset."""
-    async with (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0] as listener:
-        theirs = await trio.testing.open_stream_to_socket_listener(listener)
-        ours = await listener.accept()
-    async with ours, theirs:
-        yield EagerStream(ours), theirs
-
-
-async def reset(stream: trio.SocketStream) -> None:
-    """Leave without a goodbye, as a machine that has crashed and is up again."""
-    stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    await trio.aclose_forcefully(stream)
 
 
 @asynccontextmanager
