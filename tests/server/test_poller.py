@@ -434,9 +434,7 @@ async def test_bytes_that_are_left_count_as_those_that_are_taken(
 async def heard_during_flood(floods: int) -> list[int]:
     """Read sockets that are always full, and one that says a single word; returns which of the
     first hundred rounds of reading heard it."""
-    poller = Poller()
     heard: list[int] = []
-    read_round = poller._read
     rounds = 0
 
     def fill() -> None:
@@ -447,20 +445,21 @@ async def heard_during_flood(floods: int) -> list[int]:
             except BlockingIOError:
                 pass
 
-    def count_and_fill(ready: Sequence[tuple[int, int]]) -> int:
-        nonlocal rounds
-        rounds += 1
-        count = read_round(ready)
-        fill()
-        if rounds == 100:
-            nursery.cancel_scope.cancel()
-        return count
+    class CountingPoller(Poller):
+        def _read(self, ready: Sequence[tuple[int, int]]) -> int:
+            nonlocal rounds
+            rounds += 1
+            count = super()._read(ready)
+            fill()
+            if rounds == 100:
+                nursery.cancel_scope.cancel()
+            return count
 
     def hear(data: bytes) -> bytes:
         heard.append(rounds)
         return b""
 
-    poller._read = count_and_fill  # type: ignore[method-assign]
+    poller = CountingPoller()
     async with pairs(floods + 1) as lines, trio.open_nursery() as nursery:
         fill()
         for ours, _ in lines[:floods]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import attrs
 import pytest
 import trio
 from cable_fakes import CableGateway
-from fakes import FAILED, LIMITED_KEY, assert_whole, make_bot, question
+from fakes import FAILED, LIMITED_KEY, Glasses, assert_whole, make_bot, question
 from trio_websocket import ConnectionClosed
 
 from eyeclaw_trio.core.directory import Directory
@@ -74,25 +77,36 @@ async def test_a_change_of_something_else_ends_nothing() -> None:
         assert (await sdk.receive())["message"]["type"] == "pong"
 
 
-@pytest.mark.parametrize("passes", range(12))
-async def test_row_30_a_key_that_is_revoked_while_its_answer_begins_has_none(passes: int) -> None:
-    """In whichever pass of the loop it comes: before the question is let in, or after."""
-    gateway = CableGateway()
+@asynccontextmanager
+async def beginning(gateway: CableGateway, passes: int) -> AsyncIterator[Glasses]:
+    """A question that has been sent so many passes of the loop ago; leaving nothing behind."""
     bot = gateway.bot()
     with bot.station.attached(bot):
         async with gateway.glasses() as glasses, trio.open_nursery() as nursery:
             nursery.start_soon(glasses.send)
             for _ in range(passes):
                 await trio.lowlevel.checkpoint()
-            keys = tuple(attrs.evolve(key, is_active=False) for key in gateway.directory.keys)
-            gateway.directory = attrs.evolve(gateway.directory, keys=keys)
-            revocation_of(gateway).enforce(gateway.directory)
-            response = await glasses.receive_head()
-            if response.status_code == 200:
-                assert_whole(await glasses.receive_answer(), FAILED)
-            else:
-                assert response.status_code == 401
+            yield glasses
     assert gateway.switchboard.open_turns == gateway.answers.count == 0
+
+
+async def assert_refused_or_ended(glasses: Glasses, status: int) -> None:
+    response = await glasses.receive_head()
+    if response.status_code == 200:
+        assert_whole(await glasses.receive_answer(), FAILED)
+    else:
+        assert response.status_code == status
+
+
+@pytest.mark.parametrize("passes", range(12))
+async def test_row_30_a_key_that_is_revoked_while_its_answer_begins_has_none(passes: int) -> None:
+    """In whichever pass of the loop it comes: before the question is let in, or after."""
+    gateway = CableGateway()
+    async with beginning(gateway, passes) as glasses:
+        keys = tuple(attrs.evolve(key, is_active=False) for key in gateway.directory.keys)
+        gateway.directory = attrs.evolve(gateway.directory, keys=keys)
+        revocation_of(gateway).enforce(gateway.directory)
+        await assert_refused_or_ended(glasses, 401)
 
 
 @pytest.mark.parametrize("passes", range(12))
@@ -100,18 +114,8 @@ async def test_row_6_a_question_that_comes_with_the_end_is_refused_or_waited_for
     passes: int,
 ) -> None:
     gateway = CableGateway()
-    bot = gateway.bot()
-    with bot.station.attached(bot):
-        async with gateway.glasses() as glasses, trio.open_nursery() as nursery:
-            nursery.start_soon(glasses.send)
-            for _ in range(passes):
-                await trio.lowlevel.checkpoint()
-            gateway.is_draining = True
-            if gateway.answers.count:
-                gateway.switchboard.end_turns()
-            response = await glasses.receive_head()
-            if response.status_code == 200:
-                assert_whole(await glasses.receive_answer(), FAILED)
-            else:
-                assert response.status_code == 503
-    assert gateway.switchboard.open_turns == gateway.answers.count == 0
+    async with beginning(gateway, passes) as glasses:
+        gateway.is_draining = True
+        if gateway.answers.count:
+            gateway.switchboard.end_turns()
+        await assert_refused_or_ended(glasses, 503)
