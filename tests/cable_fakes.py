@@ -14,12 +14,12 @@ from fakes import TOKEN, Gateway
 from trio_websocket import WebSocketConnection, wrap_client_stream
 
 from eyeclaw_trio.relay.turn_log import TurnLogs
-from eyeclaw_trio.server.cable_channels import CableDoor, LinkedBots
-from eyeclaw_trio.server.cable_socket import CableLine
+from eyeclaw_trio.server.cable_door import CableDoor, LinkedBots
 from eyeclaw_trio.server.front_door import FrontDoor
+from eyeclaw_trio.server.glasses import PATHS
 from eyeclaw_trio.server.live_set import LiveSet
-from eyeclaw_trio.server.rokid import PATHS
 from eyeclaw_trio.server.stream_channel import StreamChannel, WorkerLink
+from eyeclaw_trio.wire.websocket import CableLine
 
 IDENTIFIER = '{"channel":"BotChannel","bot_id":"1"}'
 

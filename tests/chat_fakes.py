@@ -16,7 +16,7 @@ from trio_websocket import WebSocketConnection, wrap_client_stream
 from eyeclaw_trio.core.routing import ChatChoice
 from eyeclaw_trio.server.chat_socket import PATH, ChatDoor
 from eyeclaw_trio.server.front_door import FrontDoor
-from eyeclaw_trio.server.rokid import PATHS
+from eyeclaw_trio.server.glasses import PATHS
 
 DONE = {"type": "done"}
 CANCELLED = {"type": "cancelled"}

@@ -29,7 +29,8 @@ from eyeclaw_trio.relay.station import Station
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.server.front_door import FrontDoor, Origins
 from eyeclaw_trio.server.gate import Gate
-from eyeclaw_trio.server.rokid import PATHS, OpenAnswers, Reception, RokidDoor
+from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
+from eyeclaw_trio.server.reception import OpenAnswers, Reception
 
 KEY = "ak_test-key-of-the-tests"
 LIMITED_KEY = "ak_test-key-of-bot-2-only"
@@ -167,7 +168,7 @@ class Gateway:
     gate: Gate = field(init=False)
     front_door: FrontDoor = field(init=False)
     reception: Reception = field(init=False)
-    rokid: RokidDoor = field(init=False)
+    rokid: GlassesDoor = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.switchboard = Switchboard(self.patience, self.limits)
@@ -182,7 +183,7 @@ class Gateway:
             on_key_used=lambda _: None,
             on_turn_over=self.traces.append,
         )
-        self.rokid = door = RokidDoor(self.reception)
+        self.rokid = door = GlassesDoor(self.reception)
         routes = {path: {"POST": door.answer} for path in PATHS}
         self.front_door = FrontDoor(routes, self.origins, self.patience, self.limits)
 

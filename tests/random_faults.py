@@ -32,13 +32,13 @@ from chaos import ChaosProxy, open_chaos_proxy
 from fakes import Glasses, make_bot, make_key, question
 from peers import HOST, FakeModel, SdkPeer, ask, open_files, open_gateway, split_apology
 
-from eyeclaw_trio.connector.address import GatewayAddress
 from eyeclaw_trio.connector.link import keep_connected
 from eyeclaw_trio.core import backoff
 from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
+from eyeclaw_trio.wire.gateway_address import GatewayAddress
 
 PATIENCE = Patience(
     idle_timeout=6.0,

@@ -1,6 +1,6 @@
 """Who may import whom, kept by reading every import of the package.
 
-    cli -> app -> server | connector | admin -> relay | providers | store
+    cli -> app -> client | server | connector | admin -> relay | providers | store | wire
         -> core -> protocol -> errors
 
 Everything may import what is further right; neighbours never import each other.
@@ -28,29 +28,25 @@ HEIGHTS: Final = {
     "relay": 3,
     "providers": 3,
     "store": 3,
+    "wire": 3,
+    "client": 4,
     "server": 4,
     "connector": 4,
     "admin": 4,
     "settings": 5,  # builds the small groups that the parts below define
     "app": 6,
-    "ask": 6,
     "cli": 7,
     "__main__": 8,
 }
 # Beside the tower: used from `relay` upwards, and what they may use themselves.
-BESIDE: Final = {"logs": {"errors"}, "metrics": {"errors", "protocol", "core"}}
+BESIDE: Final = {
+    "logs": {"errors"},
+    "metrics": {"errors", "protocol", "core"},
+    "signal": set[str](),
+}
 FROM_HEIGHT: Final = HEIGHTS["relay"]
 
-# Modules that belong to a part without lying in its folder.
-MEMBERS: Final = {
-    "first_start": "app",
-    "listening": "app",
-    "provider_check": "app",
-    "chat": "ask",
-    "chat_place": "ask",
-}
-
-SETTINGS_READERS: Final = {"app", "ask", "cli"}
+SETTINGS_READERS: Final = {"app", "cli"}
 
 # Libraries that a part must not know, by their first name, and why.
 _PURE: Final = "it is pure: nothing waits, and the time is an argument"
@@ -66,8 +62,7 @@ SQLITE_IN: Final = "store"
 def part_of(module: str) -> str:
     """The part that a module belongs to: its folder, or its own name."""
     _, _, inside = module.partition(".")
-    name = inside.split(".")[0]
-    return MEMBERS.get(name, name)
+    return inside.split(".")[0]
 
 
 def imports_of(source: str, module: str, *, is_package: bool = False) -> Iterator[tuple[int, str]]:
@@ -173,28 +168,28 @@ def test_every_folder_and_module_at_the_top_has_its_place_in_the_plan() -> None:
         ("errors", "from eyeclaw_trio.protocol import bot"),
         ("protocol.bot", "from eyeclaw_trio.core.trace import Trace"),
         ("core.answer", "from eyeclaw_trio.relay.turn import relay_turn"),
-        ("relay.turn", "import eyeclaw_trio.server.http"),
+        ("relay.turn", "import eyeclaw_trio.server.glasses"),
         ("relay.turn", "from ..server import http"),
         ("relay.turn", "from .. import server"),
         ("store.keys", "from eyeclaw_trio.admin import pages"),
-        ("server.rokid", "from eyeclaw_trio.app import App"),
+        ("server.glasses", "from eyeclaw_trio.app.compose import App"),
         ("app", "from eyeclaw_trio.cli import main"),
         ("app", "from eyeclaw_trio import cli"),
         # neighbours
-        ("server.rokid", "from eyeclaw_trio.connector.link import Link"),
-        ("server.rokid", "from eyeclaw_trio.admin import pages"),
+        ("server.glasses", "from eyeclaw_trio.connector.link import Link"),
+        ("server.glasses", "from eyeclaw_trio.admin import pages"),
         ("connector.link", "from eyeclaw_trio.server import http"),
         ("admin.pages", "from eyeclaw_trio.server.gate import Gate"),
         ("relay.turn", "from eyeclaw_trio.store.traces import Traces"),
         ("relay.turn", "from eyeclaw_trio import providers"),
         ("providers.echo", "from eyeclaw_trio.relay.turn import relay_turn"),
         ("store.keys", "from eyeclaw_trio.providers.provider import Provider"),
-        ("app", "from eyeclaw_trio.ask import ask"),
+        ("client.ask", "from eyeclaw_trio.server.gate import Gate"),
         # settings are handed down
-        ("server.rokid", "from eyeclaw_trio.settings import Settings"),
+        ("server.glasses", "from eyeclaw_trio.settings import Settings"),
         ("core.answer", "from eyeclaw_trio.settings import Settings"),
         ("store.keys", "from eyeclaw_trio.settings.lines import lines"),
-        ("settings", "from eyeclaw_trio.app import App"),
+        ("settings", "from eyeclaw_trio.app.compose import App"),
         # what stands beside
         ("core.answer", "from eyeclaw_trio.logs import log"),
         ("protocol.bot", "from eyeclaw_trio import metrics"),
@@ -213,7 +208,7 @@ def test_every_folder_and_module_at_the_top_has_its_place_in_the_plan() -> None:
         ("core.directory", "import sqlite3"),
         ("relay.switchboard", "import h11"),
         # what nobody has planned, and the package itself
-        ("server.rokid", "from eyeclaw_trio.helpers import everything"),
+        ("server.glasses", "from eyeclaw_trio.helpers import everything"),
         ("helpers", "from eyeclaw_trio.errors import EyeclawError"),
         ("", "from eyeclaw_trio.errors import EyeclawError"),
     ],
@@ -230,19 +225,19 @@ def test_a_made_up_violation_is_found_at_the_top_and_inside_of_a_function(
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("cli.running", "from eyeclaw_trio.app import App"),
-        ("cli.running", "from eyeclaw_trio.ask import ask"),
+        ("cli.running", "from eyeclaw_trio.app.compose import App"),
+        ("cli.running", "from eyeclaw_trio.client.ask import ask"),
         ("cli.choices", "from eyeclaw_trio.settings import Settings"),
-        ("ask", "from eyeclaw_trio.settings import Settings"),
-        ("app", "from eyeclaw_trio.first_start import make"),
+        ("client.ask", "from eyeclaw_trio.wire.gateway_address import GatewayAddress"),
+        ("app", "from eyeclaw_trio.app.first_start import make"),
         ("app", "from eyeclaw_trio.settings import Settings"),
         ("app", "from eyeclaw_trio import server, connector, admin, relay, providers, store"),
         ("settings", "from eyeclaw_trio.providers.settings import ProviderSettings"),
         ("settings", "from eyeclaw_trio.settings.lines import lines"),
         ("connector.link", "from eyeclaw_trio.relay.switchboard import Station"),
         ("connector.link", "from eyeclaw_trio.providers.settings import ProviderSettings"),
-        ("server.rokid", "from . import http"),
-        ("server.rokid", "from ..core.answer import Answer"),
+        ("server.glasses", "from . import http"),
+        ("server.glasses", "from ..core.answer import Answer"),
         ("relay.turn", "from eyeclaw_trio.metrics import Metrics"),
         ("relay.turn", "from eyeclaw_trio.logs import log"),
         ("metrics", "from eyeclaw_trio.core.trace import Trace"),

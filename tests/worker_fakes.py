@@ -15,7 +15,7 @@ from fakes import KEY, LIMITED_KEY, Glasses, make_key
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from eyeclaw_trio.server.front_door import FrontDoor
-from eyeclaw_trio.server.rokid import PATHS
+from eyeclaw_trio.server.glasses import PATHS
 from eyeclaw_trio.server.worker import POLL_PATH, TRIGGER_PATH, PollDoor, TriggerDoor
 
 OTHER_KEY = "ak_another-key-for-all-bots"

@@ -8,10 +8,6 @@ from functools import partial
 import click
 import trio
 
-from eyeclaw_trio.ask import trust_only
-from eyeclaw_trio.chat import JsonDisplay, TextDisplay, standard_lines
-from eyeclaw_trio.chat import chat as chat_with_gateway
-from eyeclaw_trio.chat_place import find_place
 from eyeclaw_trio.cli.choices import (
     Choices,
     common_options,
@@ -20,6 +16,10 @@ from eyeclaw_trio.cli.choices import (
     secret_option,
 )
 from eyeclaw_trio.cli.running import check_words, own_server
+from eyeclaw_trio.client.ask import trust_only
+from eyeclaw_trio.client.chat import JsonDisplay, TextDisplay, standard_lines
+from eyeclaw_trio.client.chat import chat as chat_with_gateway
+from eyeclaw_trio.client.chat_place import find_place
 
 
 @click.command()

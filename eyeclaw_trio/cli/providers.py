@@ -9,12 +9,12 @@ from typing import Any, Final
 import click
 import trio
 
-from eyeclaw_trio.ask import printable
+from eyeclaw_trio.app.provider_check import Checked, check_provider
 from eyeclaw_trio.cli.choices import Choices, common_options, pass_choices
 from eyeclaw_trio.cli.showing import show_json, show_pairs, show_table
+from eyeclaw_trio.client.ask import printable
 from eyeclaw_trio.core.provider_timing import SEGMENTS, ProviderTimings, Target
 from eyeclaw_trio.errors import EyeclawError, ProviderFailed, Reason
-from eyeclaw_trio.provider_check import Checked, check_provider
 from eyeclaw_trio.providers.ready_made import READY_MADE
 from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.settings import Settings

@@ -8,15 +8,6 @@ from pathlib import Path
 import click
 import trio
 
-from eyeclaw_trio.ask import (
-    AskedQuestion,
-    JsonDisplay,
-    TextDisplay,
-    find_endpoint,
-    local_server,
-    trust_only,
-)
-from eyeclaw_trio.ask import ask as ask_gateway
 from eyeclaw_trio.cli.choices import (
     Choices,
     common_options,
@@ -26,6 +17,15 @@ from eyeclaw_trio.cli.choices import (
     secret_option,
 )
 from eyeclaw_trio.cli.failures import explained_addresses
+from eyeclaw_trio.client.ask import (
+    AskedQuestion,
+    JsonDisplay,
+    TextDisplay,
+    find_endpoint,
+    local_server,
+    trust_only,
+)
+from eyeclaw_trio.client.ask import ask as ask_gateway
 from eyeclaw_trio.errors import EyeclawError
 from eyeclaw_trio.settings import Settings
 
@@ -40,7 +40,7 @@ def serve(choices: Choices, listen: str | None, admin_listen: str | None) -> Non
 
     Prints one line of JSON to stdout when it accepts connections. Ctrl-C or SIGTERM end it.
     """
-    from eyeclaw_trio.app import serve as run_gateway
+    from eyeclaw_trio.app.compose import serve as run_gateway
 
     settings = choices.load(listen=listen, admin_listen=admin_listen)
     _warn(settings)
@@ -70,7 +70,7 @@ def connect(
     choices: Choices, server: str, bot: int, token: str | None, provider: str | None
 ) -> None:
     """Keep a bot connected to a gateway and answer for it. Ctrl-C or SIGTERM end it."""
-    from eyeclaw_trio.app import connect as run_connector
+    from eyeclaw_trio.app.compose import connect as run_connector
 
     token = require_secret("token", token, "`eyeclaw bot token ID` makes a new one.")
     settings = choices.load()

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from eyeclaw_trio.ask import printable
+from eyeclaw_trio.client.ask import printable
 
 _PIPE_WIDTH: Final = 10_000  # columns; a table takes only what it needs
 

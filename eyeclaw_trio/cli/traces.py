@@ -9,7 +9,7 @@ import click
 
 from eyeclaw_trio.cli.choices import Choices, common_options, pass_choices
 from eyeclaw_trio.cli.showing import show_json, show_pairs, show_table
-from eyeclaw_trio.cli.time_line import describe_turn, draw_time_line, local_time
+from eyeclaw_trio.core.time_line import describe_turn, draw_time_line, local_time
 from eyeclaw_trio.core.trace_analysis import TraceRecord
 from eyeclaw_trio.store import bots, traces
 from eyeclaw_trio.store.database import open_database

@@ -19,8 +19,6 @@ from trio_websocket import (
     wrap_client_stream,
 )
 
-from eyeclaw_trio.connector.address import GatewayAddress
-from eyeclaw_trio.connector.link_stream import LinkStream, open_link_stream
 from eyeclaw_trio.connector.linked import LinkedBot
 from eyeclaw_trio.connector.running import keep_warm
 from eyeclaw_trio.core.backoff import backoff
@@ -42,6 +40,8 @@ from eyeclaw_trio.protocol.cable import (
     encode_subscribe,
 )
 from eyeclaw_trio.providers.provider import Provider
+from eyeclaw_trio.wire.gateway_address import GatewayAddress
+from eyeclaw_trio.wire.link_stream import LinkStream, open_link_stream
 
 log = structlog.get_logger(__name__)
 

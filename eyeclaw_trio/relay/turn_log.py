@@ -21,7 +21,7 @@ from eyeclaw_trio.core.answer import ReplyEvent
 from eyeclaw_trio.core.texts import Language, apology
 from eyeclaw_trio.errors import AnswerTooLong, GatewayStopping, TurnFailed
 from eyeclaw_trio.protocol.worker import LogEntry, LoggedChunk, LoggedEnd, LoggedError
-from eyeclaw_trio.relay.signal import Signal
+from eyeclaw_trio.signal import Signal
 
 # A turn can be read so long after its end (seconds; PROTOCOL 3).
 KEPT_FOR: Final = 60.0

@@ -16,8 +16,10 @@ from attrs import define, field, frozen
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
 from eyeclaw_trio.errors import BadMessage, HungUp, SlowReader
-from eyeclaw_trio.relay.signal import Signal
-from eyeclaw_trio.server.cable_socket import (
+from eyeclaw_trio.signal import Signal
+from eyeclaw_trio.wire.frame_stream import FrameStream
+from eyeclaw_trio.wire.http_connection import RECEIVE_SIZE, SLICE, HttpConnection
+from eyeclaw_trio.wire.websocket import (
     CLOSE_WITHIN,
     HANDSHAKE_WITHIN,
     LAST_WORDS,
@@ -27,8 +29,6 @@ from eyeclaw_trio.server.cable_socket import (
     POLICY,
     TOO_BIG,
 )
-from eyeclaw_trio.server.frame_stream import FrameStream
-from eyeclaw_trio.server.http import RECEIVE_SIZE, SLICE, HttpConnection
 
 log = structlog.get_logger(__name__)
 

@@ -32,13 +32,13 @@ from eyeclaw_trio.protocol.chat import (
 )
 from eyeclaw_trio.relay.station import Station
 from eyeclaw_trio.relay.turn import relay_turn
-from eyeclaw_trio.server.cable_socket import POLICY, check_upgrade
 from eyeclaw_trio.server.chat_line import GOING_AWAY, ChatLine, LinePatience
 from eyeclaw_trio.server.chat_reply import ChatReply, encode_failure
 from eyeclaw_trio.server.front_door import Origins
-from eyeclaw_trio.server.http import HttpConnection, Request
 from eyeclaw_trio.server.live_set import LiveSet
-from eyeclaw_trio.server.rokid import RETRY_AFTER, OpenAnswer, Reception
+from eyeclaw_trio.server.reception import RETRY_AFTER, OpenAnswer, Reception
+from eyeclaw_trio.wire.http_connection import HttpConnection, Request
+from eyeclaw_trio.wire.websocket import POLICY, check_upgrade
 
 log = structlog.get_logger(__name__)
 

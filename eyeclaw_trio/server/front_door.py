@@ -11,9 +11,9 @@ from attrs import frozen
 
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.errors import ListenerGone, RequestRefused
-from eyeclaw_trio.server.eager_stream import EagerStream
-from eyeclaw_trio.server.http import ConnectionPatience, Headers, HttpConnection, Request
-from eyeclaw_trio.server.poller import Poller
+from eyeclaw_trio.wire.eager_stream import EagerStream
+from eyeclaw_trio.wire.http_connection import ConnectionPatience, Headers, HttpConnection, Request
+from eyeclaw_trio.wire.poller import Poller
 
 log = structlog.get_logger(__name__)
 

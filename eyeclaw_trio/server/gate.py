@@ -11,7 +11,7 @@ import trio
 from eyeclaw_trio.core.directory import AccessKey, Directory
 from eyeclaw_trio.core.throttle import Throttle
 from eyeclaw_trio.errors import RequestRefused
-from eyeclaw_trio.server.http import Request
+from eyeclaw_trio.wire.http_connection import Request
 
 log = structlog.get_logger(__name__)
 

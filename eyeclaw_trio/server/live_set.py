@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from eyeclaw_trio.relay.signal import Signal
+from eyeclaw_trio.signal import Signal
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from eyeclaw_trio.core.timings import Timings
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.server.gate import Gate
-from eyeclaw_trio.server.http import HttpConnection, Request
+from eyeclaw_trio.wire.http_connection import HttpConnection, Request
 
 Health = Callable[[], tuple[int, dict[str, object]]]
 # Answers of linked bots come from no provider of ours.

@@ -10,12 +10,12 @@ from attrs import field, frozen
 
 from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.relay.switchboard import Switchboard
-from eyeclaw_trio.server.cable_channels import LinkedBots
-from eyeclaw_trio.server.cable_socket import POLICY
+from eyeclaw_trio.server.cable_door import LinkedBots
 from eyeclaw_trio.server.chat_socket import ChatSession
 from eyeclaw_trio.server.live_set import LiveSet
-from eyeclaw_trio.server.rokid import OpenAnswers
+from eyeclaw_trio.server.reception import OpenAnswers
 from eyeclaw_trio.server.stream_channel import WorkerLink
+from eyeclaw_trio.wire.websocket import POLICY
 
 log = structlog.get_logger(__name__)
 

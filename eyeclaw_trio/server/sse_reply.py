@@ -13,7 +13,7 @@ from eyeclaw_trio.core.answer import ReplyEvent
 from eyeclaw_trio.core.texts import Language, apology
 from eyeclaw_trio.errors import BotFailed, TurnFailed
 from eyeclaw_trio.protocol.sse import CONNECTED, KEEP_ALIVE, AnswerFraming
-from eyeclaw_trio.server.http import Headers, HttpConnection
+from eyeclaw_trio.wire.http_connection import Headers, HttpConnection
 
 _HEADERS: Final[Headers] = (
     ("Content-Type", "text/event-stream; charset=utf-8"),

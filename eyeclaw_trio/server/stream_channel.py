@@ -31,11 +31,11 @@ from eyeclaw_trio.protocol.cable import (
 )
 from eyeclaw_trio.protocol.worker import describe_connected, describe_for_channel, describe_pong
 from eyeclaw_trio.relay.turn_log import TriggeredTurn, TurnLogs
-from eyeclaw_trio.server.cable_socket import CableSocket
 from eyeclaw_trio.server.gate import Gate
-from eyeclaw_trio.server.http import Request
 from eyeclaw_trio.server.live_set import LiveSet
-from eyeclaw_trio.server.replayed_stream import ReplayedStream
+from eyeclaw_trio.wire.http_connection import Request
+from eyeclaw_trio.wire.replayed_stream import ReplayedStream
+from eyeclaw_trio.wire.websocket import CableSocket
 
 log = structlog.get_logger(__name__)
 

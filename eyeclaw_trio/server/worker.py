@@ -22,8 +22,8 @@ from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.protocol.worker import LogEntry, describe_for_poll, describe_triggered
 from eyeclaw_trio.relay.turn_log import TriggeredTurn, TurnLog, TurnLogs
 from eyeclaw_trio.server.gate import Gate
-from eyeclaw_trio.server.http import Headers, HttpConnection, Request
-from eyeclaw_trio.server.rokid import RETRY_AFTER, Asked, Reception
+from eyeclaw_trio.server.reception import RETRY_AFTER, Asked, Reception
+from eyeclaw_trio.wire.http_connection import Headers, HttpConnection, Request
 
 log = structlog.get_logger(__name__)
 

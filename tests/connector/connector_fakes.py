@@ -20,8 +20,6 @@ from trio_websocket import (
 )
 from trio_websocket import WebSocketServer as Server
 
-from eyeclaw_trio.connector.address import GatewayAddress
-from eyeclaw_trio.connector.link_stream import LinkStream
 from eyeclaw_trio.errors import LinkBroken
 from eyeclaw_trio.protocol.bot import (
     ChunkReceived,
@@ -48,6 +46,8 @@ from eyeclaw_trio.protocol.cable import (
 )
 from eyeclaw_trio.providers.provider import ProviderQuestion
 from eyeclaw_trio.providers.settings import Conversation
+from eyeclaw_trio.wire.gateway_address import GatewayAddress
+from eyeclaw_trio.wire.link_stream import LinkStream
 
 TOKEN = "bt_a-secret-of-the-tests"
 

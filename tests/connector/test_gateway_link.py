@@ -13,7 +13,6 @@ import trio
 import trustme
 from connector_fakes import TOKEN, Announcements, Dictated, Gateway, GatewayLink, command
 
-from eyeclaw_trio.connector.address import GatewayAddress
 from eyeclaw_trio.connector.link import keep_connected
 from eyeclaw_trio.errors import ConfigurationError, LinkRefused
 from eyeclaw_trio.protocol.bot import (
@@ -28,6 +27,7 @@ from eyeclaw_trio.protocol.bot import (
 from eyeclaw_trio.protocol.cable import decode_identifier, encode_confirmation
 from eyeclaw_trio.providers.echo import EchoProvider
 from eyeclaw_trio.providers.provider import Provider
+from eyeclaw_trio.wire.gateway_address import GatewayAddress
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ from trio.testing import MockClock
 from eyeclaw_trio.core.patience import Patience
 from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.protocol.bot import StreamChunk
-from eyeclaw_trio.server.cable_channels import LinkedBots
+from eyeclaw_trio.server.cable_door import LinkedBots
 from eyeclaw_trio.server.revocation import Revocation
 
 QUESTION = b'{"message":"q"}'

@@ -37,12 +37,12 @@ from processes import House
 from trio.testing import MockClock
 from trio_websocket import ConnectionClosed
 
-from eyeclaw_trio.connector.address import GatewayAddress
 from eyeclaw_trio.connector.link import keep_connected
 from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.core.reassembly import Anomaly
 from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.protocol.bot import StreamChunk, encode_from_bot
+from eyeclaw_trio.wire.gateway_address import GatewayAddress
 
 # ---- 1: the link of a bot breaks in mid-answer --------------------------------------------------
 

@@ -26,8 +26,7 @@ from scripted_model import open_scripted_model
 from trio.testing import MockClock
 from trio_websocket import ConnectionClosed
 
-from eyeclaw_trio.app import Gateway as ServedGateway
-from eyeclaw_trio.connector.address import GatewayAddress
+from eyeclaw_trio.app.compose import Gateway as ServedGateway
 from eyeclaw_trio.connector.embedded import run_embedded_bot
 from eyeclaw_trio.connector.link import keep_connected
 from eyeclaw_trio.core.directory import Directory
@@ -39,6 +38,7 @@ from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.settings.kinds import HostPort
 from eyeclaw_trio.store.store import Store
+from eyeclaw_trio.wire.gateway_address import GatewayAddress
 
 BOT_2 = "?sdk_token=bt_test-token-of-bot-2&bot_id=2"
 

@@ -14,7 +14,7 @@ from trio.testing import MockClock
 from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.server.front_door import FrontDoor, Origins
-from eyeclaw_trio.server.http import HttpConnection, Request
+from eyeclaw_trio.wire.http_connection import HttpConnection, Request
 
 
 async def talk(gateway: Gateway, sent: bytes) -> bytes:

@@ -11,8 +11,8 @@ from fakes import LIMITED_KEY, Gateway, Glasses, assert_whole
 from trio.testing import MockClock
 
 from eyeclaw_trio.server.front_door import FrontDoor
+from eyeclaw_trio.server.glasses import PATHS
 from eyeclaw_trio.server.operations import HealthDoor, StatsDoor, Stopwatch
-from eyeclaw_trio.server.rokid import PATHS
 
 
 def with_operations(gateway: Gateway) -> Stopwatch:

@@ -19,9 +19,9 @@ from eyeclaw_trio.core.patience import Limits
 from eyeclaw_trio.core.throttle import FAILURES
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd
 from eyeclaw_trio.relay.turn_log import KEPT_FOR
-from eyeclaw_trio.server.cable_socket import OUTBOX_LIMIT
 from eyeclaw_trio.server.revocation import Revocation
 from eyeclaw_trio.server.stream_channel import SUBSCRIBES_WITHIN, SUBSCRIPTIONS
+from eyeclaw_trio.wire.websocket import OUTBOX_LIMIT
 
 UNAUTHORIZED = {"type": "disconnect", "reason": "unauthorized", "reconnect": False}
 

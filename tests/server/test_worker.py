@@ -345,7 +345,7 @@ async def test_a_bug_in_one_turn_is_logged_and_ends_that_one_only(
     with bot.station.attached(bot):
         async with gateway.open(), gateway.glasses() as glasses:
             with monkeypatch.context() as patched:
-                patched.setattr("eyeclaw_trio.server.rokid.make_command", lambda *_: 1 / 0)
+                patched.setattr("eyeclaw_trio.server.reception.make_command", lambda *_: 1 / 0)
                 turn = await gateway.turn()
             _, [last] = await poll(glasses, turn)
             assert (last["type"], last["error"]) == ("stream_error", FAILED)

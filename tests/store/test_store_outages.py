@@ -20,7 +20,7 @@ from fakes import FakeBot, Glasses, assert_whole, question, spoken
 from store_helpers import degraded, opened
 from trace_helpers import end_trace, make_trace
 
-from eyeclaw_trio import app
+from eyeclaw_trio.app import compose
 from eyeclaw_trio.core.trace_analysis import TraceRecord
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd
 from eyeclaw_trio.settings import Settings
@@ -45,7 +45,7 @@ HOLD = (
 class Running:
     """A gateway without sockets, with a bot that waits for questions."""
 
-    gateway: app.Gateway
+    gateway: compose.Gateway
     store: Store
     bot: FakeBot
     key: str
@@ -113,7 +113,7 @@ async def running(folder: Path, clock: Clock | None = None) -> AsyncIterator[Run
     address = HostPort("127.0.0.1", 0)
     settings = Settings(address, address, folder, traces=TraceSettings(keep_days=1))
     async with open_store(folder, now=clock.now, traces=settings.traces, tidy_every=0.05) as store:
-        gateway = app.Gateway(settings, store)
+        gateway = compose.Gateway(settings, store)
         bot = FakeBot(gateway.switchboard.station(1), capacity=100, can_cancel=True)
         with bot.station.attached(bot):
             yield Running(gateway, store, bot, key)

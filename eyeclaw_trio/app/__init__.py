@@ -1,0 +1,1 @@
+"""What starts, in which order, and how it stops."""

@@ -1,0 +1,1 @@
+"""The gateway's own clients in the terminal: glasses that ask, and a chat."""

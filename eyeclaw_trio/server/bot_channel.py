@@ -1,0 +1,249 @@
+"""One link of a bot: its subscription, and what it says of its turns (PROTOCOL 2, BotChannel)."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Protocol
+
+import structlog
+import trio
+
+from eyeclaw_trio.errors import BadMessage
+from eyeclaw_trio.protocol.bot import (
+    CommandAsked,
+    CommandReceived,
+    Connected,
+    Log,
+    Ping,
+    PongToBot,
+    Status,
+    StatusResponse,
+    StreamChunk,
+    StreamEnd,
+    StreamError,
+    StreamSummary,
+    ToBot,
+    UnknownMessage,
+    decode_from_bot,
+    encode_to_bot,
+)
+from eyeclaw_trio.protocol.cable import (
+    WELCOME,
+    BotIdentifier,
+    ChannelData,
+    ChannelFraming,
+    DataOpening,
+    Subscribe,
+    UnknownFrame,
+    Unsubscribe,
+    decode_from_client,
+    decode_identifier,
+    encode_confirmation,
+    encode_rejection,
+)
+from eyeclaw_trio.relay.station import Station
+from eyeclaw_trio.wire.websocket import CableSocket
+
+log = structlog.get_logger(__name__)
+
+
+class SessionBook(Protocol):
+    """Where the sessions of bots are written down; nothing here waits."""
+
+    def session_opened(self, bot_id: int, session_id: str, metadata: dict[str, object]) -> None:
+        """A bot has linked."""
+
+    def session_heard(self, session_id: str) -> None:
+        """A heartbeat of the bot on this session."""
+
+    def session_closed(self, session_id: str) -> None:
+        """The link has ended."""
+
+
+class BotLink:
+    """One authenticated link of a bot; a `relay.link.Link` once it has subscribed.
+
+    What the bot says of its turns counts even before: after a broken link an SDK sends the end
+    and the summary of the running turn first.
+    """
+
+    def __init__(self, socket: CableSocket, station: Station, sessions: SessionBook) -> None:
+        self.session_id = secrets.token_hex(16)
+        self._socket = socket
+        self._station = station
+        self._sessions = sessions
+        self._subscription: BotIdentifier | None = None
+        self._identifier = ""
+        self._framing = ChannelFraming.of("")
+        self._opening: DataOpening | None = None
+        self._attachment: AbstractContextManager[None] | None = None
+        self._has_ended = False
+        self._opened_at = trio.current_time()
+        self._heard_at = 0.0
+
+    # ---- as the switchboard sees it -------------------------------------------------------------
+
+    @property
+    def capacity(self) -> int:
+        """How many commands this bot takes at once: one, unless its identifier says more."""
+        return self._subscription.max_concurrency if self._subscription else 1
+
+    @property
+    def can_cancel(self) -> bool:
+        """Whether the bot stops when it is told `cancel`."""
+        return self._subscription is not None and self._subscription.cancel
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether a command that is sent again is not run again."""
+        return self._subscription is not None and self._subscription.resume
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the bot can still be told something, also before it has subscribed."""
+        return not self._has_ended and not self._socket.is_closing
+
+    def send(self, message: ToBot) -> None:
+        """Put a message into the outbox."""
+        self._socket.send([self._framing.message(encode_to_bot(message))])
+
+    def acknowledge(self, session_id: str, sequences: Sequence[int], *, at_once: bool) -> None:
+        """Put `chunk_received` for each of these into the outbox, as one write; `at_once` when
+        nobody else has something to write just now."""
+        said = self._framing.acknowledgements(session_id, sequences, _timestamp())
+        self._socket.send(said, at_once=at_once)
+
+    def replace(self) -> None:
+        """A newer link has taken over: say so and end (RELIABILITY 25)."""
+        self._socket.disconnect("replaced", reconnect=False)
+
+    # ---- as the socket sees it ------------------------------------------------------------------
+
+    def opened(self) -> None:
+        """Welcome the bot."""
+        self._socket.send([WELCOME])
+
+    def ended(self) -> None:
+        """The socket is gone."""
+        self._has_ended = True
+        self._detach()
+
+    def frame(self, text: bytes | str) -> None:
+        """Take one frame. Raises BadMessage for a malformed one."""
+        if self._opening is not None:
+            data = self._opening.read(text)
+            if data is not None:  # nearly all of them
+                self._take_data(data)
+                return
+        frame = decode_from_client(text)
+        match frame:
+            case ChannelData(identifier, data):
+                self._check_identifier(identifier)
+                if identifier == self._identifier:
+                    self._opening = DataOpening.learn(text, frame)
+                self._take_data(data)
+            case Subscribe(identifier):
+                self._subscribe(identifier)
+            case Unsubscribe(identifier):
+                if identifier == self._identifier:
+                    self._detach()
+            case UnknownFrame(name):
+                log.debug("cable.unknown_frame", name=name[:40])
+
+    # ---- subscriptions --------------------------------------------------------------------------
+
+    def _subscribe(self, identifier: str) -> None:
+        if self._subscription is not None and identifier == self._identifier:
+            return  # a client repeats itself until it is confirmed; a second one would harm it
+        try:
+            wanted = decode_identifier(identifier)
+        except BadMessage:
+            self._socket.send([encode_rejection(identifier)])
+            raise
+        if wanted.bot_id != self._station.bot_id or self._subscription is not None:
+            self._socket.send([encode_rejection(identifier)])
+            return
+        self._subscription = wanted
+        self._opening = None
+        self._identifier = identifier
+        self._framing = ChannelFraming.of(identifier)
+        self._socket.send([encode_confirmation(identifier)])
+        self.send(Connected(self._station.bot_id, self.session_id))
+        self._sessions.session_opened(
+            self._station.bot_id, self.session_id, {"max_concurrency": wanted.max_concurrency}
+        )
+        self._attachment = self._station.attached(self)
+        self._attachment.__enter__()
+        log.info("bot.linked", bot_id=self._station.bot_id, session_id=self.session_id)
+
+    def _detach(self) -> None:
+        if self._subscription is None:
+            return
+        self._subscription = None
+        if self._attachment is not None:
+            attachment, self._attachment = self._attachment, None
+            attachment.__exit__(None, None, None)
+        self._sessions.session_closed(self.session_id)
+        log.info("bot.unlinked", bot_id=self._station.bot_id, session_id=self.session_id)
+
+    # ---- what the bot says ----------------------------------------------------------------------
+
+    def _check_identifier(self, identifier: str) -> None:
+        if identifier == self._identifier:
+            return
+        wanted = decode_identifier(identifier)
+        if wanted.bot_id != self._station.bot_id:
+            raise BadMessage({"identifier.bot_id": "is another bot's"})
+        if self._subscription is None:
+            self._identifier, self._framing = identifier, ChannelFraming.of(identifier)
+
+    def _take_data(self, data: str) -> None:
+        message = decode_from_bot(data)
+        received_at = self._socket.received_at
+        if self._heard_at != received_at:
+            # Once for all frames that came together: it is one sign of life.
+            self._heard_at = received_at
+            self._station.heard(self)
+            self._sessions.session_heard(self.session_id)
+        if message.__class__ is StreamChunk:  # nearly all of them
+            self._station.deliver(self, message, received_at)
+            return
+        match message:
+            case StreamEnd() | StreamError() | StreamSummary():
+                self._station.deliver(self, message, received_at)
+            case Status():
+                self._station.deliver(self, message, received_at)
+                self.send(self._describe())
+            case Ping():
+                self.send(PongToBot(_timestamp()))
+            case CommandAsked(command):
+                self.send(CommandReceived(command, _timestamp()))
+            case Log(level, _):
+                log.debug("bot.log", bot_id=self._station.bot_id, level=level)
+            case UnknownMessage(name):
+                log.debug("bot.unknown_message", name=name[:40])
+
+    def _describe(self) -> StatusResponse:
+        return StatusResponse(
+            status="online",
+            online=self._station.is_online,
+            active_sessions=self._station.links,
+            total_sessions=self._station.links_ever,
+            uptime=int(trio.current_time() - self._opened_at),
+        )
+
+
+def _timestamp() -> str:
+    """Now, as ISO 8601 in milliseconds."""
+    second, rest = divmod(time.time_ns() // 1_000_000, 1_000)
+    return f"{_whole_second(second)}.{rest:03d}+00:00"
+
+
+@lru_cache(maxsize=1)
+def _whole_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,117 @@
+"""`GET /cable`: who comes, and what is done with it (PROTOCOL 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+from attrs import field, frozen
+
+from eyeclaw_trio.core.directory import Bot
+from eyeclaw_trio.core.patience import Limits
+from eyeclaw_trio.errors import BadMessage, RequestRefused
+from eyeclaw_trio.protocol.cable import (
+    read_bot_id,
+)
+from eyeclaw_trio.relay.switchboard import Switchboard
+from eyeclaw_trio.server.bot_channel import BotLink, SessionBook
+from eyeclaw_trio.server.front_door import Origins
+from eyeclaw_trio.server.gate import Gate
+from eyeclaw_trio.server.live_set import LiveSet
+from eyeclaw_trio.server.stream_channel import StreamChannel
+from eyeclaw_trio.wire.http_connection import HttpConnection, Request
+from eyeclaw_trio.wire.replayed_stream import ReplayedStream
+from eyeclaw_trio.wire.websocket import CableLine, CableSocket, check_upgrade
+
+log = structlog.get_logger(__name__)
+
+
+@frozen(eq=False)
+class LiveLink:
+    """One link that lives: whose it is, and the token (as its digest) that let it in."""
+
+    socket: CableSocket
+    bot_id: int
+    token_digest: bytes | None = field(repr=False)
+
+
+class LinkedBots(LiveSet[LiveLink]):
+    """The links that live now, to be told when the gateway stops or their token is gone."""
+
+
+@frozen
+class CableDoor:
+    """Takes `GET /cable`: checks who comes and serves the link until it ends."""
+
+    gate: Gate
+    origins: Origins
+    switchboard: Switchboard
+    limits: Limits
+    sessions: SessionBook
+    links: LinkedBots
+    is_draining: Callable[[], bool]
+    line: CableLine
+    stream_channel: StreamChannel
+
+    async def serve(self, request: Request, connection: HttpConnection) -> None:
+        """Handle one upgrade. Raises RequestRefused before it: 404 for a foreign browser's
+        origin, 400 and 426 for what is no handshake, 429 for guessing, 503 while draining."""
+        origin = request.headers.get("origin")
+        if origin is not None and not self.origins.allows(origin):
+            raise RequestRefused(404, "Not found")
+        check_upgrade(request)
+        worker = self.stream_channel.recognise(request)
+        if worker is not None:
+            if self.is_draining() and not self.stream_channel.turns:
+                raise RequestRefused(503, "Shutting down", headers=[("Retry-After", "5")])
+            socket = CableSocket(self.line)
+            connection.hand_over(partial(self.stream_channel.serve, worker, socket))
+            return
+        bot = self._find_bot(request)
+        if self.is_draining() and not (bot and self.switchboard.station(bot.id).open_turns):
+            # A bot whose answer still runs may come back and finish it; nobody else comes now.
+            raise RequestRefused(503, "Shutting down", headers=[("Retry-After", "5")])
+        socket = CableSocket(self.line)
+        if bot is None:
+            if request.bearer or request.query.get("sdk_token") or request.query.get("access_key"):
+                self.gate.note_failure(request)
+            connection.hand_over(partial(socket.run, _Stranger(socket)))
+            return
+        link = BotLink(socket, self.switchboard.station(bot.id), self.sessions)
+        live = LiveLink(socket, bot.id, bot.token_digest)
+        connection.hand_over(partial(self._serve_bot, link, live))
+
+    async def _serve_bot(self, link: BotLink, live: LiveLink, stream: ReplayedStream) -> None:
+        with self.links.one_more(live):
+            try:
+                await live.socket.run(link, stream)
+            finally:
+                link.ended()
+
+    def _find_bot(self, request: Request) -> Bot | None:
+        """The bot whose token came along, in the query or as Bearer; None for bad credentials."""
+        token = request.query.get("sdk_token") or request.bearer
+        if not token:
+            return None
+        directory = self.gate.directory()
+        if "bot_id" not in request.query:
+            return directory.find_bot_by_token(token)
+        try:
+            bot_id = read_bot_id(request.query["bot_id"])
+        except BadMessage:
+            return None
+        return directory.bots[bot_id] if directory.is_token_of(bot_id, token) else None
+
+
+@frozen
+class _Stranger:
+    """Whoever comes without good credentials: let in to be told, then out."""
+
+    socket: CableSocket
+
+    def opened(self) -> None:
+        self.socket.disconnect("unauthorized", reconnect=False)
+
+    def frame(self, text: bytes | str) -> None:
+        pass

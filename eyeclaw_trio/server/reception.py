@@ -1,0 +1,229 @@
+"""What every door for questions does with one: key, body, bot, trace, command, turn."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from typing import Any, Final, Self
+
+import structlog
+import trio
+from attrs import define, field, frozen
+
+from eyeclaw_trio.core.answer import Answer
+from eyeclaw_trio.core.directory import AccessKey, Bot
+from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.core.routing import Asker, choose_bot
+from eyeclaw_trio.core.trace import Happening, Outcome, Trace
+from eyeclaw_trio.errors import BadMessage, BotOffline, RequestRefused
+from eyeclaw_trio.protocol.bot import CommandMetadata, CommandParams, ExecuteCommand
+from eyeclaw_trio.protocol.rokid import LONGEST_ID, Question, decode_question
+from eyeclaw_trio.relay.switchboard import Switchboard
+from eyeclaw_trio.relay.turn import Reply, relay_turn
+from eyeclaw_trio.server.gate import Gate
+from eyeclaw_trio.server.live_set import LiveSet
+from eyeclaw_trio.wire.http_connection import HttpConnection, Request
+
+log = structlog.get_logger(__name__)
+
+# What a caller is told to wait while the gateway stops (seconds): a restart takes about that.
+RETRY_AFTER: Final = "5"
+_NO_BOT: Final = "`eyeclaw bot add NAME` adds one, `eyeclaw bot default ID` says which one answers"
+
+
+@frozen
+class OpenAnswer:
+    """One answer that is being written: its turn, and what gives it the right to go on."""
+
+    session_id: str
+    key_id: int
+    bot_id: int | None
+
+
+class OpenAnswers(LiveSet[OpenAnswer]):
+    """The answers that are being written, for whoever waits for the last or ends one."""
+
+
+@frozen
+class Asked:
+    """A question that has come in at `at` (monotonic seconds), and the key it came with."""
+
+    question: Question
+    key: AccessKey
+    at: float
+
+
+@define(eq=False)
+class TracedTurn:
+    """A block for a turn; smaller than a generator, because there may be thousands."""
+
+    trace: Trace
+    _on_over: Callable[[Trace], None]
+    _life: AbstractContextManager[None] = field(factory=nullcontext)
+
+    def begin(self, life: AbstractContextManager[None]) -> None:
+        """From now on it is among the answers that are being written, until the block is left."""
+        life.__enter__()
+        self._life = life
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.trace.end(Outcome.INTERRUPTED)
+        self.trace.note(Happening.FINISHED, trio.current_time())
+        try:
+            self._on_over(self.trace)
+        finally:
+            self._life.__exit__(None, None, None)
+
+
+@frozen
+class Reception:
+    """What every door for questions does with one: reads and checks it, finds the bot that
+    answers, relays the turn, and keeps its trace.
+
+    `is_draining` says that no new turn may begin. `on_turn_begun` sees the trace of every turn
+    that gets as far as a bot, before anything is sent; `on_turn_over` that of every turn, also of
+    a refused or cancelled one. Neither may wait.
+    """
+
+    gate: Gate
+    switchboard: Switchboard
+    patience: Patience
+    limits: Limits
+    is_draining: Callable[[], bool]
+    answers: OpenAnswers
+    on_key_used: Callable[[int], None]
+    on_turn_over: Callable[[Trace], None]
+    on_turn_begun: Callable[[Trace], None] = lambda _: None
+    keeps_content: bool = False
+
+    async def receive(self, request: Request, connection: HttpConnection) -> Asked:
+        """Check who asks and read what.
+
+        Raises RequestRefused (PROTOCOL 1, last paragraph) and ListenerGone.
+        """
+        key, directory = self._admit(request), self.gate.directory()
+        question = await self._receive_question(request, connection)
+        await trio.lowlevel.checkpoint()  # that was work: others have their turn
+        # From here on nothing waits until the turn is open: a drain and a revocation act once, on
+        # what they find.
+        if self.is_draining() or self.gate.directory() is not directory:
+            key = self._admit(request)  # much can happen in the seconds that a body may take
+        self.on_key_used(key.id)
+        return Asked(question, key, trio.current_time())
+
+    def traced(self, asked: Asked, source: str) -> TracedTurn:
+        """The trace of the turn that this question begins; over when it is left as a block."""
+        question = asked.question
+        random = secrets.token_hex(12 + 16)
+        trace = Trace(
+            trace_id=f"trace_{random[:24]}",
+            session_id=random[24:],
+            bot_id=None,
+            started_at=asked.at,
+            message_id=question.message_id,
+            agent_id=question.agent_name,
+            user_id=question.user_id,
+            source=source,
+            keeps_content=self.keeps_content,
+        )
+        trace.note(Happening.REQUEST_RECEIVED, asked.at)
+        return TracedTurn(trace, self.on_turn_over)
+
+    def choose_bot(self, asked: Asked, trace: Trace) -> Bot:
+        """The bot that answers. Raises RequestRefused and BotOffline as `core/routing` does."""
+        question = asked.question
+        asker = Asker(asked.key, question.agent_name, question.user_id, question.bot_id)
+        try:
+            bot = choose_bot(self.gate.directory(), asker)
+        except BotOffline as offline:
+            log.warning("turn.no_bot", why=str(offline), hint=_NO_BOT)
+            trace.end(Outcome.OFFLINE, reason="no_bot")
+            raise
+        except RequestRefused:
+            trace.end(Outcome.REJECTED)
+            raise
+        trace.bot_id = bot.id
+        return bot
+
+    def relay(
+        self, asked: Asked, bot: Bot, reply: Reply, turn: TracedTurn
+    ) -> Coroutine[Any, Any, None]:
+        """Ask this bot and stream its answer into the reply, as `relay_turn` does.
+
+        What is returned is to be awaited at once; it does without the question.
+        """
+        trace = turn.trace
+        command = make_command(asked.question, bot.id, trace)
+        self.on_turn_begun(trace)
+        turn.begin(self.answers.one_more(OpenAnswer(trace.session_id, asked.key.id, bot.id)))
+        answer = Answer(self.patience, self.limits, trace, trio.current_time())
+        return relay_turn(command, self.switchboard.station(bot.id), reply, answer, trace)
+
+    def _admit(self, request: Request) -> AccessKey:
+        if self.is_draining():
+            raise RequestRefused(503, "Shutting down", headers=[("Retry-After", RETRY_AFTER)])
+        return self.gate.admit(request)
+
+    async def _receive_question(self, request: Request, connection: HttpConnection) -> Question:
+        content_type = request.headers.get("content-type", "application/json")
+        if content_type.partition(";")[0].strip().lower() != "application/json":
+            raise RequestRefused(415, "Content-Type must be application/json")
+        length = request.headers.get("content-length", "0")
+        if length.isdigit() and int(length) > self.limits.request_body:
+            raise RequestRefused(413, "Request body too large", {"limit": self.limits.request_body})
+        body = await connection.receive_body(self.limits.request_body)
+        try:
+            return decode_question(body)
+        except BadMessage as bad:
+            raise RequestRefused(400, "Invalid request", bad.faults) from None
+
+
+def make_command(question: Question, bot_id: int, trace: Trace) -> ExecuteCommand:
+    """The command that asks a bot this question (PROTOCOL 2, `execute_command`).
+
+    The conversation is the bot's shared one unless the request's metadata names one.
+    """
+    named = question.metadata.get("openclaw_session_id")
+    is_named = isinstance(named, str) and 0 < len(named) <= LONGEST_ID
+    return ExecuteCommand(
+        params=CommandParams(question.text),
+        metadata=CommandMetadata(
+            agent_id=question.agent_id,
+            user_id=question.user_id,
+            message_id=question.message_id,
+            session_id=trace.session_id,
+            openclaw_session_id=str(named) if is_named else f"bot_{bot_id}",
+            trace_id=trace.trace_id,
+            full_messages=question.messages,
+            original_metadata=question.original_metadata,
+        ),
+        timestamp=datetime.now(UTC).isoformat(),
+    )
+
+
+def log_turn(trace: Trace, now: float) -> None:
+    """The one canonical line of a turn: no question, answer, place or key in it."""
+    first = trace.first_chunk_at
+    log.info(
+        "turn.finished",
+        trace_id=trace.trace_id,
+        session_id=trace.session_id,
+        bot_id=trace.bot_id,
+        outcome=trace.outcome.value if trace.outcome else None,
+        reason=trace.reason or None,
+        chunks=trace.chunks_received,
+        written=trace.chunks_written,
+        lost=trace.missing_count,
+        duplicates=trace.duplicates,
+        resumed=trace.resumed,
+        anomalies=[anomaly.value for anomaly in trace.anomalies] or None,
+        first_ms=None if first is None else round((first - trace.started_at) * 1000),
+        ms=round((now - trace.started_at) * 1000),
+    )
+    if trace.said:
+        log.warning("turn.bot_error", trace_id=trace.trace_id, said=trace.said[:500])

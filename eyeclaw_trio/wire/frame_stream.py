@@ -1,0 +1,165 @@
+"""The stream below a WebSocket of ours: trio-websocket on top, the transport beneath.
+
+trio-websocket speaks the protocol; this stream does four things that it does not:
+
+- `sift` takes simple text frames out of what comes in, all of one receive in one pass, so that no
+  task is woken for each of them (PERFORMANCE, "The frame shortcut");
+- `send_texts` writes any number of text frames in one go, past the library (one lock for both);
+- the transport outlives the library's `aclose`, so that a protocol error found by the library is
+  told to the peer with its close code, where the library would leave a bare end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import trio
+
+from eyeclaw_trio.protocol.frames import PING, FrameSieve, frame_close, frame_text
+from eyeclaw_trio.wire.eager_stream import EagerStream, write_at_once
+from eyeclaw_trio.wire.poller import Poller
+from eyeclaw_trio.wire.replayed_stream import ReplayedStream
+
+# Bytes of a long write that are seen to go, and how long they must have taken to show that they
+# waited for the peer and not for us (seconds).
+SLICE: Final = 65_536
+WAITED: Final = 0.01
+
+
+class FrameStream(trio.abc.Stream):
+    """A stream whose transport is closed by `close_transport` and by nothing else."""
+
+    def __init__(self, transport: trio.abc.Stream) -> None:
+        self._transport = transport
+        self._received = 0
+        self._sieve: FrameSieve | None = None
+        self._polled: tuple[Poller, EagerStream] | None = None
+        self._lock = trio.StrictFIFOLock()
+        self._begun = b""  # the rest of a write that was begun: nothing else may come before it
+        self._is_closed = False
+        self.received_at = trio.current_time()
+        """When anything at all was last received (monotonic seconds)."""
+        self._moved_at = 0.0  # when the peer last took something that it had let wait
+
+    def sift(
+        self,
+        take: Callable[[bytes], bool],
+        *,
+        handshake_size: int,
+        poller: Poller | None = None,
+    ) -> None:
+        """From now on `take` gets the payload of each simple text frame, as `FrameSieve` says.
+
+        Called once, when the handshake (a request of `handshake_size` bytes) is over. Where the
+        peer has sent more than that already, its frames all go the library's way instead. What
+        `take` raises is raised in the library's reader: it ends the nursery of this socket. A
+        socket is read by the poller's task, as long as there is nothing for the library.
+        """
+        if isinstance(self._transport, ReplayedStream):
+            self._transport = self._transport.unwrap()
+        if self._received == handshake_size:
+            self._sieve = FrameSieve(take)
+            if isinstance(self._transport, EagerStream) and poller is not None:
+                self._polled = poller, self._transport
+
+    @property
+    def lived_at(self) -> float:
+        """When the peer last gave a sign of life (monotonic seconds): it has sent something, or
+        taken something that had to wait for it."""
+        return max(self.received_at, self._moved_at)
+
+    def note_message(self) -> None:
+        """A message has come out of the library, and been looked at."""
+        if self._sieve is not None:
+            self._sieve.note_message()
+
+    def write_soon(self, data: bytes) -> bool:
+        """Write what the system takes now; false where a rest is left. It goes out before
+        anything else that is written, and `send_all(b"")` waits for that.
+
+        Raises as `send_texts`.
+        """
+        if self._is_closed:
+            raise trio.ClosedResourceError
+        if self._begun or self._lock.locked():
+            self._begun += data
+        else:
+            self._begun = data[write_at_once(self._transport, data) :]
+        return not self._begun
+
+    async def send_ping(self) -> None:
+        """Write a WebSocket ping; raises as `send_texts`."""
+        await self.send_all(PING)
+
+    async def send_texts(self, payloads: Iterable[bytes]) -> None:
+        """Write each payload as one text frame, all in one write.
+
+        Raises trio.ClosedResourceError after `aclose` and trio.BrokenResourceError where the
+        peer is gone. A cancelled write may leave half a frame: close the transport then.
+        """
+        await self.send_all(b"".join([frame_text(payload) for payload in payloads]))
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """As `trio.abc.SendStream`, but callers take turns."""
+        if self._is_closed:
+            raise trio.ClosedResourceError
+        async with self._lock:
+            if self._begun:
+                data, self._begun = self._begun + data, b""
+            view = memoryview(data)
+            for start in range(0, len(view), SLICE):
+                began = trio.current_time()
+                await self._transport.send_all(view[start : start + SLICE])
+                if trio.current_time() - began > WAITED:
+                    self._moved_at = trio.current_time()
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """As the transport."""
+        await self._transport.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """What is the library's; raises trio.ClosedResourceError after `aclose`.
+
+        It may be up to a frame more than `max_bytes`: one that was held back until it was whole.
+        """
+        while not self._is_closed:
+            if self._polled is not None:
+                poller, transport = self._polled
+                return await poller.receive(transport, self._sift)
+            data = bytes(await self._transport.receive_some(max_bytes))
+            left = self._sift(data)
+            if left or not data:
+                return left
+        raise trio.ClosedResourceError
+
+    def _sift(self, data: bytes) -> bytes:
+        self.received_at = trio.current_time()
+        if self._sieve is None:
+            self._received += len(data)
+            return data
+        return self._sieve.sift(data) if data else self._sieve.flush()
+
+    async def aclose(self) -> None:
+        """Nothing more is read or sent through this stream; the transport stays open.
+
+        A reader that waits already is not woken by it: its nursery ends it, or
+        `close_transport`.
+        """
+        self._is_closed = True
+        await trio.lowlevel.checkpoint()
+
+    async def close_transport(self, *, code: int | None = None) -> None:
+        """End the connection, with a last close frame where `code` is given.
+
+        Waits at most a second for a peer that does not read.
+        """
+        self._is_closed = True
+        if code is not None:
+            with trio.move_on_after(1.0):
+                try:
+                    async with self._lock:
+                        await self._transport.send_all(self._begun + frame_close(code))
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    pass
+        await trio.aclose_forcefully(self._transport)

@@ -1,0 +1,89 @@
+"""The pings of all links, spread over time, by one task (PROTOCOL 2).
+
+A task for each link would cost more memory than the rest of an idle link, and ten thousand links
+pinged in one go would stall the process. Here each link has a place on a wheel, and one task goes
+around it.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Final, Protocol
+
+import structlog
+import trio
+from attrs import frozen
+
+from eyeclaw_trio.signal import Signal
+
+log = structlog.get_logger(__name__)
+
+PING_EVERY: Final = 3.0  # seconds, once around
+# With ten thousand links 84 are pinged at a time, which takes some milliseconds.
+SLOTS: Final = 120
+# A round that begins later than this (seconds) says more of us than of the peers.
+LATE: Final = 1.0
+
+
+class Beating(Protocol):
+    """What is on the wheel."""
+
+    def beat(self, now: float, *, is_late: bool) -> None:
+        """PING_EVERY has gone by since the last beat, or more where `is_late`: then nobody is
+        to be blamed for his silence. Must not wait."""
+
+    def abort(self) -> None:
+        """End the connection now: the beat has failed, which would be a bug."""
+
+
+@frozen
+class _Place:
+    """A block on the wheel; smaller than a generator, because there may be ten thousand."""
+
+    slot: set[Beating]
+    each: Beating
+    has_some: Signal
+
+    def __enter__(self) -> None:
+        self.slot.add(self.each)
+        self.has_some.set()
+
+    def __exit__(self, *_: object) -> None:
+        self.slot.discard(self.each)
+
+
+class PingWheel:
+    """Beats everything that is on it each PING_EVERY seconds, while `run` runs."""
+
+    def __init__(self) -> None:
+        self._slots: list[set[Beating]] = [set() for _ in range(SLOTS)]
+        self._has_some = Signal()
+
+    def turning(self, each: Beating) -> _Place:
+        """It is on the wheel while inside."""
+        # The emptier of two at random: as even as needed, without looking at all of them.
+        slot = min(random.choices(self._slots, k=2), key=len)  # noqa: S311 (spread only)
+        return _Place(slot, each, self._has_some)
+
+    async def run(self) -> None:
+        """Go around for ever; one call at a time. Stands still while nothing is on the wheel."""
+        while True:
+            await self._has_some.wait()
+            await self._go_around_while_any()
+
+    async def _go_around_while_any(self) -> None:
+        due = trio.current_time()
+        while any(self._slots):
+            for slot in self._slots:
+                due += PING_EVERY / SLOTS
+                await trio.sleep_until(due)
+                now = trio.current_time()
+                is_late = now - due > LATE
+                if is_late:
+                    due = now
+                for each in tuple(slot):
+                    try:
+                        each.beat(now, is_late=is_late)
+                    except Exception:
+                        log.exception("cable.bug")
+                        each.abort()
