@@ -229,7 +229,7 @@ class _Link:
             for message in messages:
                 data = encode_data(self._identifier, encode_from_bot(message))
                 await websocket.send_message(data.decode())
-        await stream.flush()
+        await stream.drain()
 
     # ---- listening ------------------------------------------------------------------------------
 

@@ -108,7 +108,7 @@ class FrameSieve:
         self._held = data[place:]
         return passed[0] if len(passed) == 1 else b"".join(passed)
 
-    def flush(self) -> bytes:
+    def finish(self) -> bytes:
         """The stream is over: what was held back is the library's."""
         held, self._held, self._gave_up = self._held, b"", True
         return held

@@ -41,11 +41,11 @@ class Reply(Protocol):
     async def open(self) -> None:
         """Show at once that somebody is at work; what fails before that needs none."""
 
-    def send_soon(self, events: Sequence[ReplyEvent]) -> bool:
+    def send_nowait(self, events: Sequence[ReplyEvent]) -> bool:
         """Write these events, in order, as far as that can be done without waiting; false where
-        a rest is left, which `flush` writes before anything else is sent."""
+        a rest is left, which `drain` writes before anything else is sent."""
 
-    async def flush(self) -> None:
+    async def drain(self) -> None:
         """Write the rest. Returns when the bytes have been handed over."""
 
     async def finish(self) -> None:
@@ -54,7 +54,7 @@ class Reply(Protocol):
     async def apologise(self, failure: TurnFailed) -> None:
         """Write the text for a failure, and the ending."""
 
-    def listening(
+    def monitor_hangup(
         self, nursery: trio.Nursery, leave: Callable[[], None]
     ) -> AbstractContextManager[None]:
         """While inside, `leave` is called when nobody listens any more. Where it takes a task to
@@ -76,7 +76,7 @@ async def relay_turn(
         del command  # the turn lets go of it when its bot has spoken
         hang_up = _HangUp(nursery.cancel_scope)
         try:
-            with reply.listening(nursery, hang_up.note):
+            with reply.monitor_hangup(nursery, hang_up.note):
                 try:
                     await _converse(turn, reply, answer, trace)
                     await reply.finish()
@@ -143,7 +143,7 @@ class _Flow:
                 # A bot is not blamed for what has come while we were busy.
                 self._take(self._turn.receive_now())
             if self._unwritten:
-                await self._reply.flush()  # one task writes, and no clock of ours cuts it
+                await self._reply.drain()  # one task writes, and no clock of ours cuts it
                 self._note_written(self._unwritten)
                 self._unwritten = ()
 
@@ -154,7 +154,7 @@ class _Flow:
         """Write what these messages, or the time that it is, give to write."""
         self._turn.claim_place()
         events = self._answer.step(messages, trio.current_time())
-        if events and not self._reply.send_soon(events):
+        if events and not self._reply.send_nowait(events):
             self._unwritten = events
         else:
             self._note_written(events)

@@ -93,7 +93,7 @@ class TurnLog:
     async def open(self) -> None:
         """Nothing has to be shown: readers come when they like."""
 
-    def send_soon(self, events: Sequence[ReplyEvent]) -> bool:
+    def send_nowait(self, events: Sequence[ReplyEvent]) -> bool:
         """Keep the texts among these events. Raises AnswerTooLong at the first that does not fit.
 
         Never leaves a rest: what is in the log counts as written, whether anybody reads it or not.
@@ -105,7 +105,7 @@ class TurnLog:
         self._news.unpark_all()
         return True
 
-    async def flush(self) -> None:
+    async def drain(self) -> None:
         """There is never a rest."""
 
     async def finish(self) -> None:
@@ -117,7 +117,7 @@ class TurnLog:
         text = apology(failure, self._language)
         self._end(LoggedError(self.last_id + 1, time.time(), text))
 
-    def listening(self, *_: object) -> AbstractContextManager[None]:
+    def monitor_hangup(self, *_: object) -> AbstractContextManager[None]:
         """A triggered turn needs no reader: nobody ever leaves."""
         return nullcontext()
 

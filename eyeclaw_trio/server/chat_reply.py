@@ -57,12 +57,12 @@ class ChatReply:
         """There is nothing to show before the first piece: the socket itself is the sign."""
         await trio.lowlevel.checkpoint()
 
-    def send_soon(self, events: Sequence[ReplyEvent]) -> bool:
-        """Take these events, for `flush`. A keep-alive is none here: WebSocket pings are."""
+    def send_nowait(self, events: Sequence[ReplyEvent]) -> bool:
+        """Take these events, for `drain`. A keep-alive is none here: WebSocket pings are."""
         self._unsaid = [event for event in events if isinstance(event, str)]
         return not self._unsaid
 
-    async def flush(self) -> None:
+    async def drain(self) -> None:
         """Write what was taken."""
         texts, self._unsaid = self._unsaid, []
         await self.line.send([frame for text in texts for frame in self.framing.text(text)])
@@ -79,7 +79,9 @@ class ChatReply:
         """Write an `error` for this failure."""
         await self._end(encode_failure(failure, self.language))
 
-    def listening(self, _: trio.Nursery, leave: Callable[[], None]) -> AbstractContextManager[None]:
+    def monitor_hangup(
+        self, _: trio.Nursery, leave: Callable[[], None]
+    ) -> AbstractContextManager[None]:
         """`leave` is called when the client has gone or has cancelled the answer."""
         self._on_leave = leave
         if self._has_left:

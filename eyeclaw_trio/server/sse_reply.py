@@ -43,15 +43,15 @@ class SseReply:
         self._is_open = True
         await self.connection.start_stream(_HEADERS, CONNECTED)
 
-    def send_soon(self, events: Sequence[ReplyEvent]) -> bool:
+    def send_nowait(self, events: Sequence[ReplyEvent]) -> bool:
         """Write these events, in order, as one write, or what of it the system takes now."""
         framed = self.framing.text
         data = [framed(event) if event.__class__ is str else KEEP_ALIVE for event in events]
-        return self.connection.write_soon(b"".join(data))
+        return self.connection.write_nowait(b"".join(data))
 
-    async def flush(self) -> None:
+    async def drain(self) -> None:
         """Write the rest."""
-        await self.connection.flush()
+        await self.connection.drain()
 
     async def finish(self) -> None:
         """Write the empty finishing message and `done`, and end the response."""
@@ -65,11 +65,11 @@ class SseReply:
             ending = self.framing.error(text) + ending
         await self._end(ending)
 
-    def listening(
+    def monitor_hangup(
         self, nursery: trio.Nursery, leave: Callable[[], None]
     ) -> AbstractContextManager[None]:
         """`leave` is called when the reader has ended its connection."""
-        return self.connection.staying(nursery, leave)
+        return self.connection.monitor_hangup(nursery, leave)
 
     async def _end(self, ending: bytes) -> None:
         if self._is_open:

@@ -123,7 +123,7 @@ class Store:
         """Whether SQLite refused the last write or look; false again after the next success."""
         return self._writer.is_failing
 
-    def write_soon(self, write: Write) -> bool:
+    def write_nowait(self, write: Write) -> bool:
         """Have `write(db)` done on the writer thread, without waiting for it.
 
         It runs within a transaction that it shares with others, and again in another one where
@@ -142,7 +142,7 @@ class Store:
         if written_at is not None and now - written_at < KEY_USE_EVERY:
             return
         stamp = to_stamp(self._now())
-        if self.write_soon(partial(note_use, key_id=key_id, stamp=stamp)):
+        if self.write_nowait(partial(note_use, key_id=key_id, stamp=stamp)):
             self._keys_used[key_id] = now
 
     def session_opened(self, bot_id: int, session_id: str, metadata: Mapping[str, object]) -> None:
@@ -192,7 +192,7 @@ class Store:
     def provider_answered(self, answer: ProviderAnswer) -> None:
         """Note what a provider took for an answer, or that it failed, just now."""
         stamp = to_stamp(self._now())
-        self.write_soon(partial(write_provider_answer, answer=answer, ended_at=stamp))
+        self.write_nowait(partial(write_provider_answer, answer=answer, ended_at=stamp))
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work(db)` on the writer thread, and return what it returns.
@@ -231,11 +231,11 @@ class Store:
         self._is_closed = True
 
     def _write_session(self, session: BotSession) -> bool:
-        return self.write_soon(partial(write_session, session=session))
+        return self.write_nowait(partial(write_session, session=session))
 
     def _write_trace(self, trace: Trace, created_at: datetime) -> None:
         reading = self._clock.read()
-        self.write_soon(
+        self.write_nowait(
             partial(write_trace, trace=trace, created_at=created_at, kept_since=reading)
         )
 

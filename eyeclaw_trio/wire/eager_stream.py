@@ -24,7 +24,7 @@ class EagerStream(trio.abc.HalfCloseableStream):
         self._stream = stream
         self._socket = stream.socket
 
-    def write_at_once(self, data: bytes | memoryview) -> int:
+    def write_nowait(self, data: bytes | memoryview) -> int:
         """Write what the system takes now; returns how many bytes that was, 0 for none.
 
         The caller sees to it that nobody else is in the middle of a `send_all`. Raises
@@ -42,11 +42,11 @@ class EagerStream(trio.abc.HalfCloseableStream):
         say is woken for it anyway, and asking before is a call in vain."""
         while True:
             await trio.lowlevel.wait_readable(self.fileno())
-            data = self.read_at_once(max_bytes)
+            data = self.receive_nowait(max_bytes)
             if data is not None:
                 return data
 
-    def read_at_once(self, max_bytes: int | None = None) -> bytes | None:
+    def receive_nowait(self, max_bytes: int | None = None) -> bytes | None:
         """Read what is there, b"" at the end of the stream; None when there is nothing.
 
         Raises as `receive_some`.
@@ -85,10 +85,10 @@ class EagerStream(trio.abc.HalfCloseableStream):
         return number
 
 
-def write_at_once(stream: trio.abc.Stream, data: bytes | memoryview) -> int:
+def write_nowait(stream: trio.abc.Stream, data: bytes | memoryview) -> int:
     """Write what `stream` takes without waiting; 0 where it cannot do that (TLS, for one).
 
-    Raises as `EagerStream.write_at_once`.
+    Raises as `EagerStream.write_nowait`.
     """
-    write = getattr(stream, "write_at_once", None)
+    write = getattr(stream, "write_nowait", None)
     return write(data) if write is not None else 0

@@ -17,7 +17,7 @@ from typing import Final
 import trio
 
 from eyeclaw_trio.protocol.frames import PING, FrameSieve, frame_close, frame_text
-from eyeclaw_trio.wire.eager_stream import EagerStream, write_at_once
+from eyeclaw_trio.wire.eager_stream import EagerStream, write_nowait
 from eyeclaw_trio.wire.poller import Poller
 from eyeclaw_trio.wire.replayed_stream import ReplayedStream
 
@@ -74,7 +74,7 @@ class FrameStream(trio.abc.Stream):
         if self._sieve is not None:
             self._sieve.note_message()
 
-    def write_soon(self, data: bytes) -> bool:
+    def write_nowait(self, data: bytes) -> bool:
         """Write what the system takes now; false where a rest is left. It goes out before
         anything else that is written, and `send_all(b"")` waits for that.
 
@@ -85,7 +85,7 @@ class FrameStream(trio.abc.Stream):
         if self._begun or self._lock.locked():
             self._begun += data
         else:
-            self._begun = data[write_at_once(self._transport, data) :]
+            self._begun = data[write_nowait(self._transport, data) :]
         return not self._begun
 
     async def send_ping(self) -> None:
@@ -138,7 +138,7 @@ class FrameStream(trio.abc.Stream):
         if self._sieve is None:
             self._received += len(data)
             return data
-        return self._sieve.sift(data) if data else self._sieve.flush()
+        return self._sieve.sift(data) if data else self._sieve.finish()
 
     async def aclose(self) -> None:
         """Nothing more is read or sent through this stream; the transport stays open.

@@ -22,7 +22,7 @@ from attrs import frozen
 
 from eyeclaw_trio.errors import HungUp, RequestRefused, SlowReader
 from eyeclaw_trio.protocol.decoding import encode
-from eyeclaw_trio.wire.eager_stream import EagerStream, write_at_once
+from eyeclaw_trio.wire.eager_stream import EagerStream, write_nowait
 from eyeclaw_trio.wire.poller import Poller
 from eyeclaw_trio.wire.replayed_stream import ReplayedStream
 
@@ -247,12 +247,12 @@ class HttpConnection:
         """Write a piece of the stream. Raises HungUp and SlowReader."""
         await self._send(h11.Data(data=data))
 
-    def write_soon(self, data: bytes) -> bool:
+    def write_nowait(self, data: bytes) -> bool:
         """Write a piece of the stream, or what of it the system takes now; false where a rest is
-        left, which `flush` writes before anything else is written. Raises HungUp."""
-        return self._send_soon(h11.Data(data=data))
+        left, which `drain` writes before anything else is written. Raises HungUp."""
+        return self._send_nowait(h11.Data(data=data))
 
-    async def flush(self) -> None:
+    async def drain(self) -> None:
         """Write the rest of a piece, in slices; each must be taken within `write_timeout`.
 
         Raises HungUp and SlowReader. A write that does not get through, for whatever reason, may
@@ -276,7 +276,7 @@ class HttpConnection:
         """
         await self._send(h11.Data(data=data), h11.EndOfMessage())
 
-    def staying(
+    def monitor_hangup(
         self, nursery: trio.Nursery, leave: Callable[[], None]
     ) -> AbstractContextManager[None]:
         """While inside, `leave` is called when the peer has ended the connection.
@@ -293,7 +293,7 @@ class HttpConnection:
         return nullcontext()
 
     async def wait_until_gone(self) -> None:
-        """Return when the peer has ended the connection; until then, wait. As `staying`."""
+        """Return when the peer has ended the connection; until then, wait. As `monitor_hangup`."""
         while self._keep_early(data := await self._receive_once()):
             pass
         if data:
@@ -378,7 +378,7 @@ class HttpConnection:
     async def _receive(self) -> bytes:
         if isinstance(self._stream, EagerStream):  # it nearly always is there already
             try:
-                data = self._stream.read_at_once(RECEIVE_SIZE)
+                data = self._stream.receive_nowait(RECEIVE_SIZE)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 return b""
             if data is not None:
@@ -419,10 +419,10 @@ class HttpConnection:
 
     async def _send(self, *events: h11.Event) -> None:
         """Write these events as one. Raises HungUp and SlowReader."""
-        if not self._send_soon(*events):
-            await self.flush()
+        if not self._send_nowait(*events):
+            await self.drain()
 
-    def _send_soon(self, *events: h11.Event) -> bool:
+    def _send_nowait(self, *events: h11.Event) -> bool:
         if self._is_broken:
             raise HungUp
         data = b"".join([self._h11.send(event) or b"" for event in events])
@@ -430,7 +430,7 @@ class HttpConnection:
             return True
         self._is_broken = True  # until all of it is written
         try:
-            written = write_at_once(self._stream, data)
+            written = write_nowait(self._stream, data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise HungUp from None
         if written < len(data):

@@ -29,7 +29,7 @@ class LinkStream(trio.abc.Stream):
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """What is sent inside is kept, to be written as one by `flush`."""
+        """What is sent inside is kept, to be written as one by `drain`."""
         self._held = []
         try:
             yield
@@ -37,7 +37,7 @@ class LinkStream(trio.abc.Stream):
             self._held = None
             raise
 
-    async def flush(self) -> None:
+    async def drain(self) -> None:
         """Write what was held. Raises as the transport; a cancelled write ends the link."""
         held, self._held = self._held, None
         if held:

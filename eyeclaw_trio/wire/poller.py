@@ -58,7 +58,7 @@ class Watch:
         goes_on = False
         try:
             try:
-                data = self.stream.read_at_once()
+                data = self.stream.receive_nowait()
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 self.take(None)
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from eyeclaw_trio.wire.eager_stream import write_at_once
+from eyeclaw_trio.wire.eager_stream import write_nowait
 
 
 class ReplayedStream(trio.abc.Stream):
@@ -34,9 +34,9 @@ class ReplayedStream(trio.abc.Stream):
         """The stream below, once nothing is left to be read again."""
         return self if self._replay else self._stream
 
-    def write_at_once(self, data: bytes | memoryview) -> int:
+    def write_nowait(self, data: bytes | memoryview) -> int:
         """As the stream below, where it can do that."""
-        return write_at_once(self._stream, data)
+        return write_nowait(self._stream, data)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """As the stream below."""

@@ -283,7 +283,7 @@ class CableSocket:
             return
         data = self._take_outbox()
         try:
-            is_written = not data or self._open.stream.write_soon(data)
+            is_written = not data or self._open.stream.write_nowait(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the reader notices too, and ends the socket
         if not is_written or self._last_code is not None:

@@ -195,11 +195,11 @@ class Written:
     async def open(self) -> None:
         await trio.sleep(0.001)
 
-    def send_soon(self, events: Sequence[ReplyEvent]) -> bool:
+    def send_nowait(self, events: Sequence[ReplyEvent]) -> bool:
         self.text += "".join(event for event in events if isinstance(event, str))
         return False
 
-    async def flush(self) -> None:
+    async def drain(self) -> None:
         await trio.sleep(0.001)
 
     async def finish(self) -> None:
@@ -210,7 +210,7 @@ class Written:
         await trio.sleep(0.001)
         self.ending = failure
 
-    def listening(self, *_: object) -> AbstractContextManager[None]:
+    def monitor_hangup(self, *_: object) -> AbstractContextManager[None]:
         return nullcontext()
 
 

@@ -127,7 +127,7 @@ def test_whatever_the_slices_each_message_comes_once_and_in_order(
     data = b"".join(part.frames for part in parts)
     receiver = Receiver().feed(slices(data, cuts))
     assert receiver.messages == [part.message for part in parts if part.message is not None]
-    assert receiver.sieve.flush() == b""
+    assert receiver.sieve.finish() == b""
 
 
 @given(st.lists(_texts | _controls, max_size=8), _cuts)
@@ -156,7 +156,7 @@ def test_of_any_bytes_at_all_each_is_taken_passed_on_or_held(data: bytes, cuts: 
         return True
 
     sieve = FrameSieve(take)
-    passed = b"".join(sieve.sift(piece) for piece in slices(data, cuts)) + sieve.flush()
+    passed = b"".join(sieve.sift(piece) for piece in slices(data, cuts)) + sieve.finish()
     heads = [2 + 4 if len(payload) < 126 else HEAD for payload in taken]
     assert len(passed) + sum(map(len, taken)) + sum(heads) == len(data)
 
@@ -246,7 +246,7 @@ def test_a_text_that_is_refused_goes_to_the_library_and_so_does_all_behind_it() 
 )
 def test_no_more_than_a_text_and_its_head_is_held_back(whole: bytes, cut: int) -> None:
     taken, passed, sieve = sift_all(whole[:cut])
-    held = sieve.flush()
+    held = sieve.finish()
     assert len(held) < TEXT_LIMIT + HEAD
     assert (taken and not held) or passed + held == whole[:cut]
 
@@ -260,7 +260,7 @@ def test_a_large_frame_is_passed_on_as_it_comes() -> None:
 
 def test_after_the_end_nothing_is_taken_any_more() -> None:
     taken, _, sieve = sift_all(frame(b"half")[:5])
-    assert sieve.flush() == frame(b"half")[:5]
+    assert sieve.finish() == frame(b"half")[:5]
     assert sieve.sift(frame(b"x")) == frame(b"x")
     assert taken == []
 

@@ -51,7 +51,7 @@ async def read_all(log: TurnLog, last_id: int = 0) -> list[LogEntry]:
 async def test_entries_are_numbered_from_one_and_the_last_is_the_end() -> None:
     log = make_log()
     await log.open()
-    log.send_soon(["湖光", KeepAlive(), "秋月"])
+    log.send_nowait(["湖光", KeepAlive(), "秋月"])
     assert log.last_id == 2
     assert not log.has_been_told(2)
     await log.finish()
@@ -67,7 +67,7 @@ async def test_entries_are_numbered_from_one_and_the_last_is_the_end() -> None:
 
 async def test_a_failure_ends_it_with_the_wearers_text() -> None:
     log = make_log()
-    log.send_soon(["半句"])
+    log.send_nowait(["半句"])
     await log.apologise(BotSilent())
     *_, last = await read_all(log)
     assert isinstance(last, LoggedError)
@@ -76,7 +76,7 @@ async def test_a_failure_ends_it_with_the_wearers_text() -> None:
 
 async def test_what_was_cut_off_without_a_word_ends_with_an_apology_and_only_once() -> None:
     log = make_log()
-    log.send_soon(["半句"])
+    log.send_nowait(["半句"])
     log.close()
     log.close()
     assert [type(entry) for entry in await read_all(log)] == [LoggedChunk, LoggedError]
@@ -97,7 +97,7 @@ async def test_readers_wait_each_for_what_is_new_behind_its_own_place(
             nursery.start_soon(reader, after)
         for n in range(6):
             await trio.sleep(1)
-            log.send_soon([str(n)])
+            log.send_nowait([str(n)])
         await trio.sleep(1)
         await log.finish()
     assert texts(read[0]) == ["0", "1", "2", "3", "4", "5"]
@@ -110,7 +110,7 @@ async def test_a_wait_that_is_cancelled_loses_nothing() -> None:
     log = make_log()
     with trio.move_on_after(0):
         await log.wait_after(0)
-    log.send_soon(["一"])
+    log.send_nowait(["一"])
     await log.wait_after(0)
     assert texts(log.after(0)) == ["一"]
 
@@ -120,7 +120,7 @@ def test_batches_are_bounded_and_together_they_are_everything(pieces: list[str])
     log = make_log(64 * 1_048_576)
 
     async def fill_and_read() -> None:
-        log.send_soon(list(pieces))
+        log.send_nowait(list(pieces))
         await log.finish()
         seen: list[LogEntry] = []
         while not log.has_been_told(len(seen)):
@@ -138,7 +138,7 @@ async def test_what_does_not_fit_is_an_error_and_never_a_hole() -> None:
     room = Room()
     log = make_log(10_000, room)
     with pytest.raises(AnswerTooLong):
-        log.send_soon(["x" * 4_000, "y" * 4_000, "z" * 4_000, "!"])
+        log.send_nowait(["x" * 4_000, "y" * 4_000, "z" * 4_000, "!"])
     await log.apologise(AnswerTooLong())
     entries = await read_all(log)
     assert texts(entries) == ["x" * 4_000, "y" * 4_000]
@@ -152,18 +152,18 @@ async def test_what_does_not_fit_is_an_error_and_never_a_hole() -> None:
 async def test_a_flood_of_tiny_pieces_is_bounded_too() -> None:
     log = make_log(100_000)
     with pytest.raises(AnswerTooLong):
-        log.send_soon(["x"] * 1_000)
+        log.send_nowait(["x"] * 1_000)
     assert 400 < log.last_id < 700
 
 
 async def test_logs_share_one_room() -> None:
     room = Room(limit=20_000)
     first, second = make_log(room=room), make_log(room=room)
-    first.send_soon(["x" * 15_000])
+    first.send_nowait(["x" * 15_000])
     with pytest.raises(AnswerTooLong):
-        second.send_soon(["y" * 15_000])
+        second.send_nowait(["y" * 15_000])
     first.forget()
-    second.send_soon(["y" * 15_000])
+    second.send_nowait(["y" * 15_000])
 
 
 # ---- the logs of a gateway ----------------------------------------------------------------------
@@ -204,7 +204,7 @@ async def test_each_turn_is_forgotten_sixty_seconds_after_its_own_end(
         async def run(name: str, seconds: float) -> None:
             turn = make_turn(logs, name)
             with logs.running(turn):
-                turn.log.send_soon(["x" * 1000])
+                turn.log.send_nowait(["x" * 1000])
                 await trio.sleep(seconds)
                 await turn.log.finish()
 
@@ -235,7 +235,7 @@ async def test_a_reader_of_a_forgotten_log_gets_nothing_more(autojump_clock: Moc
     async with swept_logs() as logs:
         turn = make_turn(logs)
         with logs.running(turn):
-            turn.log.send_soon(["一", "二"])
+            turn.log.send_nowait(["一", "二"])
         assert len(turn.log.after(0)) == 3
         await trio.sleep(KEPT_FOR + 0.1)
         assert turn.log.is_forgotten
@@ -257,7 +257,7 @@ async def test_turns_are_taken_while_there_is_room_for_a_whole_one(
     turn = make_turn(full)
     with full.running(turn):
         had_room = full.has_room
-        turn.log.send_soon(["x" * 2_000])
+        turn.log.send_nowait(["x" * 2_000])
         assert (had_room, full.has_room) == (True, False)
 
 

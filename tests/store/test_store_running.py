@@ -165,7 +165,7 @@ async def test_a_request_of_a_store_that_was_left_is_refused(tmp_path: Path) -> 
         pass
     with pytest.raises(StoreBusy):
         await store.run(list_bots)
-    assert store.write_soon(insert("late")) is False
+    assert store.write_nowait(insert("late")) is False
     assert store.dropped == 1
 
 
@@ -259,7 +259,7 @@ async def test_what_is_queued_is_written_and_open_sessions_are_closed_on_leaving
         async with open_store(tmp_path) as store:
             store.session_opened(1, "link", {})
             for number in range(300):
-                store.write_soon(insert(str(number)))
+                store.write_nowait(insert(str(number)))
             scope.cancel()
             await trio.sleep_forever()
     assert store.dropped == 0
@@ -286,7 +286,7 @@ async def test_sessions_that_a_dead_gateway_left_open_are_closed_at_the_start(
 async def test_a_full_queue_drops_and_counts_and_never_waits(tmp_path: Path) -> None:
     async with open_store(tmp_path, capacity=5) as store:
         async with blocked(store):
-            taken = [store.write_soon(insert(str(number))) for number in range(8)]
+            taken = [store.write_nowait(insert(str(number))) for number in range(8)]
             assert taken == [True] * 5 + [False] * 3
             assert store.dropped == 3
         assert await store.run(count) == 5
@@ -309,7 +309,7 @@ async def test_a_request_finds_a_place_among_the_writes_until_too_many_wait(
         blocked(store),
     ):
         for _ in range(2):
-            store.write_soon(insert("first"))
+            store.write_nowait(insert("first"))
         for _ in range(REQUESTS + 2):
             nursery.start_soon(ask, store)
         await trio.testing.wait_all_tasks_blocked()
@@ -325,7 +325,7 @@ async def test_a_locked_database_makes_nobody_wait_and_loses_nothing(tmp_path: P
             other.execute("BEGIN EXCLUSIVE")
             began = trio.current_time()
             for number in range(50):
-                store.write_soon(insert(str(number)))
+                store.write_nowait(insert(str(number)))
             store.key_used(1)
             assert store.directory.find_key(secret) is not None
             assert trio.current_time() - began < 0.1
@@ -349,7 +349,7 @@ async def test_a_lock_that_outlasts_the_gateway_does_not_keep_it_from_stopping(
         with trio.fail_after(5):
             async with open_store(tmp_path) as store:
                 other.execute("BEGIN EXCLUSIVE")
-                store.write_soon(insert("lost"))
+                store.write_nowait(insert("lost"))
         other.execute("ROLLBACK")
         assert store.dropped == 1
         assert count(other) == 0
@@ -366,7 +366,7 @@ async def test_a_full_disk_drops_and_counts_and_recovers_by_itself(tmp_path: Pat
             await store.run(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchone())
             async with blocked(store):
                 for _ in range(10):
-                    store.write_soon(insert_much)
+                    store.write_nowait(insert_much)
             assert await store.run(count) == 0
             await degraded(store, True)
             assert store.dropped == 9
@@ -387,7 +387,7 @@ async def test_a_bad_write_costs_only_itself(tmp_path: Path) -> None:
         with capture_logs() as logs:
             async with blocked(store):
                 for write in (insert("a"), fail, insert("a"), insert("b")):
-                    store.write_soon(write)
+                    store.write_nowait(write)
             names = [bot.name for bot in await store.run(list_bots)]
         assert names == ["a", "b"]
         assert store.dropped == 2

@@ -12,7 +12,7 @@ import trio.testing
 from socket_pairs import pair, reset, tcp_pair
 
 from eyeclaw_trio.wire import eager_stream
-from eyeclaw_trio.wire.eager_stream import write_at_once
+from eyeclaw_trio.wire.eager_stream import write_nowait
 
 # More than a socket pair of any system takes in one go.
 MUCH = bytes(range(256)) * 32_768
@@ -33,22 +33,22 @@ async def receive_exactly(stream: trio.abc.ReceiveStream, size: int) -> bytes:
 async def test_what_fits_is_written_before_anybody_else_has_a_turn() -> None:
     async with pair() as (ours, theirs):
         with trio.testing.assert_no_checkpoints():
-            assert ours.write_at_once(b"hello") == 5
+            assert ours.write_nowait(b"hello") == 5
         assert await theirs.receive_some() == b"hello"
 
 
 async def test_a_part_is_written_and_the_rest_follows_in_order() -> None:
     async with pair() as (ours, theirs), trio.open_nursery() as nursery:
-        written = ours.write_at_once(MUCH)
+        written = ours.write_nowait(MUCH)
         assert 0 < written < len(MUCH)
-        assert ours.write_at_once(MUCH[written:]) == 0  # nothing more until the peer reads
+        assert ours.write_nowait(MUCH[written:]) == 0  # nothing more until the peer reads
         nursery.start_soon(ours.send_all, MUCH[written:])
         assert await receive_exactly(theirs, len(MUCH)) == MUCH
 
 
 async def test_a_memoryview_is_as_good() -> None:
     async with pair() as (ours, theirs):
-        assert ours.write_at_once(memoryview(b"hello")[1:]) == 4
+        assert ours.write_nowait(memoryview(b"hello")[1:]) == 4
         assert await theirs.receive_some() == b"ello"
 
 
@@ -56,7 +56,7 @@ async def test_writing_to_a_peer_that_is_gone_says_so() -> None:
     async with pair() as (ours, theirs):
         await theirs.aclose()
         with pytest.raises(trio.BrokenResourceError):
-            ours.write_at_once(b"x")
+            ours.write_nowait(b"x")
 
 
 async def test_writing_after_the_end_of_our_own_side_says_so() -> None:
@@ -64,7 +64,7 @@ async def test_writing_after_the_end_of_our_own_side_says_so() -> None:
         await ours.send_eof()
         assert await theirs.receive_some() == b""
         with pytest.raises(trio.BrokenResourceError):
-            ours.write_at_once(b"x")
+            ours.write_nowait(b"x")
         await theirs.send_all(b"still heard")
         assert await ours.receive_some() == b"still heard"
 
@@ -75,7 +75,7 @@ async def test_a_reset_is_a_broken_stream_whoever_finds_out_first() -> None:
             await reset(theirs)
             if writes_first:
                 with pytest.raises(trio.BrokenResourceError):
-                    ours.write_at_once(b"x")
+                    ours.write_nowait(b"x")
                 # The write has had the error; what the reader finds is an end as well.
                 assert await ours.receive_some() == b""
             else:
@@ -87,9 +87,9 @@ async def test_a_reset_is_a_broken_stream_whoever_finds_out_first() -> None:
 
 async def test_a_stream_that_cannot_write_at_once_writes_nothing() -> None:
     ours, _ = trio.testing.memory_stream_pair()
-    assert write_at_once(ours, b"x") == 0
+    assert write_nowait(ours, b"x") == 0
     async with pair() as (eager, theirs):
-        assert write_at_once(eager, b"x") == 1
+        assert write_nowait(eager, b"x") == 1
         assert await theirs.receive_some() == b"x"
 
 
@@ -147,7 +147,7 @@ async def test_a_closed_stream_neither_writes_nor_reads() -> None:
     async with pair() as (ours, _):
         await ours.aclose()
         with pytest.raises(trio.ClosedResourceError):
-            ours.write_at_once(b"x")
+            ours.write_nowait(b"x")
         with pytest.raises(trio.ClosedResourceError):
             await ours.receive_some()
 
@@ -159,7 +159,7 @@ async def test_nothing_is_written_to_whoever_has_got_the_number_of_a_closed_sock
         with socket.socket() as first, socket.socket() as second:
             assert number in (first.fileno(), second.fileno())
             with pytest.raises(trio.ClosedResourceError):
-                ours.write_at_once(b"x")
+                ours.write_nowait(b"x")
             with pytest.raises(trio.ClosedResourceError):
                 await ours.receive_some()
 

@@ -20,7 +20,7 @@ class Narrow(trio.abc.Stream):
         self.tap = trio.Event()
         self.is_closed = False
 
-    def write_at_once(self, data: bytes) -> int:
+    def write_nowait(self, data: bytes) -> int:
         size = min(self.room, len(data))
         self.room -= size
         self.wire += data[:size]
@@ -48,8 +48,8 @@ async def test_what_fits_is_written_at_once_and_nothing_is_left() -> None:
     transport = Narrow(100)
     stream = FrameStream(transport)
     with trio.testing.assert_no_checkpoints():
-        assert stream.write_soon(b"one")
-        assert stream.write_soon(b"two")
+        assert stream.write_nowait(b"one")
+        assert stream.write_nowait(b"two")
     assert transport.wire == b"onetwo"
 
 
@@ -58,7 +58,7 @@ async def test_nothing_comes_between_a_write_and_its_rest(room: int) -> None:
     transport = Narrow(room)
     stream = FrameStream(transport)
     transport.tap.set()
-    assert stream.write_soon(b"abcdef") is (room == 6)
+    assert stream.write_nowait(b"abcdef") is (room == 6)
     await stream.send_all(b"PONG")  # the library's, before anybody has waited for our rest
     await stream.send_all(b"")
     assert transport.wire == b"abcdefPONG"
@@ -71,8 +71,8 @@ async def test_a_write_in_the_middle_of_anothers_waits_for_its_end() -> None:
         nursery.start_soon(stream.send_all, b"PONG")
         await trio.testing.wait_all_tasks_blocked()
         assert transport.wire == b"PO"
-        assert not stream.write_soon(b"abc")
-        assert not stream.write_soon(b"def")
+        assert not stream.write_nowait(b"abc")
+        assert not stream.write_nowait(b"def")
         assert transport.wire == b"PO"
         nursery.start_soon(stream.send_all, b"PING")
         await trio.testing.wait_all_tasks_blocked()
@@ -84,10 +84,10 @@ async def test_a_write_in_the_middle_of_anothers_waits_for_its_end() -> None:
 async def test_a_stream_that_cannot_write_at_once_writes_it_when_it_is_waited_for() -> None:
     ours, theirs = trio.testing.memory_stream_pair()  # so it is over TLS
     stream = FrameStream(theirs)
-    assert not stream.write_soon(b"abc")
+    assert not stream.write_nowait(b"abc")
     await stream.send_all(b"")
     assert await ours.receive_some() == b"abc"
-    assert not stream.write_soon(b"def")
+    assert not stream.write_nowait(b"def")
     await stream.send_texts([b"x"])
     assert await ours.receive_some() == b"def\x81\x01x"
 
@@ -95,7 +95,7 @@ async def test_a_stream_that_cannot_write_at_once_writes_it_when_it_is_waited_fo
 async def test_the_last_close_frame_is_no_part_of_a_text_that_was_begun() -> None:
     transport = Narrow(3)
     stream = FrameStream(transport)
-    assert not stream.write_soon(b"abcdef")
+    assert not stream.write_nowait(b"abcdef")
     transport.tap.set()
     await stream.close_transport(code=1002)
     assert transport.wire == b"abcdef" + frame_close(1002)
@@ -107,7 +107,7 @@ async def test_a_closed_stream_takes_nothing_more() -> None:
     stream = FrameStream(transport)
     await stream.aclose()
     with pytest.raises(trio.ClosedResourceError):
-        stream.write_soon(b"x")
+        stream.write_nowait(b"x")
     with pytest.raises(trio.ClosedResourceError):
         await stream.send_all(b"x")
     with pytest.raises(trio.ClosedResourceError):
@@ -119,6 +119,6 @@ async def test_a_peer_that_is_gone_is_said_by_whoever_waits_for_the_rest() -> No
     ours, theirs = trio.testing.memory_stream_pair()
     stream = FrameStream(theirs)
     await ours.aclose()
-    assert not stream.write_soon(b"x")
+    assert not stream.write_nowait(b"x")
     with pytest.raises(trio.BrokenResourceError):
         await stream.send_all(b"")
