@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := .run
 QUESTION := {"message_id":"1","agent_id":"1","message":[{"role":"user","type":"text","text":"你好，若琪，今天天气怎么样？"}]}
 
-.PHONY: run test check chaos bench bench-smoke format test-openclaw clean
+.PHONY: run test check chaos fuzz bench bench-smoke format test-openclaw clean
 
 # The gateway with an embedded bot that needs no key and no account. The demo key stays in a file
 # that only its owner can read, so that the line can be printed again; the gateway keeps its hash.
@@ -41,9 +41,14 @@ check: .venv/.installed-for-tests
 	$(BIN)/mypy
 
 # Random faults for as long as you like; the seed is printed and can be given again.
-SECONDS ?= 1800
+chaos: SECONDS ?= 1800
 chaos: .venv/.installed-for-tests
 	$(BIN)/python tests/random_faults.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+# Random input for every parser, so many seconds for each of them; the seeds are printed.
+fuzz: SECONDS ?= 300
+fuzz: .venv/.installed-for-tests
+	FUZZ_SECONDS=$(SECONDS) FUZZ_SEED=$(SEED) $(BIN)/pytest -m fuzz -rP
 
 format: .venv/.installed-for-tests
 	$(BIN)/ruff format .
