@@ -42,7 +42,7 @@ HEIGHTS: Final = {
 BESIDE: Final = {
     "logs": {"errors"},
     "metrics": {"errors", "protocol", "core"},
-    "signal": set[str](),
+    "wakeup": set[str](),
 }
 FROM_HEIGHT: Final = HEIGHTS["relay"]
 

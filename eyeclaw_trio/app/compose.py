@@ -52,9 +52,9 @@ from eyeclaw_trio.server.revocation import Revocation
 from eyeclaw_trio.server.stream_channel import StreamChannel, WorkerLink
 from eyeclaw_trio.server.worker import POLL_PATH, TRIGGER_PATH, PollDoor, TriggerDoor
 from eyeclaw_trio.settings import Settings
-from eyeclaw_trio.signal import Signal
 from eyeclaw_trio.store.folder_lock import hold_folder
 from eyeclaw_trio.store.store import Store, open_store
+from eyeclaw_trio.wakeup import Wakeup
 from eyeclaw_trio.wire.gateway_address import GatewayAddress
 from eyeclaw_trio.wire.websocket import CableLine
 
@@ -99,7 +99,7 @@ async def _serve_until_told(settings: Settings, pages: trio.Nursery) -> int:
     """Open the store, run the gateway, close the store; returns how many answers were cut."""
     async with AsyncExitStack() as stack:
         stack.enter_context(hold_folder(settings.data))
-        changes = Signal()
+        changes = Wakeup()
         store = await stack.enter_async_context(
             open_store(settings.data, on_change=lambda _: changes.set(), traces=settings.traces)
         )
@@ -362,7 +362,7 @@ class Gateway:
 
 
 async def _follow_directory(
-    store: Store, changes: Signal, embedded: EmbeddedBots, revocation: Revocation
+    store: Store, changes: Wakeup, embedded: EmbeddedBots, revocation: Revocation
 ) -> None:
     """Obey what changes in keys and bots, by command or by page."""
     while True:

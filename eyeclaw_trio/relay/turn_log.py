@@ -21,7 +21,7 @@ from eyeclaw_trio.core.answer import ReplyEvent
 from eyeclaw_trio.core.texts import Language, apology
 from eyeclaw_trio.errors import AnswerTooLong, GatewayStopping, TurnFailed
 from eyeclaw_trio.protocol.worker import LogEntry, LoggedChunk, LoggedEnd, LoggedError
-from eyeclaw_trio.signal import Signal
+from eyeclaw_trio.wakeup import Wakeup
 
 # A turn can be read so long after its end (seconds; PROTOCOL 3).
 KEPT_FOR: Final = 60.0
@@ -217,7 +217,7 @@ class TurnLogs:
         self._room = room or Room()
         self._turns: dict[str, TriggeredTurn] = {}
         self._ended: deque[tuple[float, TriggeredTurn]] = deque()  # with when to forget it
-        self._one_more_ended = Signal()
+        self._one_more_ended = Wakeup()
 
     def __len__(self) -> int:
         return len(self._turns)

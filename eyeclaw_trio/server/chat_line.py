@@ -16,7 +16,7 @@ from attrs import define, field, frozen
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
 from eyeclaw_trio.errors import BadMessage, HungUp, SlowReader
-from eyeclaw_trio.signal import Signal
+from eyeclaw_trio.wakeup import Wakeup
 from eyeclaw_trio.wire.frame_stream import FrameStream
 from eyeclaw_trio.wire.http_connection import RECEIVE_SIZE, SLICE, HttpConnection
 from eyeclaw_trio.wire.websocket import (
@@ -96,7 +96,7 @@ class ChatLine:
         """Whether it has ended because the client did not read."""
         self._patience = patience
         self._outbox: deque[_Parcel] = deque()
-        self._has_mail = Signal()
+        self._has_mail = Wakeup()
         self._signals_waiting = 0
         self._last_words: tuple[int, str] | None = None
         self._malformed: deque[float] = deque(maxlen=MALFORMED_FRAMES)

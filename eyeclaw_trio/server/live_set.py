@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from eyeclaw_trio.signal import Signal
+from eyeclaw_trio.wakeup import Wakeup
 
 T = TypeVar("T")
 
@@ -17,7 +17,7 @@ class LiveSet(Generic[T]):
 
     def __init__(self) -> None:
         self._members: set[T] = set()
-        self._one_less = Signal()
+        self._one_less = Wakeup()
 
     def __iter__(self) -> Iterator[T]:
         return iter(tuple(self._members))
@@ -42,7 +42,7 @@ class _Life(Generic[T]):
     """A block for one member; smaller than a generator, because there may be ten thousand."""
 
     members: set[T]
-    one_less: Signal
+    one_less: Wakeup
     member: T
 
     def __enter__(self) -> None:

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import structlog
 import trio
 
-from eyeclaw_trio.signal import Signal
+from eyeclaw_trio.wakeup import Wakeup
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ class Flusher:
 
     def __init__(self) -> None:
         self._due: list[Flushed] = []
-        self._has_some = Signal()
+        self._has_some = Wakeup()
 
     def note(self, socket: Flushed) -> None:
         """This socket has something to write."""

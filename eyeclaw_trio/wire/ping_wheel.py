@@ -14,7 +14,7 @@ import structlog
 import trio
 from attrs import frozen
 
-from eyeclaw_trio.signal import Signal
+from eyeclaw_trio.wakeup import Wakeup
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ class _Place:
 
     slot: set[Beating]
     each: Beating
-    has_some: Signal
+    has_some: Wakeup
 
     def __enter__(self) -> None:
         self.slot.add(self.each)
@@ -57,7 +57,7 @@ class PingWheel:
 
     def __init__(self) -> None:
         self._slots: list[set[Beating]] = [set() for _ in range(SLOTS)]
-        self._has_some = Signal()
+        self._has_some = Wakeup()
 
     def turning(self, each: Beating) -> _Place:
         """It is on the wheel while inside."""

@@ -26,7 +26,7 @@ from eyeclaw_trio.protocol.cable import (
     encode_ping,
 )
 from eyeclaw_trio.protocol.frames import PING, frame_text
-from eyeclaw_trio.signal import Signal
+from eyeclaw_trio.wakeup import Wakeup
 from eyeclaw_trio.wire.flusher import Flusher
 from eyeclaw_trio.wire.frame_stream import FrameStream
 from eyeclaw_trio.wire.http_connection import RECEIVE_SIZE, Request
@@ -110,7 +110,7 @@ class CableSocket:
         self._outbox_bytes = 0
         self._is_due = False  # the flusher has been told
         self._is_writing = False  # a task waits until the peer takes more
-        self._has_written: Signal | None = None
+        self._has_written: Wakeup | None = None
         self._is_parting = False  # our close frame is on its way, the peer's is waited for
         self._beats = 0
         self._pinged_at = 0.0
@@ -145,7 +145,7 @@ class CableSocket:
         """Return when the outbox is empty and written, for those who have much to say; for one
         waiter at a time. Waits for ever on a socket that has ended."""
         if self._has_written is None:  # few links ever need one
-            self._has_written = Signal()
+            self._has_written = Wakeup()
         while self._outbox or self._is_writing:
             await self._has_written.wait()
 

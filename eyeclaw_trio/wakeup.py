@@ -1,11 +1,11 @@
-"""A bell between tasks: rung from anywhere without waiting, heard by the one who waits."""
+"""An event between tasks that resets itself: set from anywhere, waited for by one."""
 
 from __future__ import annotations
 
 import trio
 
 
-class Signal:
+class Wakeup:
     """Set by many, waited for by one; several settings before a wait count as one."""
 
     def __init__(self) -> None:
