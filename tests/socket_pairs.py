@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import trio
 import trio.testing
 
-from eyeclaw_trio.wire.eager_stream import EagerStream
+from eyeclaw_trio.wire.streams import EagerStream
 
 
 def stream_of(end: socket.socket) -> trio.SocketStream:

@@ -1,15 +1,19 @@
-"""How many failed keys one address may try: a sliding minute, in bounded memory."""
+"""What one address may do in a minute: try keys, cause log lines. In bounded memory."""
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
 from typing import Final
 
+from attrs import define
+
 # PROTOCOL 1: more than 20 failed keys a minute from one address.
 FAILURES: Final = 20
 WINDOW: Final = 60.0  # seconds
 # Addresses remembered at once; the one that failed least recently is forgotten first.
 ADDRESSES: Final = 10_000
+# RELIABILITY 35: so many lines of the log may one peer cause in a window; the rest is counted.
+LINES: Final = 10
 
 
 class Throttle:
@@ -32,3 +36,35 @@ class Throttle:
             return 0.0
         # When the second oldest is forgotten too, there is room for one more.
         return times[1] + WINDOW - now
+
+
+@define
+class _Window:
+    began_at: float
+    lines: int = 0
+
+
+class LineThrottle:
+    """Counts log lines by the peer that caused them. Times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._windows: OrderedDict[str, _Window] = OrderedDict()  # the oldest first
+
+    def admit(self, peer: str, now: float) -> bool:
+        """Count one more line; whether it may be written. Call `close` first."""
+        window = self._windows.setdefault(peer, _Window(now))
+        window.lines += 1
+        return window.lines <= LINES
+
+    def close(self, now: float) -> list[tuple[str, int]]:
+        """Forget the windows that are over, and the oldest of too many; returns the peers whose
+        lines were left out in them, each with how many those were."""
+        left_out: list[tuple[str, int]] = []
+        while self._windows:
+            peer, window = next(iter(self._windows.items()))
+            if now < window.began_at + WINDOW and len(self._windows) < ADDRESSES:
+                break
+            del self._windows[peer]
+            if window.lines > LINES:
+                left_out.append((peer, window.lines - LINES))
+        return left_out

@@ -21,7 +21,7 @@ from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.stream_channel import StreamChannel
 from eyeclaw_trio.wire.http_connection import HttpConnection, Request
-from eyeclaw_trio.wire.replayed_stream import ReplayedStream
+from eyeclaw_trio.wire.streams import ReplayedStream
 from eyeclaw_trio.wire.websocket import CableLine, CableSocket, check_upgrade
 
 log = structlog.get_logger(__name__)

@@ -11,9 +11,9 @@ from attrs import frozen
 
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.errors import ListenerGone, RequestRefused
-from eyeclaw_trio.wire.eager_stream import EagerStream
 from eyeclaw_trio.wire.http_connection import ConnectionPatience, Headers, HttpConnection, Request
 from eyeclaw_trio.wire.poller import Poller
+from eyeclaw_trio.wire.streams import wrap
 
 log = structlog.get_logger(__name__)
 
@@ -74,10 +74,10 @@ class FrontDoor:
             await self._turn_away(stream)
             return
         self.open_connections += 1
-        peer = peer_address(stream)
+        accepted = wrap(stream)
+        peer = accepted.peer
         try:
-            eager = EagerStream(stream) if isinstance(stream, trio.SocketStream) else stream
-            connection = HttpConnection(eager, self._patience, peer, self._poller)
+            connection = HttpConnection(accepted, self._patience, self._poller)
             while (rest := await self._converse(connection)) is not None:
                 # Here and not in there: it may last for minutes, and a frame costs memory.
                 try:
@@ -88,7 +88,7 @@ class FrontDoor:
                     break
             if connection.next_life is not None:
                 life = connection.next_life(connection.give_back())
-                del connection, eager  # a link may live for weeks, and needs nothing of HTTP
+                del connection, accepted  # a link may live for weeks, and needs nothing of HTTP
                 await life
         except* ListenerGone:
             pass  # the peer has left, or does not read: there is nobody to tell
@@ -174,7 +174,7 @@ class FrontDoor:
     async def _turn_away(self, stream: trio.abc.Stream) -> None:
         """At the limit: say so in one breath, without reading (RELIABILITY 19)."""
         log.warning("connection.limit", limit=self._limit)
-        connection = HttpConnection(stream, ConnectionPatience(1.0, 1.0), "")
+        connection = HttpConnection(wrap(stream), ConnectionPatience(1.0, 1.0))
         try:
             await connection.refuse(
                 RequestRefused(503, "Too many connections", headers=[("Retry-After", "5")])
@@ -183,15 +183,3 @@ class FrontDoor:
             pass
         finally:
             await trio.aclose_forcefully(stream)
-
-
-def peer_address(stream: trio.abc.Stream) -> str:
-    """The address of the other end without its port; empty for what is no socket."""
-    below = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
-    if not isinstance(below, trio.SocketStream):
-        return ""
-    try:
-        name = below.socket.getpeername()
-    except OSError:
-        return ""
-    return str(name[0]) if isinstance(name, tuple) else ""

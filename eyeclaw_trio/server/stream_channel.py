@@ -34,7 +34,7 @@ from eyeclaw_trio.relay.turn_log import TriggeredTurn, TurnLogs
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.wire.http_connection import Request
-from eyeclaw_trio.wire.replayed_stream import ReplayedStream
+from eyeclaw_trio.wire.streams import ReplayedStream
 from eyeclaw_trio.wire.websocket import CableSocket
 
 log = structlog.get_logger(__name__)

@@ -17,9 +17,8 @@ from typing import Final
 import trio
 
 from eyeclaw_trio.protocol.frames import PING, FrameSieve, frame_close, frame_text
-from eyeclaw_trio.wire.eager_stream import EagerStream, write_nowait
 from eyeclaw_trio.wire.poller import Poller
-from eyeclaw_trio.wire.replayed_stream import ReplayedStream
+from eyeclaw_trio.wire.streams import NowaitStream, Pollable
 
 # Bytes of a long write that are seen to go, and how long they must have taken to show that they
 # waited for the peer and not for us (seconds).
@@ -30,11 +29,11 @@ WAITED: Final = 0.01
 class FrameStream(trio.abc.Stream):
     """A stream whose transport is closed by `close_transport` and by nothing else."""
 
-    def __init__(self, transport: trio.abc.Stream) -> None:
+    def __init__(self, transport: NowaitStream) -> None:
         self._transport = transport
         self._received = 0
         self._sieve: FrameSieve | None = None
-        self._polled: tuple[Poller, EagerStream] | None = None
+        self._polled: tuple[Poller, Pollable] | None = None
         self._lock = trio.StrictFIFOLock()
         self._begun = b""  # the rest of a write that was begun: nothing else may come before it
         self._is_closed = False
@@ -56,12 +55,12 @@ class FrameStream(trio.abc.Stream):
         `take` raises is raised in the library's reader: it ends the nursery of this socket. A
         socket is read by the poller's task, as long as there is nothing for the library.
         """
-        if isinstance(self._transport, ReplayedStream):
-            self._transport = self._transport.unwrap()
+        self._transport = self._transport.settled()
         if self._received == handshake_size:
             self._sieve = FrameSieve(take)
-            if isinstance(self._transport, EagerStream) and poller is not None:
-                self._polled = poller, self._transport
+            pollable = self._transport.pollable
+            if pollable is not None and poller is not None:
+                self._polled = poller, pollable
 
     @property
     def lived_at(self) -> float:
@@ -85,7 +84,7 @@ class FrameStream(trio.abc.Stream):
         if self._begun or self._lock.locked():
             self._begun += data
         else:
-            self._begun = data[write_nowait(self._transport, data) :]
+            self._begun = data[self._transport.write_nowait(data) :]
         return not self._begun
 
     async def send_ping(self) -> None:
@@ -162,4 +161,4 @@ class FrameStream(trio.abc.Stream):
                         await self._transport.send_all(self._begun + frame_close(code))
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     pass
-        await trio.aclose_forcefully(self._transport)
+        await self._transport.abort()

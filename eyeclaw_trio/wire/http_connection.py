@@ -22,9 +22,8 @@ from attrs import frozen
 
 from eyeclaw_trio.errors import HungUp, RequestRefused, SlowReader
 from eyeclaw_trio.protocol.decoding import encode
-from eyeclaw_trio.wire.eager_stream import EagerStream, write_nowait
 from eyeclaw_trio.wire.poller import Poller
-from eyeclaw_trio.wire.replayed_stream import ReplayedStream
+from eyeclaw_trio.wire.streams import NowaitStream, ReplayedStream
 
 # A head larger than this is refused with 431. nginx and h11 draw the line near here too.
 HEAD_LIMIT: Final = 16_384
@@ -101,7 +100,6 @@ class HttpConnection:
         "_leave",
         "_method",
         "_patience",
-        "_peer",
         "_poller",
         "_raw",
         "_rest",
@@ -115,9 +113,8 @@ class HttpConnection:
 
     def __init__(
         self,
-        stream: trio.abc.Stream,
+        stream: NowaitStream,
         patience: ConnectionPatience,
-        peer: str,
         poller: Poller | None = None,
     ) -> None:
         self.extra_headers: Headers = ()
@@ -130,7 +127,6 @@ class HttpConnection:
         """What goes on with the stream when HTTP is over (`hand_over`)."""
         self._stream = stream
         self._patience = patience
-        self._peer = peer
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
         self._raw = bytearray()
         self._early = 0  # bytes that came before their turn
@@ -285,10 +281,11 @@ class HttpConnection:
         that the end of the connection shows only when a write fails. A task of the nursery finds
         it out where there is no poller for this stream.
         """
-        if self._poller is not None and isinstance(self._stream, EagerStream):
+        pollable = self._stream.pollable
+        if self._poller is not None and pollable is not None:
             self._leave = leave
             with suppress(OSError):  # the kernel has no room for one more
-                return self._poller.watch(self._stream, self._take_early)
+                return self._poller.watch(pollable, self._take_early)
         nursery.start_soon(self._leave_when_gone, leave)
         return nullcontext()
 
@@ -325,8 +322,7 @@ class HttpConnection:
             return
         with trio.move_on_after(LINGER_SECONDS):
             try:
-                if isinstance(self._stream, trio.abc.HalfCloseableStream):
-                    await self._stream.send_eof()
+                await self._stream.send_eof()
                 size = 0
                 while size < LINGER_SIZE:
                     data = await self._stream.receive_some(RECEIVE_SIZE)
@@ -358,7 +354,7 @@ class HttpConnection:
             path=self.path,
             query=dict(parse_qsl(query, keep_blank_values=True, errors="replace")),
             headers=headers,
-            peer=self._peer,
+            peer=self._stream.peer,
             version=event.http_version.decode("ascii"),
         )
 
@@ -376,13 +372,12 @@ class HttpConnection:
         return bool(self._raw)
 
     async def _receive(self) -> bytes:
-        if isinstance(self._stream, EagerStream):  # it nearly always is there already
-            try:
-                data = self._stream.receive_nowait(RECEIVE_SIZE)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return b""
-            if data is not None:
-                return data
+        try:
+            data = self._stream.receive_nowait(RECEIVE_SIZE)  # it nearly always is there already
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return b""
+        if data is not None:
+            return data
         with trio.move_on_at(self._deadline):
             return await self._receive_once()
         raise RequestRefused(408, "Request timed out")
@@ -430,7 +425,7 @@ class HttpConnection:
             return True
         self._is_broken = True  # until all of it is written
         try:
-            written = write_nowait(self._stream, data)
+            written = self._stream.write_nowait(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise HungUp from None
         if written < len(data):

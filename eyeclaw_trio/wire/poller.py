@@ -17,7 +17,7 @@ import structlog
 import trio
 from attrs import frozen
 
-from eyeclaw_trio.wire.eager_stream import EagerStream
+from eyeclaw_trio.wire.streams import Pollable
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ go on. Must not wait."""
 class Watch:
     """A socket that is read by the poller until `end`, which comes before it is closed."""
 
-    stream: EagerStream
+    stream: Pollable
     take: Take
     _number: int
     _epoll: select.epoll
@@ -90,7 +90,7 @@ class Poller:
         """A poller, on a system with epoll."""
         return cls() if hasattr(select, "epoll") else None
 
-    def watch(self, stream: EagerStream, take: Take) -> Watch:
+    def watch(self, stream: Pollable, take: Take) -> Watch:
         """Give `take` all that this socket receives, until it says that it has enough, the
         stream ends, or the watch is ended (which it is when it is left as a block, too).
 
@@ -102,7 +102,7 @@ class Poller:
         watch = self._watches[number] = Watch(stream, take, number, epoll, self._watches)
         return watch
 
-    async def receive(self, stream: EagerStream, take: Callable[[bytes], bytes]) -> bytes:
+    async def receive(self, stream: Pollable, take: Callable[[bytes], bytes]) -> bytes:
         """Give `take` all that is received, until it returns something of it or the stream ends;
         returns what it returned then.
 

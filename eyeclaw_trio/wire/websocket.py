@@ -32,7 +32,7 @@ from eyeclaw_trio.wire.frame_stream import FrameStream
 from eyeclaw_trio.wire.http_connection import RECEIVE_SIZE, Request
 from eyeclaw_trio.wire.ping_wheel import PingWheel
 from eyeclaw_trio.wire.poller import Poller
-from eyeclaw_trio.wire.replayed_stream import ReplayedStream
+from eyeclaw_trio.wire.streams import ReplayedStream
 
 log = structlog.get_logger(__name__)
 

@@ -19,9 +19,9 @@ from trio_websocket import ConnectionClosed, wrap_server_stream
 from wsproto.utilities import LocalProtocolError
 
 from eyeclaw_trio.protocol.frames import TEXT_LIMIT
-from eyeclaw_trio.wire.eager_stream import EagerStream
 from eyeclaw_trio.wire.frame_stream import FrameStream
 from eyeclaw_trio.wire.poller import Poller
+from eyeclaw_trio.wire.streams import wrap
 
 # More than what the shortcut takes, so that texts go both ways, and soon too much for the library.
 MESSAGE_LIMIT = 90_000
@@ -79,14 +79,14 @@ class Outcome:
 
 
 @asynccontextmanager
-async def socket_pair() -> AsyncIterator[tuple[trio.SocketStream, EagerStream]]:
+async def socket_pair() -> AsyncIterator[tuple[trio.SocketStream, trio.SocketStream]]:
     """Two ends of a connection within this machine: what is written is there to be read at once,
     so that `wait_all_tasks_blocked` sees it through."""
     ours, theirs = (
         trio.SocketStream(trio.socket.from_stdlib_socket(end)) for end in socket.socketpair()
     )
     async with ours, theirs:
-        yield ours, EagerStream(theirs)
+        yield ours, theirs
 
 
 async def receive(pieces: Sequence[bytes], *, shortcut: bool, ends: bool = True) -> Outcome:
@@ -119,7 +119,7 @@ async def receive_between(
     poller: Poller | None = None,
 ) -> Outcome:
     """Send these pieces from one end to the other."""
-    stream = FrameStream(theirs)
+    stream = FrameStream(wrap(theirs))
     messages: list[str | bytes] = []
     code: int | None = None
     written = bytearray()
@@ -304,7 +304,7 @@ def fail(payload: bytes) -> bool:
 
 async def test_simple_texts_do_not_pass_through_the_library() -> None:
     ours, theirs = trio.testing.memory_stream_pair()
-    stream = FrameStream(theirs)
+    stream = FrameStream(wrap(theirs))
     taken: list[bytes] = []
     await ours.send_all(b"handshake")
     assert await stream.receive_some() == b"handshake"
@@ -340,7 +340,7 @@ async def test_with_a_poller_simple_texts_do_not_even_wake_the_reader() -> None:
         await ours.send_all(ping)
 
     async with socket_pair() as (ours, theirs), trio.open_nursery() as nursery:
-        stream = FrameStream(theirs)
+        stream = FrameStream(wrap(theirs))
         stream.sift(take, handshake_size=0, poller=poller)
         nursery.start_soon(poller.run)
         nursery.start_soon(send)
@@ -352,7 +352,7 @@ async def test_with_a_poller_simple_texts_do_not_even_wake_the_reader() -> None:
 async def test_a_client_that_speaks_before_it_is_let_in_goes_the_plain_way() -> None:
     early = bytes(Frame(b"early"))
     ours, theirs = trio.testing.memory_stream_pair()
-    stream = FrameStream(theirs)
+    stream = FrameStream(wrap(theirs))
     await ours.send_all(b"handshake" + early[:3])
     assert await stream.receive_some() == b"handshake" + early[:3]
     stream.sift(fail, handshake_size=9)
@@ -363,7 +363,7 @@ async def test_a_client_that_speaks_before_it_is_let_in_goes_the_plain_way() -> 
 async def test_what_is_held_back_goes_to_the_library_when_the_stream_ends() -> None:
     half = bytes(Frame(b"half a frame", claimed=50))
     ours, theirs = trio.testing.memory_stream_pair()
-    stream = FrameStream(theirs)
+    stream = FrameStream(wrap(theirs))
     await ours.send_all(b"handshake")
     await stream.receive_some()
     stream.sift(fail, handshake_size=9)

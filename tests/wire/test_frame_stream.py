@@ -9,18 +9,20 @@ import trio.testing
 
 from eyeclaw_trio.protocol.frames import frame_close
 from eyeclaw_trio.wire.frame_stream import FrameStream
+from eyeclaw_trio.wire.streams import PatientStream, wrap
 
 
-class Narrow(trio.abc.Stream):
+class Narrow(PatientStream):
     """A transport that takes `room` bytes at once and the rest when `tap` is open."""
 
     def __init__(self, room: int) -> None:
+        super().__init__(trio.testing.memory_stream_pair()[0])
         self.room = room
         self.wire = b""
         self.tap = trio.Event()
         self.is_closed = False
 
-    def write_nowait(self, data: bytes) -> int:
+    def write_nowait(self, data: bytes | memoryview) -> int:
         size = min(self.room, len(data))
         self.room -= size
         self.wire += data[:size]
@@ -39,7 +41,7 @@ class Narrow(trio.abc.Stream):
         await trio.sleep_forever()
         raise AssertionError
 
-    async def aclose(self) -> None:
+    async def abort(self) -> None:
         self.is_closed = True
         await trio.lowlevel.checkpoint()
 
@@ -83,7 +85,7 @@ async def test_a_write_in_the_middle_of_anothers_waits_for_its_end() -> None:
 
 async def test_a_stream_that_cannot_write_at_once_writes_it_when_it_is_waited_for() -> None:
     ours, theirs = trio.testing.memory_stream_pair()  # so it is over TLS
-    stream = FrameStream(theirs)
+    stream = FrameStream(wrap(theirs))
     assert not stream.write_nowait(b"abc")
     await stream.send_all(b"")
     assert await ours.receive_some() == b"abc"
@@ -117,7 +119,7 @@ async def test_a_closed_stream_takes_nothing_more() -> None:
 
 async def test_a_peer_that_is_gone_is_said_by_whoever_waits_for_the_rest() -> None:
     ours, theirs = trio.testing.memory_stream_pair()
-    stream = FrameStream(theirs)
+    stream = FrameStream(wrap(theirs))
     await ours.aclose()
     assert not stream.write_nowait(b"x")
     with pytest.raises(trio.BrokenResourceError):

@@ -12,8 +12,8 @@ import trio.testing
 from trio.testing import MockClock
 
 from eyeclaw_trio.errors import HungUp, SlowReader
-from eyeclaw_trio.wire.eager_stream import EagerStream
 from eyeclaw_trio.wire.http_connection import ConnectionPatience, HttpConnection
+from eyeclaw_trio.wire.streams import EagerStream
 
 WRITE_TIMEOUT = 10.0
 # Much more than a socket takes at once.
@@ -29,7 +29,7 @@ async def asked() -> AsyncIterator[tuple[HttpConnection, trio.SocketStream]]:
         trio.SocketStream(trio.socket.from_stdlib_socket(each)) for each in (ours, theirs)
     )
     async with end, reader:
-        connection = HttpConnection(EagerStream(end), ConnectionPatience(10.0, WRITE_TIMEOUT), "")
+        connection = HttpConnection(EagerStream(end), ConnectionPatience(10.0, WRITE_TIMEOUT))
         await reader.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert await connection.receive_request() is not None
         await connection.start_stream((), b"begun")

@@ -16,10 +16,10 @@ import trio.testing
 from attrs import define, field
 from socket_pairs import pair, reset, tcp_pair
 
-from eyeclaw_trio.wire import eager_stream
 from eyeclaw_trio.wire import poller as poller_module
-from eyeclaw_trio.wire.eager_stream import EagerStream
+from eyeclaw_trio.wire import streams
 from eyeclaw_trio.wire.poller import Poller
+from eyeclaw_trio.wire.streams import EagerStream
 
 # What is written to one end of a socket pair is there to be read at the other end at once, so
 # `wait_all_tasks_blocked` returns only when all of it has been read that is going to be.
@@ -178,7 +178,7 @@ async def test_a_wake_up_for_nothing_is_waited_through(monkeypatch: pytest.Monke
     poller = Poller()
     async with pair() as (ours, theirs), running(poller):
         await theirs.send_all(b"hello")
-        monkeypatch.setattr(eager_stream, "os", SimpleNamespace(read=read))
+        monkeypatch.setattr(streams, "os", SimpleNamespace(read=read))
         assert await poller.receive(ours, leave_all) == b"hello"
     assert attempts == 2
 
@@ -378,7 +378,7 @@ async def looks_while(is_unfinished: Callable[[], bool], count: Callable[[], int
 async def test_a_flood_on_one_socket_leaves_other_tasks_their_turns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(eager_stream, "_RECEIVE_SIZE", 100)
+    monkeypatch.setattr(streams, "_RECEIVE_SIZE", 100)
     poller, taken = Poller(), Taken()
     async with pair() as (ours, theirs), running(poller) as nursery:
         await theirs.send_all(b"x" * 10_000)

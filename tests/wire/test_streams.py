@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 from types import SimpleNamespace
 
 import pytest
@@ -11,8 +12,8 @@ import trio
 import trio.testing
 from socket_pairs import pair, reset, tcp_pair
 
-from eyeclaw_trio.wire import eager_stream
-from eyeclaw_trio.wire.eager_stream import write_nowait
+from eyeclaw_trio.wire import streams
+from eyeclaw_trio.wire.streams import EagerStream, PatientStream, ReplayedStream, wrap
 
 # More than a socket pair of any system takes in one go.
 MUCH = bytes(range(256)) * 32_768
@@ -85,12 +86,54 @@ async def test_a_reset_is_a_broken_stream_whoever_finds_out_first() -> None:
                 await ours.send_eof()
 
 
-async def test_a_stream_that_cannot_write_at_once_writes_nothing() -> None:
-    ours, _ = trio.testing.memory_stream_pair()
-    assert write_nowait(ours, b"x") == 0
-    async with pair() as (eager, theirs):
-        assert write_nowait(eager, b"x") == 1
+async def test_a_stream_that_cannot_write_without_waiting_takes_and_gives_nothing() -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    stream = wrap(ours)
+    await theirs.send_all(b"there")
+    assert (stream.write_nowait(b"x"), stream.receive_nowait(), stream.pollable) == (0, None, None)
+    assert await stream.receive_some() == b"there"
+    await stream.send_all(b"x")
+    assert await theirs.receive_some() == b"x"
+
+
+# ---- what was accepted, and bytes that are read again --------------------------------------------
+
+
+async def test_what_is_accepted_is_wrapped_by_its_kind_and_knows_its_peer() -> None:
+    async with (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0] as listener:
+        theirs = await trio.testing.open_stream_to_socket_listener(listener)
+        ours = await listener.accept()
+    async with ours, theirs:
+        tls = trio.SSLStream(ours, ssl.create_default_context(), server_hostname="x")
+        for accepted, kind in ((ours, EagerStream), (tls, PatientStream)):
+            stream = wrap(accepted)
+            assert isinstance(stream, kind)
+            assert stream.peer == "127.0.0.1"
+            assert stream.settled() is stream
+        assert wrap(ours).pollable is not None
+    assert wrap(trio.testing.memory_stream_pair()[0]).peer == ""
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["receive_some", "receive_nowait"])
+async def test_bytes_given_back_come_first_and_only_then_can_the_stream_be_polled(
+    waits: bool,
+) -> None:
+    async with pair() as (ours, theirs):
+        stream = ReplayedStream(b"again", ours, head_size=5)
+        await theirs.send_all(b"and on")
+        pieces: list[bytes | bytearray | None] = []
+        for size in (2, 100, 100):
+            assert (stream.settled() is stream) == (len(pieces) < 2)
+            assert (stream.pollable is None) == (len(pieces) < 2)
+            pieces.append(await stream.receive_some(size) if waits else stream.receive_nowait(size))
+        assert pieces == [b"ag", b"ain", b"and on"]
+        assert stream.settled() is ours
+        assert stream.write_nowait(b"x") == 1
+        await stream.send_eof()
         assert await theirs.receive_some() == b"x"
+        await stream.abort()
+        with pytest.raises(trio.ClosedResourceError):
+            ours.write_nowait(b"x")
 
 
 # ---- reading ------------------------------------------------------------------------------------
@@ -135,7 +178,7 @@ async def test_a_wake_up_for_nothing_is_waited_through(monkeypatch: pytest.Monke
 
     async with pair() as (ours, theirs):
         await theirs.send_all(b"hello")
-        monkeypatch.setattr(eager_stream, "os", SimpleNamespace(read=read))
+        monkeypatch.setattr(streams, "os", SimpleNamespace(read=read))
         assert await ours.receive_some() == b"hello"
     assert attempts == 2
 

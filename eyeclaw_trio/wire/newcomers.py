@@ -1,0 +1,67 @@
+"""The connections that have not shown a key: few at a time, and the one that has waited longest
+makes room (RELIABILITY 35).
+
+Behind a proxy all peers come from one address, so no count by address may decide who is let in.
+What decides is what a peer shows: one with a key is no newcomer any more, and one without has
+nothing to wait for.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from attrs import define
+
+# Connections at once. Whoever has a key shows it within a round trip or two.
+NEWCOMERS: Final = 256
+
+
+@define(eq=False)
+class Newcomer:
+    """One connection that has not shown a key, from `Newcomers.enter` until it does or ends."""
+
+    _others: OrderedDict[Newcomer, None]
+    is_unwanted: bool = False
+    """It has made room for another, and must end."""
+    _end: Callable[[], None] | None = None
+
+    def ends_with(self, end: Callable[[], None] | None) -> None:
+        """From now on `end` is what ends the connection; None while there is nothing to end."""
+        self._end = end
+        if self.is_unwanted and end is not None:
+            end()
+
+    def vouch(self) -> None:
+        """It has shown a key, or has ended: it is no newcomer any more."""
+        self._others.pop(self, None)
+
+    def make_room(self) -> None:
+        """It has waited longest: it ends."""
+        self.vouch()
+        self.is_unwanted = True
+        if self._end is not None:
+            self._end()
+
+
+class Newcomers:
+    """All of them, the one that has waited longest first."""
+
+    def __init__(self, limit: int = NEWCOMERS) -> None:
+        self.turned_out = 0
+        """How many have had to make room."""
+        self._limit = limit
+        self._waiting: OrderedDict[Newcomer, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def enter(self) -> Newcomer:
+        """One more; where there are too many already, another one ends."""
+        if len(self._waiting) >= self._limit:
+            self.turned_out += 1
+            next(iter(self._waiting)).make_room()
+        newcomer = Newcomer(self._waiting)
+        self._waiting[newcomer] = None
+        return newcomer
