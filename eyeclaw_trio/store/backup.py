@@ -195,7 +195,7 @@ def _copy(source: Path, target: Path, *, from_live: bool = True) -> None:
     with (
         translated(),
         closing(_open_to_read(source, live=from_live)) as from_db,
-        closing(sqlite3.connect(target, BUSY_TIMEOUT, isolation_level=None)) as to_db,
+        closing(sqlite3.connect(target, timeout=BUSY_TIMEOUT, isolation_level=None)) as to_db,
     ):
         from_db.backup(to_db, progress=give_up)
         if from_live:
