@@ -190,7 +190,7 @@ class House:
     async def model(
         self, script: str = "pieces", *, tls: trustme.CA | None = None, name: str = "model"
     ) -> AsyncIterator[Model]:
-        """A scripted model in a process of its own; with TLS and HTTP/2 by a certificate of this
+        """A scripted model in a process of its own; with TLS by a certificate of this
         authority."""
         command = [*MODEL, "--script", script]
         trusted: ssl.SSLContext | None = None

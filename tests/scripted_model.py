@@ -12,8 +12,7 @@ JSON with `port` and `base_url`, and answers `GET /seen` with what it has counte
 The script is named, from the strongest to the weakest, by the question (`… script:reset …`), by
 the model's name (`script:reset`, `openclaw/script:reset`), or by the default that it was opened
 with. Most take numbers: `pieces:20:0.01` is twenty pieces, 0.01 s apart. With a certificate it
-speaks TLS, and HTTP/2 to whom wants it (scripted_model_http2.py). It is independent of the package
-that it judges: h11, h2 and trio, nothing of ours.
+speaks TLS. It is independent of the package that it judges: h11 and trio, nothing of ours.
 """
 
 from __future__ import annotations
@@ -74,31 +73,11 @@ class Reset:
 
 
 @frozen
-class GoAway:
-    """The server takes no more requests on this connection, and finishes those it has; over
-    HTTP/1.1 nothing can be said of it."""
-
-
-@frozen
 class Whole:
     """From here on the answer is whole: a client that leaves has not aborted it."""
 
 
-@frozen
-class ResetStream:
-    """The answer ends with this code of HTTP/2, and the connection goes on; over HTTP/1.1 it
-    breaks."""
-
-    code: int
-
-
-@frozen
-class Nonsense:
-    """The server says what no client can read, and goes on as if nothing had been; over HTTP/1.1
-    the connection breaks."""
-
-
-Step = Head | Send | Wait | End | Close | Reset | GoAway | Whole | ResetStream | Nonsense
+Step = Head | Send | Wait | End | Close | Reset | Whole
 Script = tuple[Step, ...]
 FOREVER = Wait(float("inf"))
 
@@ -204,15 +183,7 @@ SCRIPTS: dict[str, Callable[..., Script]] = {
     "close-before-head": lambda: (Close(),),
     "reset": _answer_with(Wait(0.05), Reset()),
     "dropped": _answer_with(Close()),
-    "reset-stream": lambda code: (ResetStream(int(code)),),
-    "reset-stream-later": lambda code: _answer_with(ResetStream(int(code)))(),
-    "nonsense": _answer_with(Wait(0.05), Nonsense(), Wait(0.05), End()),
     "cut": _answer_with(End()),
-    "go-away": lambda: (
-        *(Head(), ROLE, piece(PIECES[0]), GoAway()),
-        *(piece(text) for text in PIECES[1:]),
-        *ENDING,
-    ),
     "400": _status(400, _said("bad request", type="invalid_request_error")),
     "401": _status(401, _said("wrong key", code="invalid_api_key")),
     "402": _status(402, _said("Insufficient Balance")),
@@ -253,19 +224,17 @@ class Seen:
 
 @define
 class ScriptedModel:
-    """What has happened so far. `aborted` counts answers that the client left before their end.
-
-    Over HTTP/2, a question of more than `too_large` bytes is refused before it has come.
-    """
+    """What has happened so far. `aborted` counts answers that the client left before their end,
+    `listings` those to a client that only looked who is there, as a warm-up does."""
 
     default: str = "pieces"
-    too_large: float = float("inf")
     port: int = 0
     scheme: str = "http"
     host: str = "127.0.0.1"
     connections: int = 0
     open_connections: int = 0
     aborted: int = 0
+    listings: int = 0
     requests: list[Seen] = field(factory=list)
     _changed: trio.Event = field(factory=trio.Event)
 
@@ -301,7 +270,7 @@ class ScriptedModel:
         self.open_connections += 1
         self.changed()
         try:
-            await self._converse(stream)
+            await self._converse(stream, self.connections)
         except (trio.BrokenResourceError, trio.ClosedResourceError, h11.RemoteProtocolError):
             pass
         finally:
@@ -310,14 +279,10 @@ class ScriptedModel:
             with trio.CancelScope(shield=True):
                 await trio.aclose_forcefully(stream)
 
-    async def _converse(self, stream: trio.abc.Stream) -> None:
+    async def _converse(self, stream: trio.abc.Stream, number: int) -> None:
         if isinstance(stream, trio.SSLStream):
             await stream.do_handshake()
-            if stream.selected_alpn_protocol() == "h2":
-                from scripted_model_http2 import Http2Connection
-
-                return await Http2Connection(self, stream, self.connections).serve()
-        return await _Connection(self, stream, self.connections).serve()
+        await _Connection(self, stream, number).serve()
 
     def plain_answer(self, seen: Seen) -> Script:
         """To a GET: what was counted, or a list of models."""
@@ -329,6 +294,7 @@ class ScriptedModel:
                 "connections": self.connections,
                 "open_connections": self.open_connections,
                 "aborted": self.aborted,
+                "listings": self.listings,
                 "answered_on": sorted({each.connection for each in self.completions}),
                 "completions": [each.body for each in self.completions],
             },
@@ -362,7 +328,11 @@ class _Connection:
         while (seen := await self._read_request()) is not None:
             self._model.requests.append(seen)
             self._model.changed()
-            if not await self._answer(seen):
+            goes_on = await self._answer(seen)
+            if seen.path.endswith("/models"):
+                self._model.listings += 1
+                self._model.changed()
+            if not goes_on:
                 return
             self._http.start_next_cycle()
 
@@ -435,11 +405,9 @@ class _Connection:
                     await self._send(h11.EndOfMessage())
                 case Close():
                     return False
-                case Reset() | ResetStream() | Nonsense():
+                case Reset():
                     break_off(self._stream)
                     return False
-                case GoAway():
-                    pass
         return True
 
     async def _send(self, part: h11.Response | h11.Data | h11.EndOfMessage) -> None:
@@ -475,11 +443,11 @@ class open_scripted_model:  # noqa: N801  # reads like trio.open_nursery
         return bool(await self._nursery_manager.__aexit__(*error))
 
 
-def server_tls(certificate: str, *, http2: bool) -> ssl.SSLContext:
+def server_tls(certificate: str) -> ssl.SSLContext:
     """TLS with this PEM file, key and chain in one."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
-    context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
+    context.set_alpn_protocols(["http/1.1"])
     return context
 
 
@@ -495,16 +463,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A scripted OpenAI-compatible model")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--script", default="pieces", help="the default script")
-    parser.add_argument("--certificate", help="a PEM file with key and chain: TLS and HTTP/2")
+    parser.add_argument("--certificate", help="a PEM file with key and chain: TLS")
     arguments = parser.parse_args()
     pem = arguments.certificate
-    tls = None if pem is None else server_tls(pem, http2=True)
+    tls = None if pem is None else server_tls(pem)
     with suppress(KeyboardInterrupt):
         trio.run(_run, arguments.port, arguments.script, tls)
 
 
 if __name__ == "__main__":
-    # Under its own name, so that the part for HTTP/2 knows the same classes.
-    import scripted_model
-
-    scripted_model.main()
+    main()

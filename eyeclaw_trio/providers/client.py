@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Final
-from urllib.request import getproxies
 
 import httpx2
 
 from eyeclaw_trio import __version__
 from eyeclaw_trio.errors import ConfigurationError
-from eyeclaw_trio.providers.http2 import Http2Transport
 from eyeclaw_trio.providers.settings import ProviderSettings
 
 # Seconds that an unused connection is kept. Servers and balancers hang up after 60 to 75 s, which
@@ -28,19 +26,15 @@ def open_client(settings: ProviderSettings) -> httpx2.AsyncClient:
     """A client for `base_url`; it connects when it is first used. The caller closes it.
 
     A proxy in the environment is obeyed, except for a model on this machine: a proxy elsewhere
-    cannot reach it. Over https it speaks HTTP/2 where the server offers it, not through a proxy
-    though, and not where `http2` is off. Only connecting has a time-out here (TCP and TLS each):
-    how long an answer may take is its reader's business. Raises ConfigurationError.
+    cannot reach it. Only connecting has a time-out here (TCP and TLS each): how long an answer
+    may take is its reader's business. Raises ConfigurationError.
     """
     url = _check_url(settings)
     is_local = _is_loopback(url.host)
-    speaks_http2 = settings.http2 and url.scheme == "https" and (is_local or not _has_proxy())
-    context = httpx2.create_ssl_context()  # SSL_CERT_FILE counts for this machine too
     try:
         return httpx2.AsyncClient(
             base_url=url,
-            transport=Http2Transport(context, _POOL) if speaks_http2 else None,
-            verify=context,
+            verify=httpx2.create_ssl_context(),  # SSL_CERT_FILE counts for this machine too
             headers=_headers(settings),
             timeout=httpx2.Timeout(None, connect=settings.connect_timeout),
             limits=_POOL,
@@ -79,11 +73,6 @@ def _headers(settings: ProviderSettings) -> dict[str, str]:
             )
         headers["Authorization"] = f"Bearer {settings.api_key}"
     return headers
-
-
-def _has_proxy() -> bool:
-    """Whether the environment names one for https; whom it is for, the client decides."""
-    return not getproxies().keys().isdisjoint(("https", "all"))
 
 
 def _is_loopback(host: str) -> bool:

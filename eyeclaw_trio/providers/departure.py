@@ -9,16 +9,15 @@ from attrs import define, field
 
 from eyeclaw_trio.core.provider_timing import ProviderAnswer, Segments
 from eyeclaw_trio.errors import Reason
-from eyeclaw_trio.providers.http2 import NOT_YET_CONNECTED
 
-# The client's names for the end of each step; those of HTTP/1.1 and HTTP/2 differ in front only.
+# The client's names for the end of each step.
 _STEPS: Final = {
     "connect_tcp.complete": "connect",
     "start_tls.complete": "tls",
     "send_request_body.complete": "request_sent",
     "receive_response_headers.complete": "headers",
 }
-_VERSIONS: Final = {"http11": "HTTP/1.1", "http2": "HTTP/2"}
+_HTTP_VERSION: Final = "HTTP/1.1"
 
 
 @define
@@ -30,14 +29,13 @@ class Departure:
     that, it may wait for `connect_timeout` twice (TCP and TLS) beside it, whatever it waits for.
 
     `started_at` is when the answer was asked for, in trio's time. `connected_anew` says that a
-    connection was made for it, `found_none` that it waited for one, which may be another's.
+    connection was made for it.
     """
 
     first_token_timeout: float
     connect_timeout: float
     started_at: float = field(factory=trio.current_time)
     connected_anew: bool = False
-    found_none: bool = False
     http_version: str = ""
     scope: trio.CancelScope = field(init=False)
     _marks: dict[str, float] = field(factory=dict, init=False)
@@ -59,14 +57,12 @@ class Departure:
 
     def describe(self, provider: str, reason: Reason | None = None) -> ProviderAnswer:
         """What is known of this answer by now."""
-        is_cold = self.connected_anew or self.found_none
-        return ProviderAnswer(provider, Segments(**self._marks), is_cold, self.http_version, reason)
+        segments = Segments(**self._marks)
+        return ProviderAnswer(provider, segments, self.connected_anew, self.http_version, reason)
 
     async def observe(self, event: str, info: dict[str, Any]) -> None:
         """Is called by the client with the name of each step, and what came out of it."""
-        if event == NOT_YET_CONNECTED:
-            self.found_none = True
-        layer, _, step = event.partition(".")
+        _, _, step = event.partition(".")
         if step in _STEPS:
             self.mark(_STEPS[step])
         match step:
@@ -80,7 +76,7 @@ class Departure:
                 with trio.move_on_after(1, shield=True):
                     await self._tcp.aclose()
             case "send_request_headers.started":
-                self.http_version = _VERSIONS.get(layer, "")
+                self.http_version = _HTTP_VERSION
                 due = trio.current_time() + self.first_token_timeout
                 # Never later than it was: a client that starts over may not do so for ever.
                 self.scope.deadline = min(self.scope.deadline, due)

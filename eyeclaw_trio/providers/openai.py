@@ -9,7 +9,6 @@ from typing import Final
 import httpx2
 import structlog
 import trio
-from h2.errors import ErrorCodes
 
 from eyeclaw_trio.core.provider_timing import ProviderAnswer
 from eyeclaw_trio.errors import ProviderFailed
@@ -17,7 +16,6 @@ from eyeclaw_trio.protocol.completions import ChatMessage, CompletionRequest
 from eyeclaw_trio.providers.client import open_client
 from eyeclaw_trio.providers.departure import Departure
 from eyeclaw_trio.providers.failures import Blame
-from eyeclaw_trio.providers.http2 import reset_code
 from eyeclaw_trio.providers.pieces import WHOLE_LIMIT, Pieces
 from eyeclaw_trio.providers.provider import Note, ProviderQuestion, ignore
 from eyeclaw_trio.providers.response_body import ResponseBody
@@ -115,7 +113,9 @@ class OpenAIProvider:
                     return ResponseBody(await self._client.send(upstream, stream=True))
             except httpx2.HTTPError as error:
                 # Nothing of an answer has come.
-                if not _may_ask_again(error, departures):
+                # A server may hang up on an idle connection just while we send on it; each round
+                # uses up one old connection.
+                if departure.connected_anew:
                     timeout = self._settings.connect_timeout
                     raise self._blame.unreachable(error, timeout) from error
                 departures.append(self._departure(departure.started_at))
@@ -193,18 +193,6 @@ class OpenAIProvider:
 
     async def aclose(self) -> None:
         await self._client.aclose()
-
-
-def _may_ask_again(error: httpx2.HTTPError, departures: list[Departure]) -> bool:
-    """Whether the question may be sent once more after this error, the last of so many tries."""
-    reset = reset_code(error)
-    if reset is not None:
-        # The connection lives, and the next try would be made on it. Once is enough, and only
-        # where the server says that it has not looked at the question (RFC 9113, 8.7).
-        return reset == ErrorCodes.REFUSED_STREAM and len(departures) == 1
-    # A server may hang up on an idle connection just while we send on it; each round uses up one
-    # old connection.
-    return not departures[-1].connected_anew
 
 
 def is_openclaw(model: str) -> bool:

@@ -18,9 +18,9 @@ class ProviderSettings:
     """One provider, by the name that bots and clients call it. Time-outs are in seconds.
 
     `api_key` is the key itself, already read from wherever the settings found it. What is None is
-    left out of the request; `extra` goes into its body as it is. `http2` is used where the server
-    offers it over TLS. `fallback` names the providers that are asked instead, in this order, as
-    long as no text has come. `region` says which targets hold, `target_…` (seconds) change them.
+    left out of the request; `extra` goes into its body as it is. `fallback` names the providers
+    that are asked instead, in this order, as long as no text has come. `region` says which targets
+    hold, `target_…` (seconds) change them.
     """
 
     name: str
@@ -36,7 +36,6 @@ class ProviderSettings:
     connect_timeout: float = 5.0
     first_token_timeout: float = 60.0
     token_timeout: float = 60.0
-    http2: bool = True
     fallback: tuple[str, ...] = ()
     conversation: Conversation = "shared"
     region: Region = "home"

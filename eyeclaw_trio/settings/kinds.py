@@ -271,7 +271,6 @@ SCHEMA: Final[Mapping[str, Schema]] = {
             "connect_timeout": SECONDS,
             "first_token_timeout": SECONDS,
             "token_timeout": SECONDS,
-            "http2": SWITCH,
             "fallback": NAMES,
             "conversation": _one_of("shared", "per_user", "per_conversation"),
             "region": _one_of("home", "abroad"),

@@ -440,11 +440,11 @@ def test_a_variable_that_holds_no_key_makes_no_provider_and_is_said(folder: Path
 def test_how_a_model_answers_can_be_said(folder: Path) -> None:
     text = (
         f"{OPENCLAW}system_prompt = 'Be short.'\ntemperature = 0\ntop_p = 0.5\nmax_tokens = 99\n"
-        "http2 = false\nextra = {thinking = {type = 'disabled'}}\n"
+        "extra = {thinking = {type = 'disabled'}}\n"
     )
     provider = load(folder, text).providers["openclaw"]
     assert (provider.system_prompt, provider.temperature) == ("Be short.", 0.0)
-    assert (provider.top_p, provider.max_tokens, provider.http2) == (0.5, 99, False)
+    assert (provider.top_p, provider.max_tokens) == (0.5, 99)
     assert provider.extra == {"thinking": {"type": "disabled"}}
     environ = {"EYECLAW_PROVIDERS__OPENCLAW__EXTRA": '{"seed": 1}'}
     assert load(folder, text, environ).providers["openclaw"].extra == {"seed": 1}

@@ -13,7 +13,7 @@ from eyeclaw_trio.store.provider_answers import list_provider_answers, write_pro
 from eyeclaw_trio.store.store import open_store
 
 ANSWER = ProviderAnswer(
-    "zhipu", Segments(0.1, 0.2, 0.21, 0.5, 0.6, 2.5), is_cold=True, http_version="HTTP/2"
+    "zhipu", Segments(0.1, 0.2, 0.21, 0.5, 0.6, 2.5), is_cold=True, http_version="HTTP/1.1"
 )
 FAILURE = ProviderAnswer("hunyuan", Segments(request_sent=0.1), False, "", Reason.MODEL_BUSY)
 
