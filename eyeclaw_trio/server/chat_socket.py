@@ -81,11 +81,6 @@ class ChatDoor:
         with self.chats.one_more(session):
             await session.serve(connection)
 
-    def say_goodbye(self) -> None:
-        """The gateway stops: every client is told so, behind the answer that it reads."""
-        for chat in self.chats:
-            chat.leave(GOING_AWAY, "the gateway is stopping; connect again in a moment")
-
 
 @define(eq=False)
 class _Running:
@@ -143,6 +138,10 @@ class ChatSession:
             self._last_words = code, reason
         if self._running is None:
             self._line.close(*self._last_words)
+
+    def leave_for_restart(self) -> None:
+        """The gateway stops: say so, behind the answer that is running."""
+        self.leave(GOING_AWAY, "the gateway is stopping; connect again in a moment")
 
     # ---- as the line sees it --------------------------------------------------------------------
 

@@ -26,8 +26,8 @@ from trio.testing import MockClock
 from eyeclaw_trio.core.patience import Patience
 from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.protocol.bot import StreamChunk
-from eyeclaw_trio.server.cable_door import LinkedBots
 from eyeclaw_trio.server.revocation import Revocation
+from eyeclaw_trio.server.roster import Roster
 
 QUESTION = b'{"message":"q"}'
 
@@ -189,8 +189,8 @@ async def test_row_30_of_two_keys_in_one_session_only_the_revoked_one_is_shown_o
             await model.wait_for_commands(2)
             left = (*keys[:-1], attrs.evolve(other, is_active=False))
             gateway.directory = attrs.evolve(gateway.directory, keys=left)
-            chats = gateway.chat.chats
-            revocation = Revocation(gateway.switchboard, gateway.answers, LinkedBots(), chats=chats)
+            roster = Roster(gateway.answers, chats=gateway.chat.chats)
+            revocation = Revocation(gateway.switchboard, roster)
             revocation.enforce(gateway.directory)
             await revoked.error("key_revoked")
             model.answer(model.commands[1].session_id, "好")

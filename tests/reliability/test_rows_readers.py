@@ -26,7 +26,7 @@ from scripted_model import open_scripted_model
 from trio.testing import MockClock
 from trio_websocket import ConnectionClosed
 
-from eyeclaw_trio.app.compose import Gateway as ServedGateway
+from eyeclaw_trio.app.gateway import Gateway as ServedGateway
 from eyeclaw_trio.connector.embedded import run_embedded_bot
 from eyeclaw_trio.connector.link import keep_connected
 from eyeclaw_trio.core.directory import Directory
@@ -378,6 +378,9 @@ class NoStore:
     def directory(self) -> Directory:
         return self.same.directory
 
+    def trace_ended(self, trace: Trace) -> None:
+        self.same.traces.append(trace)
+
     def __getattr__(self, name: str) -> Any:
         return Nothing()
 
@@ -387,16 +390,6 @@ class Nothing(int):
 
     def __call__(self, *_: object, **__: object) -> None:
         return None
-
-
-class WholeGateway(ServedGateway):
-    """The gateway as it is put together; the traces of its turns are kept for the test."""
-
-    kept: list[Trace]
-
-    def _note_turn(self, trace: Trace) -> None:
-        super()._note_turn(trace)
-        self.kept.append(trace)
 
 
 @asynccontextmanager
@@ -411,15 +404,14 @@ async def stoppable(
     same = CableGateway(patience=patience)
     anywhere = HostPort("127.0.0.1", 0)
     settings = Settings(anywhere, anywhere, Path(), patience=patience)
-    whole = WholeGateway(settings, cast(Store, NoStore(same)))
-    whole.kept = same.traces
+    whole = ServedGateway(settings, cast(Store, NoStore(same)), settings.limits.connections)
     same.switchboard, same.front_door = whole.switchboard, whole.front_door
-    same.answers, same.links = whole.answers, whole.links
+    same.answers, same.links = whole.roster.answers, whole.roster.links
     tell, signals = trio.open_memory_channel[int](2)
     scope = trio.CancelScope()
     async with nothing_left(same), trio.open_nursery() as nursery:
-        nursery.start_soon(whole.line.run)
-        nursery.start_soon(whole._stop_on_signal, signals, scope)
+        await nursery.start(whole.run)
+        nursery.start_soon(whole.shutdown.stop_on, signals, scope)
         yield same, tell, scope
         nursery.cancel_scope.cancel()
 

@@ -19,9 +19,9 @@ from eyeclaw_trio.core.routing import ChatChoice
 from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.errors import Reason
 from eyeclaw_trio.protocol.bot import ExecuteCommand, StreamChunk, StreamEnd, StreamError
-from eyeclaw_trio.server.cable_door import LinkedBots
 from eyeclaw_trio.server.front_door import Origins
 from eyeclaw_trio.server.revocation import Revocation
+from eyeclaw_trio.server.roster import Roster
 
 OTHER_KEY = "ak_test-key-of-somebody-else"
 
@@ -549,9 +549,8 @@ async def test_row_30_a_revoked_key_ends_its_connections_and_answers_and_no_othe
     gateway = ChatGateway()
     keys = (*gateway.directory.keys, make_key(OTHER_KEY, 3))
     gateway.directory = attrs.evolve(gateway.directory, keys=keys)
-    revocation = Revocation(
-        gateway.switchboard, gateway.answers, LinkedBots(), chats=gateway.chat.chats
-    )
+    roster = Roster(gateway.answers, chats=gateway.chat.chats)
+    revocation = Revocation(gateway.switchboard, roster)
     model = gateway.provider()
     with model.station.attached(model):
         async with (
@@ -582,7 +581,8 @@ async def test_row_6_while_draining_answers_finish_idle_clients_go_and_nobody_co
         async with gateway.client("idle") as idle, gateway.client("busy") as busy:
             turn = await asked(busy, model)
             gateway.is_draining = True
-            gateway.chat.say_goodbye()
+            for chat in gateway.chat.chats:
+                chat.leave_for_restart()
             reason = "the gateway is stopping; connect again in a moment"
             assert await closed(idle) == (1001, reason)
             assert (await refusal(gateway))[0] == 503

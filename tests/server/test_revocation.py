@@ -16,10 +16,11 @@ from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.protocol.bot import StreamChunk
 from eyeclaw_trio.server.revocation import Revocation
+from eyeclaw_trio.server.roster import Roster
 
 
 def revocation_of(gateway: CableGateway) -> Revocation:
-    return Revocation(gateway.switchboard, gateway.answers, gateway.links)
+    return Revocation(gateway.switchboard, Roster(gateway.answers, gateway.links))
 
 
 async def test_row_30_an_answer_on_a_revoked_key_ends_and_others_go_on() -> None:

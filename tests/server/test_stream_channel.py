@@ -20,6 +20,7 @@ from eyeclaw_trio.core.throttle import FAILURES
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd
 from eyeclaw_trio.relay.turn_log import KEPT_FOR
 from eyeclaw_trio.server.revocation import Revocation
+from eyeclaw_trio.server.roster import Roster
 from eyeclaw_trio.server.stream_channel import SUBSCRIBES_WITHIN, SUBSCRIPTIONS
 from eyeclaw_trio.wire.websocket import OUTBOX_LIMIT
 
@@ -343,9 +344,8 @@ async def test_row_30_a_revoked_key_ends_its_subscriptions_and_connections_and_n
             await worker.expect_confirmation(identifier)
         await bot.wait_for_commands(2)
         gateway.revoke(1)
-        Revocation(
-            gateway.switchboard, gateway.answers, gateway.links, workers=gateway.workers
-        ).enforce(gateway.directory)
+        roster = Roster(gateway.answers, gateway.links, workers=gateway.workers)
+        Revocation(gateway.switchboard, roster).enforce(gateway.directory)
         assert await by_query.receive() == UNAUTHORIZED
         await only.expect_rejection(mine)
         assert await only.receive() == UNAUTHORIZED

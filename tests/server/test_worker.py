@@ -18,6 +18,7 @@ from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamError
 from eyeclaw_trio.relay import turn_log
 from eyeclaw_trio.relay.turn_log import BATCH, KEPT_FOR
 from eyeclaw_trio.server.revocation import Revocation
+from eyeclaw_trio.server.roster import Roster
 from eyeclaw_trio.server.worker import POLL_WAITS
 
 
@@ -380,9 +381,8 @@ async def test_row_30_a_revoked_key_ends_its_turns_and_its_polls() -> None:
             await glasses.send(method="GET", target=poll_target(turn))
             await trio.testing.wait_all_tasks_blocked()
             gateway.revoke(1)
-            Revocation(gateway.switchboard, gateway.answers, gateway.links).enforce(
-                gateway.directory
-            )
+            roster = Roster(gateway.answers, gateway.links)
+            Revocation(gateway.switchboard, roster).enforce(gateway.directory)
             assert (await glasses.receive_head()).status_code == 401
             await bot.wait_for_cancel()
             assert bot.cancelled == [turn]

@@ -20,7 +20,7 @@ from fakes import FakeBot, Glasses, assert_whole, question, spoken
 from store_helpers import degraded, opened
 from trace_helpers import end_trace, make_trace
 
-from eyeclaw_trio.app import compose
+from eyeclaw_trio.app.gateway import Gateway
 from eyeclaw_trio.core.trace_analysis import TraceRecord
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd
 from eyeclaw_trio.settings import Settings
@@ -45,7 +45,7 @@ HOLD = (
 class Running:
     """A gateway without sockets, with a bot that waits for questions."""
 
-    gateway: compose.Gateway
+    gateway: Gateway
     store: Store
     bot: FakeBot
     key: str
@@ -93,7 +93,7 @@ class Running:
             await glasses.send(method="GET", target="/health", key=None)
             assert (await glasses.receive_head()).status_code == 200
             await glasses.receive_body()
-        status, body = self.gateway.health()
+        status, body = self.gateway.observer.health()
         assert status == 200
         store = body["store"]
         assert isinstance(store, dict)
@@ -113,11 +113,11 @@ async def running(folder: Path, clock: Clock | None = None) -> AsyncIterator[Run
     address = HostPort("127.0.0.1", 0)
     settings = Settings(address, address, folder, traces=TraceSettings(keep_days=1))
     async with open_store(folder, now=clock.now, traces=settings.traces, tidy_every=0.05) as store:
-        gateway = compose.Gateway(settings, store)
+        gateway = Gateway(settings, store, settings.limits.connections)
         bot = FakeBot(gateway.switchboard.station(1), capacity=100, can_cancel=True)
         with bot.station.attached(bot):
             yield Running(gateway, store, bot, key)
-        assert gateway.answers.count == gateway.switchboard.open_turns == 0
+        assert gateway.roster.answers.count == gateway.switchboard.open_turns == 0
 
 
 @define
@@ -159,7 +159,7 @@ async def test_row_8_on_a_full_disk_answers_go_on_and_traces_are_dropped_and_cou
             status, dropped = await it.health()
             assert status == "degraded"
             assert dropped > 0
-            metrics = it.gateway.metrics.render().decode()
+            metrics = it.gateway.observer.metrics.render().decode()
             assert f"eyeclaw_store_writes_dropped_total {dropped}.0" in metrics
             assert "eyeclaw_store_degraded 1.0" in metrics
             await it.store.run(lambda db: db.execute("PRAGMA max_page_count = 1000000").fetchone())

@@ -1,0 +1,140 @@
+"""The gateway behind its listeners: every part that a connection can reach, put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import attrs
+import trio
+from attrs import define, field
+
+from eyeclaw_trio.app.observer import Observer
+from eyeclaw_trio.app.shutdown import Shutdown
+from eyeclaw_trio.core.routing import ChatChoice
+from eyeclaw_trio.relay.switchboard import Switchboard
+from eyeclaw_trio.relay.turn_log import TurnLogs
+from eyeclaw_trio.server.cable_door import CableDoor
+from eyeclaw_trio.server.chat_socket import PATH as CHAT_PATH
+from eyeclaw_trio.server.chat_socket import ChatDoor
+from eyeclaw_trio.server.front_door import FrontDoor, Handler, Origins
+from eyeclaw_trio.server.gate import Gate
+from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
+from eyeclaw_trio.server.operations import HealthDoor, StatsDoor
+from eyeclaw_trio.server.reception import Reception
+from eyeclaw_trio.server.revocation import Revocation
+from eyeclaw_trio.server.roster import Roster
+from eyeclaw_trio.server.stream_channel import StreamChannel
+from eyeclaw_trio.server.worker import POLL_PATH, TRIGGER_PATH, PollDoor, TriggerDoor
+from eyeclaw_trio.settings import Settings
+from eyeclaw_trio.store.store import Store
+from eyeclaw_trio.wire.websocket import CableLine
+
+
+@define(eq=False)
+class Gateway:
+    """What is behind the listeners.
+
+    `connections` is how many may be open at once. `front_door` serves them, for as long as `run`
+    does.
+    """
+
+    settings: Settings
+    store: Store
+    connections: int
+    roster: Roster = field(factory=Roster, init=False)
+    switchboard: Switchboard = field(init=False)
+    observer: Observer = field(init=False)
+    shutdown: Shutdown = field(init=False)
+    revocation: Revocation = field(init=False)
+    front_door: FrontDoor = field(init=False)
+    _turn_logs: TurnLogs = field(factory=TurnLogs, init=False)
+    _line: CableLine = field(init=False)
+    _trigger: TriggerDoor = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        settings, store = self.settings, self.store
+        self.switchboard = Switchboard(settings.patience, settings.limits)
+        self.shutdown = Shutdown(
+            settings.patience.drain_timeout, self.switchboard, self.roster, self._turn_logs
+        )
+        self.revocation = Revocation(self.switchboard, self.roster)
+        self.observer = Observer(store, self.switchboard, settings.providers, self._is_draining)
+        self._line = CableLine(
+            settings.limits.cable_message,
+            _steady_unix_seconds(),
+            has_shortcut=settings.frame_shortcut,
+        )
+        gate = Gate(lambda: store.directory, self.observer.metrics.failed_keys.inc)
+        origins = Origins(frozenset(settings.allowed_origins))
+        reception = self._make_reception(gate)
+        self._trigger = TriggerDoor(reception, self._turn_logs)
+        self.front_door = FrontDoor(
+            self._make_routes(gate, origins, reception),
+            origins,
+            settings.patience,
+            attrs.evolve(settings.limits, connections=self.connections),
+            self._line.poller,
+        )
+        self.observer.show_counts(lambda: self.front_door.open_connections)
+
+    def _make_reception(self, gate: Gate) -> Reception:
+        return Reception(
+            gate=gate,
+            switchboard=self.switchboard,
+            patience=self.settings.patience,
+            limits=self.settings.limits,
+            is_draining=self._is_draining,
+            answers=self.roster.answers,
+            on_key_used=self.store.key_used,
+            on_turn_over=self.observer.note_turn,
+            on_turn_begun=self.store.trace_began,
+            keeps_content=self.settings.traces.keep_content,
+        )
+
+    def _make_routes(
+        self, gate: Gate, origins: Origins, reception: Reception
+    ) -> dict[str, dict[str, Handler]]:
+        settings, store, observer = self.settings, self.store, self.observer
+        glasses = GlassesDoor(reception, settings.sse_error_event)
+        poll = PollDoor(gate, self._turn_logs, store.key_used)
+        choice = ChatChoice(tuple(settings.providers), settings.chat_provider)
+        chat = ChatDoor(reception, origins, choice, self.roster.chats)
+        workers = StreamChannel(gate, self._turn_logs, self.roster.workers, store.key_used)
+        cable = CableDoor(
+            gate=gate,
+            origins=origins,
+            switchboard=self.switchboard,
+            limits=settings.limits,
+            sessions=store,
+            links=self.roster.links,
+            is_draining=self._is_draining,
+            line=self._line,
+            stream_channel=workers,
+        )
+        stats = StatsDoor(gate, self.switchboard, observer.stopwatch, observer.health)
+        return {
+            **{path: {"POST": glasses.answer} for path in PATHS},
+            "/cable": {"GET": cable.serve},
+            TRIGGER_PATH: {"POST": self._trigger.answer},
+            POLL_PATH: {"GET": poll.answer},
+            CHAT_PATH: {"GET": chat.serve},
+            "/health": {"GET": HealthDoor(observer.health).show},
+            "/stats": {"GET": stats.show},
+        }
+
+    def _is_draining(self) -> bool:
+        return self.shutdown.is_draining
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Do what all connections need done together, until cancelled; started when it is."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._line.run)
+            await nursery.start(self._trigger.run)
+            task_status.started()
+
+
+def _steady_unix_seconds() -> Callable[[], int]:
+    """Unix seconds that never go back: the wall clock is looked at once, here."""
+    offset = time.time() - trio.current_time()
+    return lambda: int(offset + trio.current_time())

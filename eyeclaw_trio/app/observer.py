@@ -1,0 +1,80 @@
+"""What the gateway knows of itself: `/health`, what it counts, how fast its answers are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import trio
+from attrs import field, frozen
+
+from eyeclaw_trio import __version__
+from eyeclaw_trio.core.provider_timing import ProviderAnswer
+from eyeclaw_trio.core.trace import Trace
+from eyeclaw_trio.metrics import Metrics
+from eyeclaw_trio.providers.settings import ProviderSettings
+from eyeclaw_trio.relay.switchboard import Switchboard
+from eyeclaw_trio.server.operations import Stopwatch
+from eyeclaw_trio.server.reception import log_turn
+from eyeclaw_trio.store.store import Store
+
+
+@frozen(eq=False)
+class Observer:
+    """Told of every turn and every answer of a provider. Nothing here waits."""
+
+    store: Store
+    switchboard: Switchboard
+    providers: Mapping[str, ProviderSettings]
+    is_draining: Callable[[], bool]
+    metrics: Metrics = field(factory=Metrics)
+    stopwatch: Stopwatch = field(factory=Stopwatch)
+    _started_at: float = field(factory=trio.current_time)
+
+    def note_turn(self, trace: Trace) -> None:
+        """A turn is over: keep its trace, count it, say so in the log."""
+        now = trio.current_time()
+        self.store.trace_ended(trace)
+        self.metrics.count_turn(trace)
+        self.stopwatch.note(trace, self.store.directory, now)
+        log_turn(trace, now)
+
+    def note_provider(self, answer: ProviderAnswer) -> None:
+        """Count what a provider took for an answer."""
+        is_met = self.stopwatch.note_answer(answer, self.providers[answer.provider].targets)
+        self.metrics.count_provider_answer(answer, is_met)
+        self.store.provider_answered(answer)
+
+    def health(self) -> tuple[int, dict[str, object]]:
+        """What `/health` shows, on both listeners.
+
+        A store that fails is said, but with status 200: answers do not depend on it, and nobody
+        is helped by a probe that restarts the gateway for it.
+        """
+        store, is_draining = self.store, self.is_draining()
+        working = "degraded" if store.is_degraded else "ok"
+        body: dict[str, object] = {
+            "status": "draining" if is_draining else working,
+            "version": __version__,
+            "uptime": int(trio.current_time() - self._started_at),
+            "bots_online": self.switchboard.online_bots,
+            "turns_open": self.switchboard.open_turns,
+            "store": {"degraded": store.is_degraded, "dropped": store.dropped},
+        }
+        return (503 if is_draining else 200), body
+
+    def show_counts(self, open_connections: Callable[[], int]) -> None:
+        """Put into the metrics what is counted elsewhere: read when it is asked for."""
+        store, watch = self.store, self.metrics.watch
+        watch("eyeclaw_bots_online", "Bots that are online", lambda: self.switchboard.online_bots)
+        watch("eyeclaw_turns_open", "Turns that are open", lambda: self.switchboard.open_turns)
+        watch("eyeclaw_connections_open", "Connections on the public listener", open_connections)
+        watch(
+            "eyeclaw_store_degraded",
+            "1 while the disk or a lock keeps traces from being written",
+            lambda: store.is_degraded,
+        )
+        self.metrics.watch_total(
+            "eyeclaw_store_writes_dropped",
+            "Traces, sessions and uses of keys that were given up unwritten",
+            lambda: store.dropped,
+        )
