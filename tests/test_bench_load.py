@@ -5,10 +5,12 @@ It speaks the plainest of the generator's dialects, a publisher's WebSocket and 
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from functools import partial
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +135,16 @@ def test_the_generator_compiles_without_a_warning(tmp_path: Path) -> None:
     command = [str(COMPILER), *FLAGS, "-Werror", *sources, "-o", str(tmp_path / "load")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_includes_of_the_generator_point_one_way() -> None:
+    """A name stands for its `.c` and its `.h`; a file that includes back would be a circle."""
+    included: dict[str, set[str]] = {}
+    for path in SOURCES.iterdir():
+        names = re.findall(r'#include "(\w+)\.h"', path.read_text("utf-8"))
+        included.setdefault(path.stem, set()).update(set(names) - {path.stem})
+
+    order = list(TopologicalSorter(included).static_order())  # raises CycleError on a circle
+
+    assert order[-1] == "main"
+    assert {"clock", "memory", "counters"} <= set(order)

@@ -1,10 +1,13 @@
 /* One reader's place: it asks, its source speaks at a pace or within a window, and asks again. */
 #define _GNU_SOURCE
-#include "load.h"
+#include "answer.h"
+#include "counters.h"
+#include "memory.h"
+#include "options.h"
+#include "script.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* An SDK waits so long for the last acknowledgements before it says the end. */
 #define ACKNOWLEDGED_WITHIN (2 * SECOND)
@@ -13,40 +16,22 @@
 /* Between two looks whether a further reader may start. */
 #define START_AGAIN (5 * SECOND / 1000)
 
-static Answer **heap;
-static unsigned heap_count;
+Answer *answers;
+
+static const Source *source;
 static unsigned started_count, busy_count;
 
-/* ---- who has something to do when ---------------------------------------------------------- */
+static void set_due(Answer *answer, nanos at) { schedule_set(&answer->due, at); }
 
-static void place(unsigned at, Answer *answer) {
-    heap[at] = answer;
-    answer->heap_at = at;
+static Answer *next_answer(void) {
+    Due *due = schedule_first();
+    return due == NULL ? NULL : (Answer *)((char *)due - offsetof(Answer, due));
 }
 
-static void sift(unsigned at, Answer *answer) {
-    while (at > 0 && heap[(at - 1) / 2]->due > answer->due) {
-        place(at, heap[(at - 1) / 2]);
-        at = (at - 1) / 2;
-    }
-    for (;;) {
-        unsigned child = 2 * at + 1;
-        if (child + 1 < heap_count && heap[child + 1]->due < heap[child]->due)
-            child++;
-        if (child >= heap_count || heap[child]->due >= answer->due)
-            break;
-        place(at, heap[child]);
-        at = child;
-    }
-    place(at, answer);
+nanos answers_next_due(void) {
+    Due *due = schedule_first();
+    return due == NULL ? NEVER : due->at;
 }
-
-static void set_due(Answer *answer, nanos due) {
-    answer->due = due;
-    sift(answer->heap_at, answer);
-}
-
-nanos answers_next_due(void) { return heap_count > 0 ? heap[0]->due : NEVER; }
 
 /* ---- questions ----------------------------------------------------------------------------- */
 
@@ -55,7 +40,7 @@ static void make_request(Answer *answer) {
     int body_size = snprintf(body, sizeof body,
                              "{\"message_id\":\"m-%06u\",\"agent_id\":\"%s\",\"message\":[{\"role\":"
                              "\"user\",\"type\":\"text\",\"text\":\"bench-%06u 今天天气怎么样？\"}]}",
-                             answer->number, answer->bot->id, answer->number);
+                             answer->number, answer->bot_id, answer->number);
     int size = snprintf(text, sizeof text,
                         "POST /sse/rokid HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
                         "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
@@ -83,22 +68,23 @@ static nanos spread(unsigned number) {
     return to_nanos(whole * number / options.answers);
 }
 
-void answers_open(void) {
+void answers_make(void) {
+    answers = allocate(options.answers, sizeof *answers);
+    for (unsigned i = 0; i < options.answers; i++)
+        answers[i].number = i;
+}
+
+void answers_open(const Source *speaks, const Hearing *hearing) {
     nanos now = clock_now();
-    heap = allocate(options.answers + 1, sizeof *heap);
+    source = speaks;
+    schedule_begin(options.answers);
     for (unsigned i = 0; i < options.answers; i++) {
         Answer *answer = &answers[i];
-        answer->number = i;
-        answer->bot = &bots[i % options.answer_bots];
-        answer->reader.answer = answer;
-        answer->publisher.answer = answer;
+        answer->reader.hearing = hearing;
         if (options.has_script)
             answer->sent_at = allocate(script.count, sizeof(nanos));
         make_request(answer);
-        answer->due = now + spread(i);
-        place(heap_count, answer);
-        heap_count++;
-        sift(answer->heap_at, answer);
+        schedule_add(&answer->due, now + spread(i));
     }
 }
 
@@ -113,7 +99,7 @@ void answer_ask(Answer *answer, nanos now) {
         } else {
             report.readers_reopened++;
         }
-        reader_open(answer);
+        reader_open(&answer->reader);
     }
     busy_count++;
     answer->progress = ASKED;
@@ -123,11 +109,11 @@ void answer_ask(Answer *answer, nanos now) {
     order_begin(&answer->read);
     order_begin(&answer->acknowledged);
     answer->sent = answer->total = 0;
-    reader_ask(&answer->reader);
+    reader_ask(&answer->reader, answer->request, answer->request_size);
     nanos next = NEVER;
     if (options.pace > 0) { /* the next one of this reader comes by the clock, if it is free then */
         nanos round = to_nanos(options.pace * options.answers);
-        next = (answer->due == NEVER ? now : answer->due) + round;
+        next = (answer->due.at == NEVER ? now : answer->due.at) + round;
         while (next <= now)
             next += round;
     }
@@ -136,63 +122,8 @@ void answer_ask(Answer *answer, nanos now) {
 
 /* ---- what the source says ------------------------------------------------------------------ */
 
-void put_digits(char *at, uint64_t value, unsigned digits) {
-    while (digits > 0) {
-        at[--digits] = (char)('0' + value % 10);
-        value /= 10;
-    }
-}
-
-size_t put_number(char *at, uint64_t value) {
-    unsigned digits = 1;
-    for (uint64_t rest = value; rest >= 10; rest /= 10)
-        digits++;
-    put_digits(at, value, digits);
-    return digits;
-}
-
-const char *iso_now(nanos now) {
-    static char text[40];
-    static nanos made_at;
-    if (made_at == 0 || now - made_at >= SECOND / 1000) {
-        struct timespec wall;
-        struct tm parts;
-        clock_gettime(CLOCK_REALTIME, &wall);
-        gmtime_r(&wall.tv_sec, &parts);
-        size_t size = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-        snprintf(text + size, sizeof text - size, ".%03ldZ", wall.tv_nsec / 1000000);
-        made_at = now;
-    }
-    return text;
-}
-
-void stamp_chunk(Answer *answer, char *frame, nanos now) {
-    put_digits(frame + answer->number_at, answer->sent, STAMP_DIGITS);
-    put_digits(frame + answer->time_at, (now - origin) / 100, TIME_DIGITS);
-    if (options.dialect != CABLE)
-        return;
-    uint32_t hash = answer->text_hash * 31 + 0x7b2c;
-    for (unsigned i = 0; i < STAMP_DIGITS; i++)
-        hash = hash * 31 + (uint32_t)frame[answer->number_at + i];
-    hash = (hash * 31 + 0x6bb5) * 31 + ' ';
-    for (unsigned i = 0; i < TIME_DIGITS; i++)
-        hash = hash * 31 + (uint32_t)frame[answer->time_at + i];
-    answer->text_hash = hash;
-    buffer_append(&answer->text, frame + answer->number_at - (sizeof STAMP_HEAD - 1), STAMP_SIZE);
-}
-
 static void append_chunk(Answer *answer, nanos now) {
-    switch (options.dialect) {
-    case CABLE:
-        bot_append_chunk(answer, now);
-        break;
-    case NCHAN:
-        publisher_append_chunk(answer, now);
-        break;
-    case MODEL:
-        model_append_chunk(answer, now);
-        break;
-    }
+    source->append_chunk(answer, now);
     answer->sent++;
     answer->last_sent_at = now;
 }
@@ -204,19 +135,13 @@ static uint32_t confirmed(const Answer *answer) {
 static void say_end(Answer *answer, nanos now) {
     answer->progress = ENDED;
     set_due(answer, NEVER);
-    switch (options.dialect) {
-    case CABLE:
-        bot_append_end(answer);
-        if (!options.has_script)
-            bot_append_summary(answer, now);
-        break;
-    case MODEL:
-        model_append_end(answer);
-        break;
-    case NCHAN:
-        answer_done(answer, now); /* its subscription has no end */
-        break;
+    if (source->append_end == NULL) { /* a subscription */
+        answer_done(answer, now);
+        return;
     }
+    source->append_end(answer);
+    if (source->append_summary != NULL && !options.has_script)
+        source->append_summary(answer, now);
 }
 
 static nanos chunk_due(const Answer *answer) {
@@ -240,8 +165,7 @@ void answer_begin(Answer *answer, nanos now) {
     answer->progress = RUNNING;
     answer->total = phase == DRAINING && !options.has_script ? 1 : options.chunks;
     answer->sent = 0;
-    answer->text.start = answer->text.end = 0;
-    answer->text_hash = 0;
+    piece_begin(&answer->piece);
     answer->began_at = now;
     if (options.has_script || options.rate > 0) {
         set_due(answer, now); /* the first one right now, at the end of this round */
@@ -270,7 +194,7 @@ static void run_script(Answer *answer, nanos now) {
     if (answer->sent == script.count && answer->progress == RUNNING && chunk_due(answer) <= now)
         say_end(answer, now);
     if (answer->progress == ENDED && chunk_due(answer) <= now) {
-        bot_append_summary(answer, now);
+        source->append_summary(answer, now);
         set_due(answer, NEVER);
         return;
     }
@@ -282,7 +206,7 @@ static void settle(Answer *answer, nanos now);
 static void run_due(Answer *answer, nanos now) {
     if (answer->progress == SETTLING) {
         settle(answer, now);
-    } else if (answer->progress == IDLE && answer->due <= now) {
+    } else if (answer->progress == IDLE && answer->due.at <= now) {
         if (phase == DRAINING)
             set_due(answer, NEVER);
         else
@@ -302,7 +226,7 @@ static void run_due(Answer *answer, nanos now) {
             set_due(answer, NEVER);
         end_if_all_is_said(answer, now);
     } else if (options.pace > 0) {
-        set_due(answer, answer->due + to_nanos(options.pace * options.answers)); /* still busy */
+        set_due(answer, answer->due.at + to_nanos(options.pace * options.answers)); /* still busy */
     } else {
         set_due(answer, NEVER);
     }
@@ -313,8 +237,8 @@ void answers_run_due(nanos now) {
         answers_all_idle())
         for (unsigned i = 0; i < options.answers; i++)
             answer_ask(&answers[i], clock_now());
-    while (heap_count > 0 && heap[0]->due <= now)
-        run_due(heap[0], now);
+    while (answers_next_due() <= now)
+        run_due(next_answer(), now);
 }
 
 /* ---- what the reader sees ------------------------------------------------------------------ */
@@ -339,7 +263,7 @@ void answer_chunk(Answer *answer, uint32_t number, nanos sent, nanos now) {
 static void settle(Answer *answer, nanos now) {
     if (options.dialect == CABLE && !options.offline) {
         order_end(&answer->acknowledged, answer->sent, &report.acknowledgements);
-        bot_forget(answer);
+        source->forget(answer);
     }
     answer->progress = IDLE;
     busy_count--;

@@ -1,13 +1,20 @@
 /* A bot on the cable, as one built on the EyeClaw SDK: subscribes, streams what it is asked for,
  * counts the acknowledgements, and comes back when its link was ended. */
 #define _GNU_SOURCE
-#include "load.h"
+#include "bot.h"
+#include "counters.h"
+#include "memory.h"
+#include "options.h"
+#include "websocket.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HEARTBEAT_EVERY (60 * SECOND)
 #define RETRY_AFTER (SECOND / 10)
+
+Bot *bots;
 
 static unsigned next_to_link, linking_count;
 
@@ -141,18 +148,18 @@ static size_t append_to(char *frame, size_t at, const char *text) {
 
 /* Everything of a chunk's message that stays the same in this turn. */
 static void make_frame(Answer *answer) {
-    char *frame = answer->frame;
+    char *frame = answer->piece.frame;
     size_t at = append_to(frame, 0, "{\"command\":\"message\",\"identifier\":\"");
     at = append_to(frame, at, answer->bot->escaped);
     at = append_to(frame, at, "\",\"data\":\"{\\\"type\\\":\\\"stream_chunk\\\",\\\"content\\\":\\\"");
     at = append_to(frame, at, STAMP_HEAD);
-    answer->number_at = at;
+    answer->piece.number_at = at;
     at = append_to(frame, at, "00000" STAMP_TAIL);
-    answer->time_at = at;
+    answer->piece.time_at = at;
     at = append_to(frame, at, "000000000000\\\",\\\"session_id\\\":\\\"");
     at = append_to(frame, at, answer->turn);
     at = append_to(frame, at, "\\\",\\\"sequence\\\":");
-    answer->frame_size = at;
+    answer->piece.size = at;
 }
 
 static void take_command(Bot *bot, const char *text, size_t size, nanos now) {
@@ -225,6 +232,28 @@ static const Kind BOT = {opened, received, lost};
 
 /* ---- its life ------------------------------------------------------------------------------ */
 
+void bots_read(const char *path, unsigned wanted) {
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        fail("cannot read %s: %s", path, strerror(errno));
+    bots = allocate(wanted, sizeof *bots);
+    char id[32], token[128];
+    unsigned count = 0;
+    while (count < wanted && fscanf(file, "%31s %127s", id, token) == 2) {
+        bots[count].id = strdup(id);
+        bots[count].token = strdup(token);
+        bots[count].number = count;
+        count++;
+    }
+    fclose(file);
+    if (count < wanted)
+        fail("%s has %u bots of %u", path, count, wanted);
+    for (unsigned i = 0; i < options.answers; i++) {
+        answers[i].bot = &bots[i % options.answer_bots];
+        answers[i].bot_id = answers[i].bot->id;
+    }
+}
+
 void bots_open(void) {
     for (unsigned i = 0; i < options.bots; i++) {
         Bot *bot = &bots[i];
@@ -281,100 +310,6 @@ void bots_kill(nanos now) {
     for (unsigned i = options.answer_bots; i < options.bots; i++)
         if (bots[i].killed_at == now)
             connection_open(&bots[i].connection, &BOT, options.port);
-}
-
-/* ---- what it says -------------------------------------------------------------------------- */
-
-void bot_append_chunk(Answer *answer, nanos now) {
-    static const char middle[] = ",\\\"timestamp\\\":\\\"", tail[] = "\\\"}\"}";
-    Bot *bot = answer->bot;
-    if (bot->connection.stage != OPEN)
-        return;
-    if (options.has_script) {
-        const ScriptLine *line = &script.lines[answer->sent];
-        char head[FRAME_ROOM], after[256];
-        int head_size = snprintf(head, sizeof head,
-                                 "{\"command\":\"message\",\"identifier\":\"%s\",\"data\":\"{"
-                                 "\\\"type\\\":\\\"stream_chunk\\\",\\\"content\\\":\\\"",
-                                 bot->escaped);
-        int after_size = snprintf(after, sizeof after,
-                                  "\\\",\\\"session_id\\\":\\\"%s\\\",\\\"sequence\\\":%u,"
-                                  "\\\"timestamp\\\":\\\"%s\\\"}\"}",
-                                  answer->turn, line->sequence, iso_now(now));
-        size_t size = (size_t)head_size + line->said_size + (size_t)after_size;
-        char *payload = frame_begin(&bot->connection.out, TEXT_FRAME, size);
-        memcpy(payload, head, (size_t)head_size);
-        memcpy(payload + head_size, line->said, line->said_size);
-        memcpy(payload + head_size + line->said_size, after, (size_t)after_size);
-        frame_finish(payload, size, bot->mask);
-        connection_mark(&bot->connection);
-        /* A piece can be read once all before it have been sent. */
-        answer->sent_at[line->sequence] = now;
-        for (uint32_t i = 0, latest_known = 1; i < script.count && latest_known; i++) {
-            latest_known = answer->sent_at[i] >= answer->began_at;
-            if (latest_known && i > 0 && answer->sent_at[i] < answer->sent_at[i - 1])
-                answer->sent_at[i] = answer->sent_at[i - 1];
-        }
-        return;
-    }
-    stamp_chunk(answer, answer->frame, now);
-    char number[12];
-    size_t number_size = put_number(number, answer->sent);
-    size_t size =
-        answer->frame_size + number_size + sizeof middle - 1 + 24 + sizeof tail - 1;
-    char *payload = frame_begin(&bot->connection.out, TEXT_FRAME, size);
-    char *at = payload;
-    memcpy(at, answer->frame, answer->frame_size);
-    at += answer->frame_size;
-    memcpy(at, number, number_size);
-    at += number_size;
-    memcpy(at, middle, sizeof middle - 1);
-    at += sizeof middle - 1;
-    memcpy(at, iso_now(now), 24);
-    at += 24;
-    memcpy(at, tail, sizeof tail - 1);
-    frame_finish(payload, size, bot->mask);
-    connection_mark(&bot->connection);
-}
-
-void bot_append_end(Answer *answer) {
-    char text[FRAME_ROOM];
-    if (answer->bot->connection.stage != OPEN)
-        return;
-    int size = snprintf(text, sizeof text,
-                        "{\"command\":\"message\",\"identifier\":\"%s\",\"data\":\"{\\\"type\\\":"
-                        "\\\"stream_end\\\",\\\"session_id\\\":\\\"%s\\\"}\"}",
-                        answer->bot->escaped, answer->turn);
-    say(answer->bot, text, (size_t)size);
-}
-
-void bot_append_summary(Answer *answer, nanos now) {
-    Bot *bot = answer->bot;
-    if (bot->connection.stage != OPEN)
-        return;
-    char hash[12];
-    int32_t value = (int32_t)answer->text_hash;
-    snprintf(hash, sizeof hash, value < 0 ? "-%x" : "%x",
-             value < 0 ? (uint32_t)0 - (uint32_t)value : (uint32_t)value);
-    const char *said = options.has_script ? script.total : answer->text.data + answer->text.start;
-    size_t said_size = options.has_script ? strlen(script.total) : buffer_size(&answer->text);
-    char head[FRAME_ROOM], tail[256];
-    int head_size = snprintf(head, sizeof head,
-                             "{\"command\":\"message\",\"identifier\":\"%s\",\"data\":\"{\\\"type"
-                             "\\\":\\\"stream_summary\\\",\\\"session_id\\\":\\\"%s\\\","
-                             "\\\"total_content\\\":\\\"",
-                             bot->escaped, answer->turn);
-    int tail_size = snprintf(tail, sizeof tail,
-                             "\\\",\\\"total_chunks\\\":%u,\\\"content_hash\\\":\\\"%s\\\","
-                             "\\\"timestamp\\\":\\\"%s\\\"}\"}",
-                             answer->sent, options.has_script ? script.hash : hash, iso_now(now));
-    size_t size = (size_t)head_size + said_size + (size_t)tail_size;
-    char *payload = frame_begin(&bot->connection.out, TEXT_FRAME, size);
-    memcpy(payload, head, (size_t)head_size);
-    memcpy(payload + head_size, said, said_size);
-    memcpy(payload + head_size + said_size, tail, (size_t)tail_size);
-    frame_finish(payload, size, bot->mask);
-    connection_mark(&bot->connection);
 }
 
 void bot_forget(Answer *answer) {

@@ -1,6 +1,7 @@
 /* Non-blocking sockets to and from 127.0.0.1, their buffers, and one epoll for all of them. */
 #define _GNU_SOURCE
-#include "load.h"
+#include "connection.h"
+#include "memory.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -165,7 +166,7 @@ static void flush(Connection *connection) {
         watch(connection, EPOLL_CTL_MOD, EPOLLIN);
 }
 
-void connections_flush(void) {
+void connections_write(void) {
     for (size_t i = 0; i < dirty_count; i++) {
         Connection *connection = dirty[i];
         connection->is_dirty = false;

@@ -1,6 +1,6 @@
 /* Histograms, what /proc says of the server, and their JSON. */
 #define _GNU_SOURCE
-#include "load.h"
+#include "figures.h"
 
 #include <stdlib.h>
 #include <string.h>

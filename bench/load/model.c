@@ -1,6 +1,9 @@
 /* An OpenAI-compatible server that streams numbered tokens: the model behind embedded bots. */
 #define _GNU_SOURCE
-#include "load.h"
+#include "model.h"
+#include "counters.h"
+#include "memory.h"
+#include "options.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,11 +34,11 @@ static void make_frame(Answer *answer) {
     static const char head[] =
         "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1767225600,"
         "\"model\":\"bench\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" STAMP_HEAD;
-    int size = snprintf(answer->frame, FRAME_ROOM,
+    int size = snprintf(answer->piece.frame, FRAME_ROOM,
                         "%s00000" STAMP_TAIL "000000000000\"},\"finish_reason\":null}]}\n\n", head);
-    answer->number_at = sizeof head - 1;
-    answer->time_at = answer->number_at + STAMP_DIGITS + sizeof STAMP_TAIL - 1;
-    answer->frame_size = (size_t)size;
+    answer->piece.number_at = sizeof head - 1;
+    answer->piece.time_at = answer->piece.number_at + STAMP_DIGITS + sizeof STAMP_TAIL - 1;
+    answer->piece.size = (size_t)size;
 }
 
 static void take_question(ModelConnection *model, const char *body, size_t size, nanos now) {
@@ -114,13 +117,13 @@ static void accepted(int fd) {
 
 void model_start(void) { listen_on(options.model_port, accepted); }
 
-void model_append_chunk(Answer *answer, nanos now) {
-    stamp_chunk(answer, answer->frame, now);
+static void append_chunk(Answer *answer, nanos now) {
+    piece_stamp(&answer->piece, answer->sent, now);
     if (answer->model != NULL)
-        append_event(&answer->model->connection, answer->frame, answer->frame_size);
+        append_event(&answer->model->connection, answer->piece.frame, answer->piece.size);
 }
 
-void model_append_end(Answer *answer) {
+static void append_end(Answer *answer) {
     static const char stop[] =
         "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1767225600,"
         "\"model\":\"bench\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
@@ -133,3 +136,5 @@ void model_append_end(Answer *answer) {
     answer->model->answer = NULL;
     answer->model = NULL;
 }
+
+const Source MODEL_SPEECH = {append_chunk, append_end, NULL, NULL};

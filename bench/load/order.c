@@ -1,5 +1,7 @@
 /* Which numbers have come: lost, doubled, reordered. */
-#include "load.h"
+#include "order.h"
+#include "memory.h"
+#include "options.h"
 
 #include <string.h>
 

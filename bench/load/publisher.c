@@ -1,9 +1,20 @@
 /* The publisher of nchan: a WebSocket per channel, one message per event, nobody acknowledges. */
 #define _GNU_SOURCE
-#include "load.h"
+#include "publisher.h"
+#include "counters.h"
+#include "memory.h"
+#include "options.h"
+#include "websocket.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+struct Publisher {
+    Connection connection;
+    Answer *answer;
+    bool is_linked;
+    uint32_t mask;
+};
 
 static void opened(Connection *connection) {
     Publisher *publisher = (Publisher *)connection;
@@ -14,16 +25,16 @@ static void opened(Connection *connection) {
 }
 
 static void make_frame(Answer *answer) {
-    char *frame = answer->frame;
+    char *frame = answer->piece.frame;
     static const char head[] =
         "{\"role\":\"agent\",\"type\":\"answer\",\"answer_stream\":\"" STAMP_HEAD;
     int size = snprintf(frame, FRAME_ROOM,
                         "%s00000" STAMP_TAIL "000000000000\",\"message_id\":\"m-%06u\","
                         "\"agent_id\":\"%s\",\"is_finish\":false}",
-                        head, answer->number, answer->bot->id);
-    answer->number_at = sizeof head - 1;
-    answer->time_at = answer->number_at + STAMP_DIGITS + sizeof STAMP_TAIL - 1;
-    answer->frame_size = (size_t)size;
+                        head, answer->number, answer->bot_id);
+    answer->piece.number_at = sizeof head - 1;
+    answer->piece.time_at = answer->piece.number_at + STAMP_DIGITS + sizeof STAMP_TAIL - 1;
+    answer->piece.size = (size_t)size;
 }
 
 static size_t received(Connection *connection, char *data, size_t size, nanos now) {
@@ -55,16 +66,24 @@ static void lost(Connection *connection) {
 
 static const Kind PUBLISHER = {opened, received, lost};
 
-void publisher_open(Answer *answer) {
-    make_frame(answer);
-    answer->publisher.mask = ((uint32_t)random() << 1) | 1;
-    connection_open(&answer->publisher.connection, &PUBLISHER, options.port);
+void publishers_open(void) {
+    Publisher *publishers = allocate(options.answers, sizeof *publishers);
+    for (unsigned i = 0; i < options.answers; i++) {
+        Publisher *publisher = &publishers[i];
+        publisher->answer = &answers[i];
+        publisher->mask = ((uint32_t)random() << 1) | 1;
+        answers[i].publisher = publisher;
+        make_frame(&answers[i]);
+        connection_open(&publisher->connection, &PUBLISHER, options.port);
+    }
 }
 
-void publisher_append_chunk(Answer *answer, nanos now) {
-    Publisher *publisher = &answer->publisher;
-    stamp_chunk(answer, answer->frame, now);
-    frame_append(&publisher->connection.out, TEXT_FRAME, answer->frame, answer->frame_size,
+static void append_chunk(Answer *answer, nanos now) {
+    Publisher *publisher = answer->publisher;
+    piece_stamp(&answer->piece, answer->sent, now);
+    frame_append(&publisher->connection.out, TEXT_FRAME, answer->piece.frame, answer->piece.size,
                  publisher->mask);
     connection_mark(&publisher->connection);
 }
+
+const Source PUBLISHING = {append_chunk, NULL, NULL, NULL};

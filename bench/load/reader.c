@@ -1,123 +1,16 @@
-/* A reader: one HTTP connection that is kept, a question, and the server-sent events of its answer. */
+/* HTTP and server-sent events, as a client reads them. */
 #define _GNU_SOURCE
-#include "load.h"
+#include "reader.h"
+#include "counters.h"
+#include "options.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-static const char OFFLINE[] = "Bot 已离线";
-
-static void greet(Reader *reader, nanos now) {
-    Answer *answer = reader->answer;
-    if (!answer->is_heard) {
-        answer->is_heard = true;
-        if (is_measuring())
-            histogram_note(&report.first_byte, now - answer->asked_at);
-    }
-    if (!answer->has_greeted) {
-        answer->has_greeted = true;
-        greeted_count++;
-    }
-    if (options.dialect == NCHAN && answer->progress == ASKED)
-        answer_begin(answer, now);
-}
-
-/* All stamps in an event: usually one, more where the server joins pieces. */
-static unsigned read_stamps(Answer *answer, const char *at, size_t size, nanos now) {
-    const char *end = at + size;
-    unsigned count = 0;
-    while ((at = memmem(at, (size_t)(end - at), STAMP_HEAD, sizeof STAMP_HEAD - 1)) != NULL) {
-        at += sizeof STAMP_HEAD - 1;
-        if ((size_t)(end - at) < STAMP_SIZE - (sizeof STAMP_HEAD - 1))
-            break;
-        uint32_t number = 0;
-        uint64_t sent = 0;
-        for (unsigned i = 0; i < STAMP_DIGITS; i++)
-            number = number * 10 + (uint32_t)(at[i] - '0');
-        at += STAMP_DIGITS + sizeof STAMP_TAIL - 1;
-        for (unsigned i = 0; i < TIME_DIGITS; i++)
-            sent = sent * 10 + (uint64_t)(at[i] - '0');
-        at += TIME_DIGITS;
-        answer_chunk(answer, number, origin + sent * 100, now);
-        count++;
-    }
-    return count;
-}
-
-/* A piece of a replayed turn: the text has to go on where it stopped. */
-static bool read_script(Answer *answer, const char *event, size_t size, nanos now) {
-    static const char head[] = "\"answer_stream\":\"";
-    const char *at = memmem(event, size, head, sizeof head - 1);
-    if (at == NULL)
-        return false;
-    at += sizeof head - 1;
-    const char *quote = at;
-    while (quote < event + size && *quote != '"')
-        quote += *quote == '\\' ? 2 : 1;
-    size_t said = (size_t)(quote - at);
-    if (said == 0)
-        return false;
-    if (said > script.expected_size - answer->text_read ||
-        memcmp(at, script.expected + answer->text_read, said) != 0) {
-        note_surprise("a replayed turn reads differently", event, size);
-        return true;
-    }
-    answer->text_read += said;
-    uint32_t number = answer->read.next;
-    for (; number < script.count && script.until[number] <= answer->text_read; number++)
-        answer_chunk(answer, number, answer->sent_at[number], now);
-    return true;
-}
-
-static void note_apology(const char *event, size_t size) {
-    if (options.offline && memmem(event, size, OFFLINE, sizeof OFFLINE - 1) != NULL)
-        return;
-    report.apologies++;
-    note_surprise("an apology", event, size);
-}
-
-static void take_event(Reader *reader, const char *event, size_t size, nanos now) {
-    Answer *answer = reader->answer;
-    if (size > 0 && event[0] == ':')
-        return; /* a comment */
-    if (size >= 11 && memcmp(event, "event: done", 11) == 0) {
-        if (reader->is_gone)
-            note_surprise("done came twice", event, size);
-        reader->is_gone = true;
-        if (memmem(event, size, "answer_stream", 13) != NULL)
-            note_surprise("done carries text", event, size);
-        return;
-    }
-    if (options.dialect != NCHAN) {
-        char id[40];
-        int id_size = snprintf(id, sizeof id, "\"message_id\":\"m-%06u\"", answer->number);
-        static const char spaced[] = "\"message_id\": \"m-";
-        if (memmem(event, size, id, (size_t)id_size) == NULL &&
-            memmem(event, size, spaced, sizeof spaced - 1) == NULL)
-            note_surprise("an event of another question", event, size);
-    }
-    if (options.has_script ? read_script(answer, event, size, now)
-                           : read_stamps(answer, event, size, now) > 0)
-        return;
-    if (memmem(event, size, "\"is_finish\":true", 16) != NULL ||
-        memmem(event, size, "\"is_finish\": true", 17) != NULL) {
-        if (answer->is_finished)
-            note_surprise("finished twice", event, size);
-        answer->is_finished = true;
-        if (memmem(event, size, "\"answer_stream\":\"\"", 18) == NULL &&
-            memmem(event, size, "\"answer_stream\": \"\"", 19) == NULL)
-            note_apology(event, size);
-        else if (options.offline)
-            note_surprise("no text for an offline bot", event, size);
-        return;
-    }
-    note_surprise("an event that says nothing", event, size);
-}
-
 /* Payload of the body, in whatever pieces. */
 static void take_payload(Reader *reader, const char *data, size_t size, nanos now) {
-    greet(reader, now);
+    reader->hearing->begun(reader, now);
     Buffer *held = &reader->event;
     if (buffer_size(held) > 0) {
         buffer_append(held, data, size);
@@ -126,7 +19,7 @@ static void take_payload(Reader *reader, const char *data, size_t size, nanos no
     }
     const char *at = data, *end = data + size, *blank;
     while ((blank = memmem(at, (size_t)(end - at), "\n\n", 2)) != NULL) {
-        take_event(reader, at, (size_t)(blank - at), now);
+        reader->hearing->event(reader, at, (size_t)(blank - at), now);
         at = blank + 2;
     }
     if (buffer_size(held) > 0) {
@@ -157,9 +50,7 @@ static void end_of_response(Reader *reader, nanos now) {
     reader->has_head = false;
     if (reader->status != 200)
         return;
-    if (!reader->is_gone && options.dialect != NCHAN)
-        note_surprise("a response without done", "", 0);
-    answer_done(reader->answer, now);
+    reader->hearing->ended(reader, now);
 }
 
 static size_t take_head(Reader *reader, const char *data, size_t size, nanos now) {
@@ -182,7 +73,7 @@ static size_t take_head(Reader *reader, const char *data, size_t size, nanos now
         note_surprise("a refused question", data, size);
     }
     if (options.dialect == NCHAN)
-        greet(reader, now);
+        reader->hearing->begun(reader, now);
     return head_size;
 }
 
@@ -233,22 +124,18 @@ static void opened(Connection *connection) { (void)connection; }
 
 static void lost(Connection *connection) {
     Reader *reader = (Reader *)connection;
-    bool was_idle = reader->answer->progress == IDLE;
     reader->has_head = false;
-    if (!was_idle) {
-        report.links_lost++;
-        note_surprise("a reader's connection was ended", "", 0);
-    }
+    reader->hearing->lost(reader);
 }
 
 static const Kind READER = {opened, received, lost};
 
-void reader_open(Answer *answer) {
-    answer->reader.has_head = false;
-    connection_open(&answer->reader.connection, &READER, options.port);
+void reader_open(Reader *reader) {
+    reader->has_head = false;
+    connection_open(&reader->connection, &READER, options.port);
 }
 
-void reader_ask(Reader *reader) {
-    buffer_append(&reader->connection.out, reader->answer->request, reader->answer->request_size);
+void reader_ask(Reader *reader, const char *request, size_t size) {
+    buffer_append(&reader->connection.out, request, size);
     connection_mark(&reader->connection);
 }

@@ -7,10 +7,15 @@
  *   piece <escaped once>                       in the order of their sequence
  */
 #define _GNU_SOURCE
-#include "load.h"
+#include "script.h"
+#include "connection.h"
+#include "memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+Script script;
 
 static char *next_field(char **rest) {
     char *field = strsep(rest, "\t");

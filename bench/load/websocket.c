@@ -1,6 +1,8 @@
 /* Frames as a client writes and a server sends them (RFC 6455), and the opening handshake. */
 #define _GNU_SOURCE
-#include "load.h"
+#include "websocket.h"
+#include "memory.h"
+#include "options.h"
 
 #include <string.h>
 
