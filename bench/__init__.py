@@ -1,12 +1,16 @@
 """The bench: how fast the gateway is, beside others, measured from outside as its users run it.
 
     processes    servers on a core of their own, and what becomes of them
-    servers      the gateway and its peers: how each is started
+    checkout     whose gateway is measured: this one, or one to compare it with
+    house        what a gateway is given before it starts
+    servers      the gateways and their peers: how each is started
     generator    the load generator: compiled on the spot (`load/*.c`), run, read
-    scenarios    what is measured
+    figures      the numbers that count
+    scenario     one measurement of one server
+    scenarios    what is measured; start_up and trace_cost have their own ways
     runs         repeated and interleaved
     machine      what it was measured on
-    results      JSON and Markdown
+    results      Markdown and JSON
     plots        SVG
     peers        the servers it is compared with
 

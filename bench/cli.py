@@ -19,8 +19,9 @@ from bench.generator import Load, compile_generator
 from bench.processes import Cores, raise_file_limit
 from bench.results import save, show
 from bench.runs import Run, measure_all
-from bench.scenarios import SMOKE_BOTS, Bench, Scenario, Size, all_scenarios, soak
-from bench.servers import Kept, Server, all_servers
+from bench.scenario import SMOKE_BOTS, Bench, Scenario, Size
+from bench.scenarios import all_scenarios, soak
+from bench.servers import Kept, Server, all_servers, baseline
 
 ROOT: Final = Path(__file__).parents[1]
 CACHE: Final = ROOT / ".cache" / "bench"
@@ -47,6 +48,12 @@ SOAK_MINUTES: Final = 30.0
 @click.option(
     "--servers", help="Their names, with commas; default: all in a whole run, else the gateway."
 )
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Another checkout with a .venv: its gateway takes turns with this one's.",
+)
 @click.option("--peers/--no-peers", default=None, help="All servers, or the gateway only.")
 @click.option("--repeats", type=click.IntRange(1), help="Rounds of each scenario.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
@@ -66,6 +73,7 @@ def main(
     smoke: bool,
     minutes: float | None,
     servers: str | None,
+    against: Path | None,
     peers: bool | None,
     repeats: int | None,
     out: Path | None,
@@ -79,15 +87,19 @@ def main(
     one or more: those, the gateway only unless --peers or --servers says otherwise, into
     bench/results/tmp. `streams` stands for all of that name's sizes.
 
+    A peer that fails is a line in the results; the status is 1 only when a gateway failed.
+
     The main figure is the CPU time of the server per chunk: it stays the same on a machine that
     is shared with others, where chunks per second do not.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers end with us
     size: Size = "smoke" if smoke else "quick" if quick else "full"
-    is_whole = not names and minutes is None and not smoke
+    is_whole = not names and minutes is None and not smoke and against is None
     try:
         scenarios = _choose_scenarios(names, minutes, changes, size)
         chosen = _choose_servers(servers, is_whole if peers is None else peers)
+        if against is not None:
+            chosen = [baseline(against), *chosen]
         if lists:
             _list(scenarios)
             return
@@ -104,8 +116,10 @@ def main(
     show(run)
     for path in save(run, folder):
         click.echo(f"written: {path}", err=True)
-    if run.failures:
-        click.echo("\n".join(("not all went well:", *run.failures)), err=True)
+    if run.own_failures:
+        click.echo("the gateway did not do all that it was asked to:", err=True)
+        for each in run.own_failures:
+            click.echo(f"{each.scenario} with {each.server}: {each.words}", err=True)
         sys.exit(1)
 
 

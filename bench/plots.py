@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from bench.figures import CPU, RATE
 from bench.runs import Run
-from bench.scenarios import CPU, RATE
 
 # One for each server, in their order; told apart by colour-blind eyes too (Okabe and Ito).
 COLOURS: Final = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")

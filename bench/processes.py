@@ -58,7 +58,12 @@ def raise_file_limit() -> int:
 
 @contextmanager
 def running(
-    command: Sequence[str], *, core: int | None, log: Path, environment: Mapping[str, str]
+    command: Sequence[str],
+    *,
+    core: int | None,
+    log: Path,
+    environment: Mapping[str, str],
+    folder: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process for as long as the block lasts; its stdout can be read, its stderr is `log`."""
     with log.open("wb") as stderr, on_core(core):
@@ -67,6 +72,7 @@ def running(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,
+            cwd=folder,
             env={**os.environ, **environment},
             start_new_session=True,
         )

@@ -1,4 +1,4 @@
-"""Results: JSON with all samples, tables in Markdown, and both on the terminal."""
+"""Results: tables in Markdown and on the terminal, the same as JSON, and every sample beside it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.figures import Figure
 from bench.plots import draw_all
 from bench.runs import Run
-from bench.scenarios import Figure, Scenario
+from bench.scenario import Scenario
 
 
 def save(run: Run, folder: Path) -> list[Path]:
-    """Write `results.json`, `README.md` and the plots; returns what was written."""
+    """Write what is to be kept, and `samples.json` with every report, which git does not see."""
     folder.mkdir(parents=True, exist_ok=True)
-    document, table = folder / "results.json", folder / "README.md"
-    document.write_text(json.dumps(_document(run), ensure_ascii=False, indent=1) + "\n", "utf-8")
+    samples, summary, table = (
+        folder / name for name in ("samples.json", "summary.json", "README.md")
+    )
+    samples.write_text(json.dumps(_samples(run), ensure_ascii=False) + "\n", "utf-8")
+    summary.write_text(_in_lines(_summary(run)) + "\n", "utf-8")
     plots = draw_all(run, folder)
     table.write_text(_markdown(run, plots), "utf-8")
-    return [document, table, *plots]
+    return [samples, summary, table, *plots]
 
 
 def show(run: Run) -> None:
@@ -43,16 +47,21 @@ def show(run: Run) -> None:
         for row in rows:
             table.add_row(*row)
         console.print(table)
+        for each in run.failures_of(scenario.name):
+            console.print(f"{run.servers[each.server]}: {each.words}", markup=False)
 
 
-def _document(run: Run) -> dict[str, Any]:
+def _summary(run: Run) -> dict[str, Any]:
     return {
         "date": run.date,
         "size": run.size,
         "machine": run.machine,
         "versions": run.versions,
         "left_out": run.left_out,
-        "failures": run.failures,
+        "failures": [
+            {"scenario": each.scenario, "server": each.server, "words": each.words}
+            for each in dict.fromkeys(run.failures)
+        ],
         "scenarios": {
             each.name: {
                 "title": each.title,
@@ -69,21 +78,38 @@ def _document(run: Run) -> dict[str, Any]:
             }
             for each in run.scenarios
         },
-        "samples": [
-            {
-                "scenario": each.scenario,
-                "server": each.server,
-                "number": each.number,
-                "figures": each.figures,
-                "report": each.report,
-            }
-            for each in run.samples
-        ],
     }
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+def _in_lines(document: Any, depth: int = 0) -> str:
+    """JSON to be read and compared: what holds no object of objects is one line."""
+    if not isinstance(document, dict) or depth > 3 or not document:
+        return json.dumps(document, ensure_ascii=False)
+    if depth and not any(isinstance(each, dict) for each in document.values()):
+        return json.dumps(document, ensure_ascii=False)
+    space = " " * (depth + 1)
+    lines = (
+        f"{space}{json.dumps(key)}: {_in_lines(each, depth + 1)}" for key, each in document.items()
+    )
+    return "{\n" + ",\n".join(lines) + "\n" + " " * depth + "}"
+
+
+def _samples(run: Run) -> list[dict[str, Any]]:
+    return [
+        {
+            "scenario": each.scenario,
+            "server": each.server,
+            "number": each.number,
+            "figures": each.figures,
+            "report": each.report,
+        }
+        for each in run.samples
+    ]
+
+
+def _spread(values: Sequence[float]) -> list[float]:
+    """Median, lowest, highest; five digits of each are more than any run gives again."""
+    return [float(f"{each:.5g}") for each in (statistics.median(values), min(values), max(values))]
 
 
 def _measured(run: Run, scenario: Scenario) -> list[Figure]:
@@ -103,6 +129,9 @@ def _rows(run: Run, scenario: Scenario) -> Iterator[list[str]]:
                 title,
                 *(_cell(run.values(scenario.name, server, each), each) for each in figures),
             ]
+    changes = [run.change(scenario.name, each) for each in _measured(run, scenario)]
+    if any(each is not None for each in changes):
+        yield ["change", *("–" if each is None else f"{each:+.1%}" for each in changes)]
 
 
 def _cell(values: Sequence[float], figure: Figure) -> str:
@@ -127,8 +156,8 @@ def _markdown(run: Run, plots: Sequence[Path]) -> str:
             else ""
         )
         + "Server alone on one core, load generator on another. Medians, in brackets the lowest "
-        "and the highest of the rounds; servers took turns. `python -m bench` does it again; "
-        "`results.json` has every sample.",
+        "and the highest of the rounds; servers took turns. `python -m bench` does it again, and "
+        "leaves every sample in `samples.json`; `summary.json` has these figures.",
         "",
     ]
     lines += [f"- {run.servers[name]}: {words}" for name, words in run.versions.items()]
@@ -143,8 +172,8 @@ def _markdown(run: Run, plots: Sequence[Path]) -> str:
         lines.append("| | " + " | ".join(figure.title for figure in figures) + " |")
         lines.append("|---|" + "---:|" * len(figures))
         lines += ["| " + " | ".join(row) + " |" for row in rows]
-    if run.failures:
-        lines += ["", "## What did not go well", "", *(f"- {each}" for each in run.failures)]
+        if failures := run.failures_of(scenario.name):
+            lines += ["", *(f"- {run.servers[each.server]}: {each.words}" for each in failures)]
     if plots:
         lines += ["", "## Plots", "", *(f"![{plot.stem}]({plot.name})" for plot in plots)]
     return "\n".join(lines) + "\n"

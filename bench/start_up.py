@@ -9,22 +9,52 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from bench.checkout import Checkout
 from bench.errors import BenchError
+from bench.figures import Figure
+from bench.house import House, furnish, quiet, serve_arguments
 from bench.processes import running
-from bench.servers import PROGRAM, House, furnish, quiet, serve_arguments
+from bench.scenario import Bench, Report, Scenario
+from bench.servers import Server
 
 HEALTHY_WITHIN = 20.0  # seconds
 
 
-def measure_start_up(core: int | None) -> dict[str, float]:
+class StartUp(Scenario):
+    """How long the gateway takes until it serves."""
+
+    name = "start-up"
+    title = "Start-up"
+    about = "from the start of the process to its ready line, and to the first 200 of /health"
+    figures = (
+        Figure("ready_ms", "ready line ms", ("ready_ms",), 0),
+        Figure("healthy_ms", "first 200 ms", ("healthy_ms",), 0),
+    )
+    repeats = 5
+
+    def can(self, server: Server) -> bool:
+        return server.checkout is not None
+
+    def measure(self, bench: Bench, server: Server) -> Report:
+        if server.checkout is None:
+            raise BenchError("only a gateway says when it is ready")
+        return {**measure_start_up(server.checkout, bench.cores.server), "faults": {}}
+
+
+def measure_start_up(checkout: Checkout, core: int | None) -> dict[str, float]:
     """Milliseconds to the ready line, and to the first 200 of /health. Raises BenchError."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        furnish(folder, House(bots=1))
-        command = [*PROGRAM, *serve_arguments(folder)]
+        furnish(folder, House(bots=1), checkout)
         log = folder / "gateway.log"
         began = time.monotonic()
-        with running(command, core=core, log=log, environment=quiet(folder)) as process:
+        with running(
+            checkout.command(*serve_arguments(folder)),
+            core=core,
+            log=log,
+            environment=quiet(folder),
+            folder=checkout.folder,
+        ) as process:
             line = process.stdout.readline() if process.stdout is not None else b""
             ready = time.monotonic()
             if not line:

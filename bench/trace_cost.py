@@ -19,6 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.figures import Figure
+from bench.scenario import Bench, Report, Scenario
+from bench.servers import GATEWAY, Server
 from eyeclaw_trio.core.answer import Answer, CommandSent
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
@@ -120,3 +123,23 @@ def measure(count: int, rounds: int) -> dict[str, float]:
         "keeping_us_per_chunk": (kept - empty) / USUAL_TURN,
         "keeping_us_per_turn": kept,
     }
+
+
+class TraceCost(Scenario):
+    """What a stream trace adds to each chunk, within one process."""
+
+    name = "trace"
+    title = "Stream traces"
+    about = "what collecting a trace adds to a chunk, and what keeping it costs on its own thread"
+    figures = (
+        Figure("adds_us", "collecting, µs per chunk", ("collecting_adds_us_per_chunk",), 3),
+        Figure("keeping_us", "keeping, µs per chunk", ("keeping_us_per_chunk",), 3),
+    )
+    repeats = 1
+
+    def can(self, server: Server) -> bool:
+        return server.name == GATEWAY
+
+    def measure(self, bench: Bench, server: Server) -> Report:  # noqa: ARG002
+        chunks, rounds = {"full": (5_000, 41), "quick": (3_000, 11), "smoke": (200, 1)}[bench.size]
+        return {**measure(chunks, rounds), "faults": {}}

@@ -35,7 +35,8 @@ def smoked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     )
     assert done.returncode == 0, done.stderr
     assert "## Light load" in (folder / "README.md").read_text("utf-8")
-    results: dict[str, Any] = json.loads((folder / "results.json").read_text("utf-8"))
+    results: dict[str, Any] = json.loads((folder / "summary.json").read_text("utf-8"))
+    results["samples"] = json.loads((folder / "samples.json").read_text("utf-8"))
     return results
 
 
