@@ -33,6 +33,7 @@ import trio
 from attrs import define, field, frozen
 
 PIECES = ("你好", "，我是", "scripted", " model", "。😀")
+_RECORD = 16_384
 ERROR = {"error": {"message": "the model fell over", "type": "api_error"}}
 
 # --- what a script is made of ---------------------------------------------------------------------
@@ -63,6 +64,24 @@ class End:
 
 
 @frozen
+class EndWithSurplus:
+    """The body ends as it should, and in the same write comes what nobody has asked for.
+
+    `padded` lets the surplus begin a TLS record of its own, by a comment before the end.
+    """
+
+    surplus: bytes
+    padded: bool = False
+
+
+@frozen
+class Say:
+    """Bytes on the wire behind the end, in a write of their own."""
+
+    data: bytes
+
+
+@frozen
 class Close:
     """The connection ends, wherever the answer is."""
 
@@ -77,7 +96,7 @@ class Whole:
     """From here on the answer is whole: a client that leaves has not aborted it."""
 
 
-Step = Head | Send | Wait | End | Close | Reset | Whole
+Step = Head | Send | Wait | End | EndWithSurplus | Say | Close | Reset | Whole
 Script = tuple[Step, ...]
 FOREVER = Wait(float("inf"))
 
@@ -138,6 +157,19 @@ def _comments(count: float = 20, delay: float = 0.02) -> Script:
     return (Head(), *beats, piece(PIECES[0]), *beats[:4], piece(PIECES[1]), *ENDING)
 
 
+_UNASKED_BODY = piece("nobody asked for this").data + STOP.data + DONE.data
+# A whole response to a question that was never asked.
+UNASKED = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+    b"Content-Length: %d\r\n\r\n" % len(_UNASKED_BODY)
+) + _UNASKED_BODY
+
+
+def _with_surplus(*steps: Step) -> Callable[..., Script]:
+    said = tuple(piece(text) for text in PIECES)
+    return lambda: (Head(), ROLE, *said, STOP, DONE, Whole(), *steps)
+
+
 WHOLE_TEXT = "".join(PIECES)
 ONE_PIECE = {"choices": [{"message": {"content": WHOLE_TEXT}, "finish_reason": "stop"}]}
 
@@ -184,6 +216,11 @@ SCRIPTS: dict[str, Callable[..., Script]] = {
     "reset": _answer_with(Wait(0.05), Reset()),
     "dropped": _answer_with(Close()),
     "cut": _answer_with(End()),
+    "surplus": _with_surplus(EndWithSurplus(UNASKED)),
+    "surplus-begun": _with_surplus(EndWithSurplus(UNASKED[:20])),
+    "surplus-bytes": _with_surplus(EndWithSurplus(b"\r\n")),
+    "surplus-in-its-own-record": _with_surplus(EndWithSurplus(UNASKED, padded=True)),
+    "surplus-later": _with_surplus(End(), Wait(0.05), Say(UNASKED)),
     "400": _status(400, _said("bad request", type="invalid_request_error")),
     "401": _status(401, _said("wrong key", code="invalid_api_key")),
     "402": _status(402, _said("Insufficient Balance")),
@@ -235,6 +272,7 @@ class ScriptedModel:
     open_connections: int = 0
     aborted: int = 0
     listings: int = 0
+    surplus_said: int = 0
     requests: list[Seen] = field(factory=list)
     _changed: trio.Event = field(factory=trio.Event)
 
@@ -403,6 +441,13 @@ class _Connection:
                 case End():
                     self._is_whole = True
                     await self._send(h11.EndOfMessage())
+                case EndWithSurplus(surplus, padded):
+                    self._is_whole = True
+                    await self._end_with(surplus, padded=padded)
+                case Say(data):
+                    await self._stream.send_all(data)
+                    self._model.surplus_said += 1
+                    self._model.changed()
                 case Close():
                     return False
                 case Reset():
@@ -413,6 +458,15 @@ class _Connection:
     async def _send(self, part: h11.Response | h11.Data | h11.EndOfMessage) -> None:
         if data := self._http.send(part):
             await self._stream.send_all(data)
+
+    async def _end_with(self, surplus: bytes, *, padded: bool) -> None:
+        ending = self._http.send(h11.EndOfMessage()) or b""
+        if padded:
+            # A chunk of a comment, so that it and the end fill a TLS record of 16,384 bytes.
+            comment = b":" + b"x" * (_RECORD - len(ending) - 11) + b"\n\n"
+            ending = b"%x\r\n%b\r\n" % (len(comment), comment) + ending
+            assert len(ending) == _RECORD
+        await self._stream.send_all(ending + surplus)
 
 
 class open_scripted_model:  # noqa: N801  # reads like trio.open_nursery

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from typing import Final
+from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
 from eyeclaw_trio import __version__
 from eyeclaw_trio.errors import ConfigurationError
 from eyeclaw_trio.providers.settings import ProviderSettings
+from eyeclaw_trio.providers.transport import KeepingTransport
 
 # Seconds that an unused connection is kept. Servers and balancers hang up after 60 to 75 s, which
 # the pool sees; what it cannot see is a NAT that forgets in silence, from about 120 s on.
@@ -30,22 +33,26 @@ def open_client(settings: ProviderSettings) -> httpx2.AsyncClient:
     may take is its reader's business. Raises ConfigurationError.
     """
     url = _check_url(settings)
-    is_local = _is_loopback(url.host)
+    headers = _headers(settings)
+    context = httpx2.create_ssl_context()  # SSL_CERT_FILE counts for this machine too
     try:
-        return httpx2.AsyncClient(
-            base_url=url,
-            verify=httpx2.create_ssl_context(),  # SSL_CERT_FILE counts for this machine too
-            headers=_headers(settings),
-            timeout=httpx2.Timeout(None, connect=settings.connect_timeout),
-            limits=_POOL,
-            trust_env=not is_local,
-            follow_redirects=False,
+        transport = KeepingTransport(
+            verify=context, limits=_POOL, proxy=_find_proxy(url, context), trust_env=False
         )
-    except (ImportError, ValueError):  # a SOCKS proxy, which needs a package; an unknown scheme
+    except (ImportError, ValueError, httpx2.InvalidURL):
+        # A SOCKS proxy, which needs a package; an unknown scheme; no address at all.
         raise ConfigurationError(
             "the proxy that the environment names cannot be used: only http:// and https:// can",
             key=f"providers.{settings.name}.base_url",
         ) from None
+    return httpx2.AsyncClient(
+        base_url=url,
+        transport=transport,
+        headers=headers,
+        timeout=httpx2.Timeout(None, connect=settings.connect_timeout),
+        trust_env=False,
+        follow_redirects=False,
+    )
 
 
 def _check_url(settings: ProviderSettings) -> httpx2.URL:
@@ -73,6 +80,18 @@ def _headers(settings: ProviderSettings) -> dict[str, str]:
             )
         headers["Authorization"] = f"Bearer {settings.api_key}"
     return headers
+
+
+def _find_proxy(url: httpx2.URL, context: ssl.SSLContext) -> httpx2.Proxy | None:
+    """The proxy that the environment names for this address. Raises ValueError or InvalidURL."""
+    if _is_loopback(url.host) or proxy_bypass(url.host):
+        return None
+    named = getproxies()
+    address = named.get(url.scheme) or named.get("all")
+    if not address:
+        return None
+    proxy = httpx2.URL(address if "://" in address else f"http://{address}")
+    return httpx2.Proxy(proxy, ssl_context=context if proxy.scheme == "https" else None)
 
 
 def _is_loopback(host: str) -> bool:
