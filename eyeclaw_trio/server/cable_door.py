@@ -16,11 +16,12 @@ from eyeclaw_trio.protocol.cable import (
 )
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.server.bot_channel import BotLink, SessionBook
-from eyeclaw_trio.server.front_door import Origins
+from eyeclaw_trio.server.front_door import Continuation, Origins, Upgrade
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.stream_channel import StreamChannel
-from eyeclaw_trio.wire.http_connection import HttpConnection, Request
+from eyeclaw_trio.wire.http_connection import HttpConnection
+from eyeclaw_trio.wire.request_reader import Request
 from eyeclaw_trio.wire.streams import ReplayedStream
 from eyeclaw_trio.wire.websocket import CableLine, CableSocket, check_upgrade
 
@@ -54,7 +55,7 @@ class CableDoor:
     line: CableLine
     stream_channel: StreamChannel
 
-    async def serve(self, request: Request, connection: HttpConnection) -> None:
+    async def serve(self, request: Request, _: HttpConnection) -> Continuation:
         """Handle one upgrade. Raises RequestRefused before it: 404 for a foreign browser's
         origin, 400 and 426 for what is no handshake, 429 for guessing, 503 while draining."""
         origin = request.headers.get("origin")
@@ -66,8 +67,11 @@ class CableDoor:
             if self.is_draining() and not self.stream_channel.turns:
                 raise RequestRefused(503, "Shutting down", headers=[("Retry-After", "5")])
             socket = CableSocket(self.line)
-            connection.hand_over(partial(self.stream_channel.serve, worker, socket))
-            return
+            if worker.key is None:
+                request.newcomer.ends_with(socket.abort)
+            else:
+                request.newcomer.vouch()
+            return Upgrade(partial(self.stream_channel.serve, worker, socket))
         bot = self._find_bot(request)
         if self.is_draining() and not (bot and self.switchboard.station(bot.id).open_turns):
             # A bot whose answer still runs may come back and finish it; nobody else comes now.
@@ -76,11 +80,12 @@ class CableDoor:
         if bot is None:
             if request.bearer or request.query.get("sdk_token") or request.query.get("access_key"):
                 self.gate.note_failure(request)
-            connection.hand_over(partial(socket.run, _Stranger(socket)))
-            return
+            request.newcomer.ends_with(socket.abort)
+            return Upgrade(partial(socket.run, _Stranger(socket)))
         link = BotLink(socket, self.switchboard.station(bot.id), self.sessions)
         live = LiveLink(socket, bot.id, bot.token_digest)
-        connection.hand_over(partial(self._serve_bot, link, live))
+        request.newcomer.vouch()
+        return Upgrade(partial(self._serve_bot, link, live))
 
     async def _serve_bot(self, link: BotLink, live: LiveLink, stream: ReplayedStream) -> None:
         with self.links.one_more(live):

@@ -18,7 +18,9 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_st
 from eyeclaw_trio.errors import BadMessage, HungUp, SlowReader
 from eyeclaw_trio.wakeup import Wakeup
 from eyeclaw_trio.wire.frame_stream import FrameStream
-from eyeclaw_trio.wire.http_connection import RECEIVE_SIZE, SLICE, HttpConnection
+from eyeclaw_trio.wire.request_reader import RECEIVE_SIZE
+from eyeclaw_trio.wire.response_writer import SLICE
+from eyeclaw_trio.wire.streams import ReplayedStream
 from eyeclaw_trio.wire.websocket import (
     CLOSE_WITHIN,
     HANDSHAKE_WITHIN,
@@ -147,13 +149,13 @@ class ChatLine:
 
     # ---- its life -------------------------------------------------------------------------------
 
-    async def run(self, connection: HttpConnection, listener: Listener) -> None:
+    async def run(self, replayed: ReplayedStream, listener: Listener) -> None:
         """Accept the upgrade and serve the line until either side ends it.
 
         `listener.ended` is called once, whatever happened, before anything waits again.
         Cancellation ends the connection without a closing handshake.
         """
-        stream = FrameStream(connection.give_back())
+        stream = FrameStream(replayed)
         code: int | None = None
         try:
             with self._scope:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import structlog
@@ -34,10 +35,12 @@ from eyeclaw_trio.relay.station import Station
 from eyeclaw_trio.relay.turn import relay_turn
 from eyeclaw_trio.server.chat_line import GOING_AWAY, ChatLine, LinePatience
 from eyeclaw_trio.server.chat_reply import ChatReply, encode_failure
-from eyeclaw_trio.server.front_door import Origins
+from eyeclaw_trio.server.front_door import Continuation, Origins, Upgrade
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.reception import RETRY_AFTER, OpenAnswer, Reception
-from eyeclaw_trio.wire.http_connection import HttpConnection, Request
+from eyeclaw_trio.wire.http_connection import HttpConnection
+from eyeclaw_trio.wire.request_reader import Request
+from eyeclaw_trio.wire.streams import ReplayedStream
 from eyeclaw_trio.wire.websocket import POLICY, check_upgrade
 
 log = structlog.get_logger(__name__)
@@ -56,7 +59,7 @@ class ChatDoor:
     chats: LiveSet[ChatSession] = field(factory=LiveSet)
     conversations: Conversations = field(factory=Conversations)
 
-    async def serve(self, request: Request, connection: HttpConnection) -> None:
+    async def serve(self, request: Request, _: HttpConnection) -> Continuation:
         """Handle one upgrade. Raises RequestRefused before it: 404 for a foreign browser's
         origin, 400 and 426 for what is no handshake or no session, 401 and 429 for a key that
         is none, 503 while draining."""
@@ -78,8 +81,11 @@ class ChatDoor:
             ChatFraming(is_json=request.query.get("format") == "json"),
             choose_language(request.headers.get("accept-language", "").partition(",")[0]),
         )
+        return Upgrade(partial(self._serve, session))
+
+    async def _serve(self, session: ChatSession, stream: ReplayedStream) -> None:
         with self.chats.one_more(session):
-            await session.serve(connection)
+            await session.serve(stream)
 
 
 @define(eq=False)
@@ -123,12 +129,12 @@ class ChatSession:
         """The key that lets it be here."""
         return self._key.id
 
-    async def serve(self, connection: HttpConnection) -> None:
+    async def serve(self, stream: ReplayedStream) -> None:
         """Be this connection until either side ends it; then no answer is left."""
         log.info("chat.opened", key_id=self.key_id)
         try:
             async with trio.open_nursery() as self._answers:
-                await self._line.run(connection, self)
+                await self._line.run(stream, self)
         finally:
             log.info("chat.closed", key_id=self.key_id)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
 
 import structlog
 import trio
@@ -11,13 +11,31 @@ from attrs import frozen
 
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.errors import ListenerGone, RequestRefused
-from eyeclaw_trio.wire.http_connection import ConnectionPatience, Headers, HttpConnection, Request
+from eyeclaw_trio.wire.http_connection import HttpConnection
+from eyeclaw_trio.wire.newcomers import Newcomers
+from eyeclaw_trio.wire.peer_log import PeerLog
 from eyeclaw_trio.wire.poller import Poller
-from eyeclaw_trio.wire.streams import wrap
+from eyeclaw_trio.wire.request_reader import ConnectionTerms, Request
+from eyeclaw_trio.wire.response_writer import Headers
+from eyeclaw_trio.wire.streams import NowaitStream, ReplayedStream, wrap
 
 log = structlog.get_logger(__name__)
 
-Handler = Callable[[Request, HttpConnection], Awaitable[None]]
+
+@frozen
+class Upgrade:
+    """HTTP is over on this connection: `serve` goes on with the stream. It may be for long, and
+    nothing of the request is kept for it."""
+
+    serve: Callable[[ReplayedStream], Coroutine[Any, Any, None]]
+
+
+Continuation = Coroutine[Any, Any, None] | Upgrade | None
+"""What goes on when a handler has returned: the rest of a long response, for which the request
+is not kept; another protocol; or nothing, because all has been written."""
+
+Handler = Callable[[Request, HttpConnection], Coroutine[Any, Any, Continuation]]
+"""Serves one route. Raises RequestRefused for what is to be refused, and ListenerGone."""
 
 # What a browser may send beside the plain headers, and how long it may remember that (seconds).
 _CORS_HEADERS: Final = "Authorization, Content-Type, Last-Event-ID"
@@ -59,92 +77,90 @@ class FrontDoor:
         poller: Poller | None = None,
     ) -> None:
         self.open_connections = 0
+        self.newcomers = Newcomers()
         self._routes = routes
         self._origins = origins
         self._limit = limits.connections
-        self._poller = poller
-        self._patience = ConnectionPatience(patience.request_timeout, patience.write_timeout)
+        self._terms = ConnectionTerms(patience.request_timeout, patience.write_timeout, poller)
+        self._peers = PeerLog()
 
     async def serve_connection(self, stream: trio.abc.Stream) -> None:
         """Serve one peer until it leaves; returns with the stream closed, whatever happened.
 
-        A bug in a handler is logged and ends this connection only.
+        A bug in a handler is logged and ends this connection only. Cancellation ends it without
+        a word.
         """
+        accepted = wrap(stream)
         if self.open_connections >= self._limit:
-            await self._turn_away(stream)
+            await self._turn_away(accepted)
             return
         self.open_connections += 1
-        accepted = wrap(stream)
-        peer = accepted.peer
+        newcomer = self.newcomers.enter()
         try:
-            connection = HttpConnection(accepted, self._patience, self._poller)
-            while (rest := await self._converse(connection)) is not None:
-                # Here and not in there: it may last for minutes, and a frame costs memory.
+            connection = HttpConnection(accepted, self._terms, newcomer)
+            continuation: Continuation = None
+            is_open = True
+            while is_open:
                 try:
-                    await rest
+                    continuation = await self._take_request(connection)
+                    if isinstance(continuation, Upgrade):
+                        break
+                    # Here and not in there: it may last for minutes, and a frame costs memory.
+                    if continuation is not None:
+                        await continuation
                 except Exception as error:
                     await self._explain(error, connection)
-                if not await self._is_at_next(connection):
-                    break
-            if connection.next_life is not None:
-                life = connection.next_life(connection.give_back())
-                del connection, accepted  # a link may live for weeks, and needs nothing of HTTP
+                is_open = connection.start_next_request() or await self._linger(connection)
+            if isinstance(continuation, Upgrade):
+                life = continuation.serve(connection.give_back())
+                del connection, continuation  # a link may live for weeks, and needs nothing of HTTP
                 await life
         except* ListenerGone:
             pass  # the peer has left, or does not read: there is nobody to tell
         except* Exception:
-            log.exception("connection.bug", peer=peer)
+            log.exception("connection.bug", peer=accepted.peer)
         finally:
             self.open_connections -= 1
-            await trio.aclose_forcefully(stream)
+            newcomer.vouch()
+            await accepted.abort()
 
-    async def _converse(self, connection: HttpConnection) -> Awaitable[None] | None:
-        """Answer one request after the other, until one has a rest that goes on, which is
-        returned, or there is nothing more to be done for HTTP."""
-        while True:
-            try:
-                request = await connection.receive_request()
-                if request is None:
-                    return None
-                await self._answer(request, connection)
-            except Exception as error:
-                await self._explain(error, connection)
-            if connection.rest is not None:
-                rest, connection.rest = connection.rest(), None
-                return rest
-            if not await self._is_at_next(connection):
-                return None
+    async def _take_request(self, connection: HttpConnection) -> Continuation:
+        """Read one request and answer it, or begin to."""
+        with connection.newcomer.ending_here():
+            request = await connection.receive_request()
+            if request is not None:
+                return await self._answer(request, connection)
+        return None
 
     async def _explain(self, error: Exception, connection: HttpConnection) -> None:
         """Say to the peer what has ended its request, where that can still be said."""
-        if isinstance(error, RequestRefused):
-            # Beyond this point of the stream nothing can be trusted.
-            if not connection.has_responded:
-                await connection.refuse(error)
-        elif isinstance(error, ListenerGone) or connection.has_responded:
+        writer = connection.writer
+        if isinstance(error, ListenerGone) or (
+            writer.has_responded and not isinstance(error, RequestRefused)
+        ):
             raise error
-        else:
+        if not isinstance(error, RequestRefused):
             log.exception("request.bug", path=connection.path)
-            await connection.refuse(RequestRefused(500, "Internal error"))
+            error = RequestRefused(500, "Internal error")
+        if not writer.has_responded:  # else beyond this point of the stream nothing can be trusted
+            with connection.newcomer.ending_here():
+                await writer.refuse(error)
 
-    async def _is_at_next(self, connection: HttpConnection) -> bool:
-        """Whether another request may follow; else the peer gets the time to read."""
-        if connection.next_life is not None:
-            return False
-        if connection.start_next_request():
-            return True
-        await connection.linger()
+    async def _linger(self, connection: HttpConnection) -> bool:
+        """The connection ends, and the peer gets the time to read why."""
+        with connection.newcomer.ending_here():
+            await connection.linger()
         return False
 
-    async def _answer(self, request: Request, connection: HttpConnection) -> None:
-        connection.extra_headers = self._origins.headers_for(request)
+    async def _answer(self, request: Request, connection: HttpConnection) -> Continuation:
+        connection.writer.extra_headers = self._origins.headers_for(request)
         methods = self._find(request.path)
         if methods is None:
             raise RequestRefused(404, "Not found")
         allowed = [*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS"]
         if request.method == "OPTIONS":
-            await connection.respond(204, headers=self._preflight(request, allowed))
-            return
+            await connection.writer.respond(204, headers=self._preflight(request, allowed))
+            return None
         method = "GET" if request.method == "HEAD" else request.method
         if method not in methods:
             raise RequestRefused(
@@ -152,7 +168,7 @@ class FrontDoor:
             )
         if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise RequestRefused(415, "Compressed request bodies are not accepted")
-        await methods[method](request, connection)
+        return await methods[method](request, connection)
 
     def _find(self, path: str) -> Mapping[str, Handler] | None:
         methods = self._routes.get(path)
@@ -171,15 +187,16 @@ class FrontDoor:
             ("Access-Control-Max-Age", _CORS_MAX_AGE),
         )
 
-    async def _turn_away(self, stream: trio.abc.Stream) -> None:
+    async def _turn_away(self, stream: NowaitStream) -> None:
         """At the limit: say so in one breath, without reading (RELIABILITY 19)."""
-        log.warning("connection.limit", limit=self._limit)
-        connection = HttpConnection(wrap(stream), ConnectionPatience(1.0, 1.0))
+        self._peers.warning(stream.peer, "connection.limit", limit=self._limit)
+        terms = ConnectionTerms(1.0, 1.0)
+        connection = HttpConnection(stream, terms, Newcomers().enter())
         try:
-            await connection.refuse(
+            await connection.writer.refuse(
                 RequestRefused(503, "Too many connections", headers=[("Retry-After", "5")])
             )
         except ListenerGone:
             pass
         finally:
-            await trio.aclose_forcefully(stream)
+            await stream.abort()

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import structlog
 import trio
 
 from eyeclaw_trio.core.directory import AccessKey, Directory
 from eyeclaw_trio.core.throttle import Throttle
 from eyeclaw_trio.errors import RequestRefused
-from eyeclaw_trio.wire.http_connection import Request
-
-log = structlog.get_logger(__name__)
+from eyeclaw_trio.wire.peer_log import PeerLog
+from eyeclaw_trio.wire.request_reader import Request
 
 
 class Gate:
@@ -28,6 +26,7 @@ class Gate:
     ) -> None:
         self.directory = directory
         self._throttle = Throttle()
+        self._peers = PeerLog()
         self._on_failure = on_failure
 
     def admit(self, request: Request, *, in_query: bool = False) -> AccessKey:
@@ -43,10 +42,11 @@ class Gate:
         if key is None:
             if presented is not None:
                 self.note_failure(request)
-                log.info("gate.refused", peer=request.peer, path=request.path)
+                self._peers.info(request.peer, "gate.refused", path=request.path[:100])
             raise RequestRefused(
                 401, "Invalid access key", headers=[("WWW-Authenticate", "Bearer")]
             )
+        request.newcomer.vouch()
         return key
 
     def note_failure(self, request: Request) -> None:

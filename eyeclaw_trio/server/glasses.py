@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Final
 
 from attrs import frozen
@@ -10,9 +9,11 @@ from attrs import frozen
 from eyeclaw_trio.core.texts import choose_language
 from eyeclaw_trio.errors import BotOffline
 from eyeclaw_trio.protocol.sse import AnswerFraming
+from eyeclaw_trio.server.front_door import Continuation
 from eyeclaw_trio.server.reception import Asked, Reception
 from eyeclaw_trio.server.sse_reply import SseReply
-from eyeclaw_trio.wire.http_connection import HttpConnection, Request
+from eyeclaw_trio.wire.http_connection import HttpConnection
+from eyeclaw_trio.wire.request_reader import Request
 
 # The platform's own path for such bridges, so that a user can switch without touching settings.
 PATHS: Final = ("/sse/rokid", "/metis/agent/api/sse")
@@ -25,13 +26,14 @@ class GlassesDoor:
     reception: Reception
     has_error_event: bool = True
 
-    async def answer(self, request: Request, connection: HttpConnection) -> None:
-        """Handle one POST: check it, find the bot, relay the turn.
+    async def answer(self, request: Request, connection: HttpConnection) -> Continuation:
+        """Handle one POST: check it; what goes on finds the bot and relays the turn.
 
         Raises RequestRefused before the stream starts (PROTOCOL 1), then only ListenerGone.
+        Cancellation ends the turn, whose trace says so.
         """
         asked = await self.reception.receive(request, connection)
-        connection.go_on(partial(self._answer, asked, connection))
+        return self._answer(asked, connection)
 
     async def _answer(self, asked: Asked, connection: HttpConnection) -> None:
         question = asked.question

@@ -15,7 +15,8 @@ from eyeclaw_trio.core.timings import Timings
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.server.gate import Gate
-from eyeclaw_trio.wire.http_connection import HttpConnection, Request
+from eyeclaw_trio.wire.http_connection import HttpConnection
+from eyeclaw_trio.wire.request_reader import Request
 
 Health = Callable[[], tuple[int, dict[str, object]]]
 # Answers of linked bots come from no provider of ours.
@@ -31,7 +32,7 @@ class HealthDoor:
     async def show(self, _: Request, connection: HttpConnection) -> None:
         """Handle one GET."""
         status, body = self.health()
-        await connection.respond_json(status, body)
+        await connection.writer.respond_json(status, body)
 
 
 @frozen
@@ -99,7 +100,7 @@ class StatsDoor:
         if key.bot_id is None:
             _, health = self.health()
             body = {**health, **body, "providers": self.stopwatch.describe_providers()}
-        await connection.respond_json(200, body)
+        await connection.writer.respond_json(200, body)
 
 
 def _describe(timings: Timings | None) -> dict[str, Any]:

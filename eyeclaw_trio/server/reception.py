@@ -24,7 +24,8 @@ from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn import Reply, relay_turn
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.live_set import LiveSet
-from eyeclaw_trio.wire.http_connection import HttpConnection, Request
+from eyeclaw_trio.wire.http_connection import HttpConnection
+from eyeclaw_trio.wire.request_reader import Request
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,8 @@ from eyeclaw_trio.core.answer import ReplyEvent
 from eyeclaw_trio.core.texts import Language, apology
 from eyeclaw_trio.errors import BotFailed, TurnFailed
 from eyeclaw_trio.protocol.sse import CONNECTED, KEEP_ALIVE, AnswerFraming
-from eyeclaw_trio.wire.http_connection import Headers, HttpConnection
+from eyeclaw_trio.wire.http_connection import HttpConnection
+from eyeclaw_trio.wire.response_writer import Headers
 
 _HEADERS: Final[Headers] = (
     ("Content-Type", "text/event-stream; charset=utf-8"),
@@ -41,17 +42,17 @@ class SseReply:
     async def open(self) -> None:
         """Send the head and the first comment, at once."""
         self._is_open = True
-        await self.connection.start_stream(_HEADERS, CONNECTED)
+        await self.connection.writer.start_stream(_HEADERS, CONNECTED)
 
     def send_nowait(self, events: Sequence[ReplyEvent]) -> bool:
         """Write these events, in order, as one write, or what of it the system takes now."""
         framed = self.framing.text
         data = [framed(event) if event.__class__ is str else KEEP_ALIVE for event in events]
-        return self.connection.write_nowait(b"".join(data))
+        return self.connection.writer.write_nowait(b"".join(data))
 
     async def drain(self) -> None:
         """Write the rest."""
-        await self.connection.drain()
+        await self.connection.writer.drain()
 
     async def finish(self) -> None:
         """Write the empty finishing message and `done`, and end the response."""
@@ -69,10 +70,10 @@ class SseReply:
         self, nursery: trio.Nursery, leave: Callable[[], None]
     ) -> AbstractContextManager[None]:
         """`leave` is called when the reader has ended its connection."""
-        return self.connection.monitor_hangup(nursery, leave)
+        return self.connection.reader.monitor_hangup(nursery, leave)
 
     async def _end(self, ending: bytes) -> None:
         if self._is_open:
-            await self.connection.end_stream(ending)
+            await self.connection.writer.end_stream(ending)
         else:
-            await self.connection.start_stream(_HEADERS, CONNECTED + ending, ends=True)
+            await self.connection.writer.start_stream(_HEADERS, CONNECTED + ending, ends=True)

@@ -33,7 +33,7 @@ from eyeclaw_trio.protocol.worker import describe_connected, describe_for_channe
 from eyeclaw_trio.relay.turn_log import TriggeredTurn, TurnLogs
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.live_set import LiveSet
-from eyeclaw_trio.wire.http_connection import Request
+from eyeclaw_trio.wire.request_reader import Request
 from eyeclaw_trio.wire.streams import ReplayedStream
 from eyeclaw_trio.wire.websocket import CableSocket
 
@@ -195,6 +195,7 @@ class WorkerLink:
                 self._channel.gate.note_failure(self._worker.request)
         if key is None:
             return None
+        self._worker.request.newcomer.vouch()
         self._channel.on_key_used(key.id)
         turns = self._channel.turns
         return turns.find(wanted.session_id, key_id=key.id, bot_id=wanted.bot_id)

@@ -23,7 +23,9 @@ from eyeclaw_trio.protocol.worker import LogEntry, describe_for_poll, describe_t
 from eyeclaw_trio.relay.turn_log import TriggeredTurn, TurnLog, TurnLogs
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.reception import RETRY_AFTER, Asked, Reception
-from eyeclaw_trio.wire.http_connection import Headers, HttpConnection, Request
+from eyeclaw_trio.wire.http_connection import HttpConnection
+from eyeclaw_trio.wire.request_reader import Request
+from eyeclaw_trio.wire.response_writer import Headers
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +63,7 @@ class TriggerDoor:
             raise RequestRefused(503, "Starting", headers=[("Retry-After", "1")])
         # What refuses the turn is raised here, what goes wrong later stays with the turn.
         turn: TriggeredTurn = await self._nursery.start(self._live, asked)
-        await connection.respond_json(200, describe_triggered(turn.bot_id, turn.session_id))
+        await connection.writer.respond_json(200, describe_triggered(turn.bot_id, turn.session_id))
 
     async def _live(self, asked: Asked, *, task_status: trio.TaskStatus[TriggeredTurn]) -> None:
         """One turn, from its checks to its trace. A bug in it is logged and ends it only."""
@@ -141,7 +143,7 @@ async def _wait_for_news(turn_log: TurnLog, last_id: int, connection: HttpConnec
 
     async def watch(scope: trio.CancelScope) -> None:
         nonlocal has_left
-        await connection.wait_until_gone()
+        await connection.reader.wait_until_gone()
         has_left = True
         scope.cancel()
 
@@ -163,15 +165,15 @@ async def _write_rest(turn_log: TurnLog, last_id: int, connection: HttpConnectio
     until = turn_log.last_id
     entries = turn_log.after(last_id)
     if not entries or entries[-1].id >= until:
-        await connection.respond(200, b"[" + _join(entries) + b"]", _JSON)
+        await connection.writer.respond(200, b"[" + _join(entries) + b"]", _JSON)
     else:
-        await connection.start_stream(_JSON, b"[" + _join(entries))
+        await connection.writer.start_stream(_JSON, b"[" + _join(entries))
         while entries[-1].id < until:
             entries = turn_log.after(entries[-1].id)
             if not entries:
                 raise HungUp  # forgotten while this poller was too slow: half an array says so
-            await connection.write(b"," + _join(entries))
-        await connection.end_stream(b"]")
+            await connection.writer.write(b"," + _join(entries))
+        await connection.writer.end_stream(b"]")
     return entries[-1].id if entries else last_id
 
 

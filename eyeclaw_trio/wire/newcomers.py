@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
+import trio
 from attrs import define
 
 # Connections at once. Whoever has a key shows it within a round trip or two.
@@ -27,11 +28,17 @@ class Newcomer:
     """It has made room for another, and must end."""
     _end: Callable[[], None] | None = None
 
-    def ends_with(self, end: Callable[[], None] | None) -> None:
-        """From now on `end` is what ends the connection; None while there is nothing to end."""
+    def ends_with(self, end: Callable[[], None]) -> None:
+        """From now on `end` is what ends the connection; called now where it has to end."""
         self._end = end
-        if self.is_unwanted and end is not None:
+        if self.is_unwanted:
             end()
+
+    def ending_here(self) -> trio.CancelScope:
+        """A scope that is cancelled when the connection has to make room."""
+        scope = trio.CancelScope()
+        self.ends_with(scope.cancel)
+        return scope
 
     def vouch(self) -> None:
         """It has shown a key, or has ended: it is no newcomer any more."""

@@ -29,9 +29,9 @@ from eyeclaw_trio.protocol.frames import PING, frame_text
 from eyeclaw_trio.wakeup import Wakeup
 from eyeclaw_trio.wire.flusher import Flusher
 from eyeclaw_trio.wire.frame_stream import FrameStream
-from eyeclaw_trio.wire.http_connection import RECEIVE_SIZE, Request
 from eyeclaw_trio.wire.ping_wheel import PingWheel
 from eyeclaw_trio.wire.poller import Poller
+from eyeclaw_trio.wire.request_reader import RECEIVE_SIZE, Request
 from eyeclaw_trio.wire.streams import ReplayedStream
 
 log = structlog.get_logger(__name__)

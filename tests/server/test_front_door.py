@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 import pytest
+import structlog
 import trio
 import trio.testing
-from fakes import KEY, LIMITED_KEY, Gateway, assert_whole, question
+from fakes import KEY, LIMITED_KEY, Gateway, Glasses, assert_whole, question
 from trio.testing import MockClock
 
 from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.server.front_door import FrontDoor, Origins
-from eyeclaw_trio.wire.http_connection import HttpConnection, Request
+from eyeclaw_trio.wire.http_connection import HttpConnection
+from eyeclaw_trio.wire.newcomers import Newcomers
+from eyeclaw_trio.wire.request_reader import Request
 
 
 async def talk(gateway: Gateway, sent: bytes) -> bytes:
@@ -278,7 +282,7 @@ async def test_a_pipelined_second_question_is_answered_after_the_first() -> None
 async def test_a_bug_costs_one_connection(capfd: pytest.CaptureFixture[str]) -> None:
     async def crash(request: Request, connection: HttpConnection) -> None:
         if request.query.get("late"):
-            await connection.start_stream([], b"half")
+            await connection.writer.start_stream([], b"half")
         raise RuntimeError("a bug")
 
     gateway = Gateway()
@@ -315,7 +319,7 @@ async def test_pipelined_requests_give_the_others_a_turn_after_each_answer() -> 
 
     async def look(request: Request, connection: HttpConnection) -> None:
         seen.append(turns)
-        await connection.respond(200, b"x")
+        await connection.writer.respond(200, b"x")
 
     async def take_turns() -> None:
         nonlocal turns
@@ -338,3 +342,78 @@ async def test_pipelined_requests_give_the_others_a_turn_after_each_answer() -> 
         nursery.cancel_scope.cancel()
     assert len(seen) == 100
     assert seen[-1] - seen[0] >= 98
+
+
+# ---- connections that have not shown a key ------------------------------------------------------
+
+
+async def test_a_silent_connection_makes_room_for_the_next_and_one_with_a_key_never_does() -> None:
+    gateway = Gateway()
+    gateway.front_door.newcomers = Newcomers(limit=2)
+    bot = gateway.bot()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(bot.station.attached(bot))
+
+        async def come() -> Glasses:
+            glasses = await stack.enter_async_context(gateway.glasses())
+            await trio.testing.wait_all_tasks_blocked()
+            return glasses
+
+        good = await come()
+        await good.send()
+        [command] = await bot.wait_for_commands()
+        silent, half = await come(), await come()
+        await half.stream.send_all(post()[:30])
+        wrong = await come()
+        assert bytes(await silent.stream.receive_some()) == b""
+        await come()
+        assert bytes(await half.stream.receive_some()) == b""
+        await wrong.send(key="ak_wrong")
+        assert (await wrong.receive_head()).status_code == 401
+        bot.answer(command.session_id, "好")
+        assert (await good.receive_head()).status_code == 200
+        assert_whole(await good.receive_answer(), "好")
+    assert gateway.front_door.newcomers.turned_out == 2
+    assert len(gateway.front_door.newcomers) == 0
+
+
+@pytest.mark.parametrize("length", [2, 1_000], ids=["idle", "lingering"])
+async def test_whoever_waits_behind_a_refusal_makes_room_too(
+    length: int, autojump_clock: MockClock
+) -> None:
+    """Between two requests, and while it may still read why its connection ends."""
+    gateway = Gateway()
+    gateway.front_door.newcomers = Newcomers(limit=1)
+    async with gateway.glasses() as first:
+        await first.stream.send_all(post(length=length).replace(KEY.encode(), b"ak_wrong"))
+        assert b" 401 " in bytes(await first.stream.receive_some())
+        await trio.testing.wait_all_tasks_blocked()
+        began = trio.current_time()
+        async with gateway.glasses():
+            assert bytes(await first.stream.receive_some()) == b""
+            assert trio.current_time() == began
+
+
+# ---- each peer gets an answer or a close, and nobody a traceback ---------------------------------
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET", "OPTIONS"])
+async def test_junk_behind_an_answered_request_is_refused_as_junk_is(method: str) -> None:
+    gateway = Gateway()
+    head = b"%s /sse/rokid HTTP/1.1\r\nHost: x\r\n\r\n" % method.encode()
+    with structlog.testing.capture_logs() as lines:
+        received = await talk(gateway, head + b"\x00\x01 junk\r\n\r\n")
+    assert received.count(b"HTTP/1.1 ") == 2
+    refusal = received[received.rindex(b"HTTP/1.1 ") :]
+    assert refusal.startswith(b"HTTP/1.1 400 ")
+    assert refusal.endswith(b'\r\n\r\n{"error":"Bad request","detail":null}')
+    assert [line for line in lines if line["log_level"] in ("error", "warning")] == []
+
+
+async def test_a_refused_body_in_many_pieces_is_not_looked_through() -> None:
+    """A few looks, and the connection ends: whatever else is there is not even parsed."""
+    pieces = b"1\r\nx\r\n" * 2_000 + b"0\r\n\r\n"
+    sent = post(pieces, length=-1, lines=["Transfer-Encoding: chunked"])
+    received = await talk(Gateway(), sent.replace(KEY.encode(), b"ak_wrong"))
+    assert received.startswith(b"HTTP/1.1 401 ")
+    assert b"\r\nConnection: close\r\n" in received

@@ -12,7 +12,9 @@ import trio.testing
 from trio.testing import MockClock
 
 from eyeclaw_trio.errors import HungUp, SlowReader
-from eyeclaw_trio.wire.http_connection import ConnectionPatience, HttpConnection
+from eyeclaw_trio.wire.http_connection import HttpConnection
+from eyeclaw_trio.wire.newcomers import Newcomers
+from eyeclaw_trio.wire.request_reader import ConnectionTerms
 from eyeclaw_trio.wire.streams import EagerStream
 
 WRITE_TIMEOUT = 10.0
@@ -29,10 +31,12 @@ async def asked() -> AsyncIterator[tuple[HttpConnection, trio.SocketStream]]:
         trio.SocketStream(trio.socket.from_stdlib_socket(each)) for each in (ours, theirs)
     )
     async with end, reader:
-        connection = HttpConnection(EagerStream(end), ConnectionPatience(10.0, WRITE_TIMEOUT))
+        connection = HttpConnection(
+            EagerStream(end), ConnectionTerms(10.0, WRITE_TIMEOUT), Newcomers().enter()
+        )
         await reader.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert await connection.receive_request() is not None
-        await connection.start_stream((), b"begun")
+        await connection.writer.start_stream((), b"begun")
         yield connection, reader
 
 
@@ -56,9 +60,9 @@ async def test_a_long_piece_arrives_whole_whatever_part_of_it_was_written_at_onc
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(read)
-            await connection.write(MUCH[:1_000_000])
-            await connection.write(MUCH)
-            await connection.end_stream(b"end")
+            await connection.writer.write(MUCH[:1_000_000])
+            await connection.writer.write(MUCH)
+            await connection.writer.end_stream(b"end")
     texts = [b"begun", MUCH[:1_000_000], MUCH, b"end", b""]
     assert body == b"".join(b"%x\r\n%s\r\n" % (len(text), text) for text in texts)
 
@@ -66,8 +70,8 @@ async def test_a_long_piece_arrives_whole_whatever_part_of_it_was_written_at_onc
 async def test_small_pieces_are_written_without_giving_way() -> None:
     async with asked() as (connection, reader):
         with trio.testing.assert_no_checkpoints():
-            await connection.write(b"small")
-            await connection.end_stream(b"end")
+            await connection.writer.write(b"small")
+            await connection.writer.end_stream(b"end")
         assert await read_body(reader) == b"5\r\nbegun\r\n5\r\nsmall\r\n3\r\nend\r\n0\r\n\r\n"
         assert connection.start_next_request()
 
@@ -78,21 +82,21 @@ async def test_a_reader_that_takes_nothing_is_slow_though_a_part_was_written_at_
     async with asked() as (connection, _):
         began = trio.current_time()
         with pytest.raises(SlowReader):
-            await connection.write(MUCH)
+            await connection.writer.write(MUCH)
         assert trio.current_time() == began + WRITE_TIMEOUT
         with pytest.raises(HungUp):  # half a piece is on its way, and nothing can follow it
-            await connection.end_stream(b"end")
+            await connection.writer.end_stream(b"end")
         assert not connection.start_next_request()
 
 
 async def test_a_write_that_was_cancelled_is_the_last() -> None:
     async with asked() as (connection, _):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(connection.write, MUCH)
+            nursery.start_soon(connection.writer.write, MUCH)
             await trio.testing.wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
         with pytest.raises(HungUp):
-            await connection.write(b"more")
+            await connection.writer.write(b"more")
         assert not connection.start_next_request()
 
 
@@ -100,6 +104,6 @@ async def test_a_reader_that_is_gone_has_hung_up() -> None:
     async with asked() as (connection, reader):
         await reader.aclose()
         with pytest.raises(HungUp):
-            await connection.write(b"small")
+            await connection.writer.write(b"small")
         with pytest.raises(HungUp):
-            await connection.write(b"small")
+            await connection.writer.write(b"small")
