@@ -15,11 +15,11 @@ from trio_websocket import WebSocketConnection, wrap_client_stream
 
 from eyeclaw_trio.relay.turn_log import TurnLogs
 from eyeclaw_trio.server.cable_door import CableDoor, LinkedBots
+from eyeclaw_trio.server.cable_socket import cable_kind
 from eyeclaw_trio.server.front_door import FrontDoor
 from eyeclaw_trio.server.glasses import PATHS
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.stream_channel import StreamChannel, WorkerLink
-from eyeclaw_trio.wire.websocket import CableLine
 
 IDENTIFIER = '{"channel":"BotChannel","bot_id":"1"}'
 
@@ -49,26 +49,23 @@ class CableGateway(Gateway):
     turns: TurnLogs = field(factory=TurnLogs)
     workers: LiveSet[WorkerLink] = field(factory=LiveSet)
     has_shortcut: bool = True
-    line: CableLine = field(init=False)
     cable: CableDoor = field(init=False)
-    _serving: trio.Lock = field(factory=trio.Lock)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        self.line = CableLine(
-            self.limits.cable_message,
-            lambda: int(1_700_000_000 + trio.current_time()),
-            has_shortcut=self.has_shortcut,
-        )
         self.cable = CableDoor(
             gate=self.gate,
             origins=self.origins,
             switchboard=self.switchboard,
-            limits=self.limits,
             sessions=self.sessions,
             links=self.links,
             is_draining=lambda: self.is_draining,
-            line=self.line,
+            kind=cable_kind(
+                self.services,
+                self.limits,
+                lambda: int(1_700_000_000 + trio.current_time()),
+                has_shortcut=self.has_shortcut,
+            ),
             stream_channel=StreamChannel(self.gate, self.turns, self.workers, lambda _: None),
         )
         routes = {path: {"POST": self.rokid.answer} for path in PATHS}
@@ -77,21 +74,8 @@ class CableGateway(Gateway):
             self.origins,
             self.patience,
             self.limits,
-            self.line.poller,
+            self.services.poller,
         )
-
-    @asynccontextmanager
-    async def line_served(self) -> AsyncIterator[None]:
-        """Links are written to and pinged while inside."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.serve_line)
-            yield
-            nursery.cancel_scope.cancel()
-
-    async def serve_line(self) -> None:
-        """Run the line, as soon as nobody else does."""
-        async with self._serving:
-            await self.line.run()
 
     @asynccontextmanager
     async def sdk(
@@ -105,7 +89,7 @@ class CableGateway(Gateway):
         ours, theirs = trio.testing.memory_stream_pair()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.front_door.serve_connection, theirs)
-            nursery.start_soon(self.serve_line)
+            nursery.start_soon(self.run_services)
             socket = await wrap_client_stream(
                 nursery,
                 cast(trio.SocketStream, ours),  # any stream will do

@@ -14,7 +14,7 @@ from fakes import KEY, FakeBot, Gateway
 from trio_websocket import WebSocketConnection, wrap_client_stream
 
 from eyeclaw_trio.core.routing import ChatChoice
-from eyeclaw_trio.server.chat_socket import PATH, ChatDoor
+from eyeclaw_trio.server.chat import PATH, ChatDoor, chat_kind
 from eyeclaw_trio.server.front_door import FrontDoor
 from eyeclaw_trio.server.glasses import PATHS
 
@@ -27,14 +27,20 @@ class ChatGateway(Gateway):
     """A gateway with `/ws/stream/`, whose providers are `one` (the default) and `two`."""
 
     choice: ChatChoice = field(default=ChatChoice(("one", "two"), "one"))
+    has_shortcut: bool = True
     chat: ChatDoor = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        self.chat = ChatDoor(self.reception, self.origins, self.choice)
+        kind = chat_kind(self.services, self.limits, self.patience, has_shortcut=self.has_shortcut)
+        self.chat = ChatDoor(self.reception, self.origins, self.choice, kind)
         routes = {path: {"POST": self.rokid.answer} for path in PATHS}
         self.front_door = FrontDoor(
-            {**routes, PATH: {"GET": self.chat.serve}}, self.origins, self.patience, self.limits
+            {**routes, PATH: {"GET": self.chat.serve}},
+            self.origins,
+            self.patience,
+            self.limits,
+            self.services.poller,
         )
 
     def provider(self, name: str = "one", **fields: Any) -> FakeBot:
@@ -58,7 +64,7 @@ class ChatGateway(Gateway):
         sent = dict(headers or {})
         if key is not None:
             sent["Authorization"] = f"Bearer {key}"
-        async with trio.open_nursery() as nursery:
+        async with self.services_running(), trio.open_nursery() as nursery:
             nursery.start_soon(self.front_door.serve_connection, theirs)
             async with trio.open_nursery() as library:
                 socket = await wrap_client_stream(

@@ -31,6 +31,7 @@ from eyeclaw_trio.server.front_door import FrontDoor, Origins
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
 from eyeclaw_trio.server.reception import OpenAnswers, Reception
+from eyeclaw_trio.wire.services import Services
 
 KEY = "ak_test-key-of-the-tests"
 LIMITED_KEY = "ak_test-key-of-bot-2-only"
@@ -162,6 +163,7 @@ class Gateway:
     directory: Directory = field(factory=make_directory)
     origins: Origins = field(factory=Origins)
     is_draining: bool = False
+    services: Services = field(factory=Services)
     traces: list[Trace] = field(factory=list)
     answers: OpenAnswers = field(factory=OpenAnswers)
     switchboard: Switchboard = field(init=False)
@@ -169,6 +171,7 @@ class Gateway:
     front_door: FrontDoor = field(init=False)
     reception: Reception = field(init=False)
     rokid: GlassesDoor = field(init=False)
+    _running: trio.Lock = field(factory=trio.Lock)
 
     def __attrs_post_init__(self) -> None:
         self.switchboard = Switchboard(self.patience, self.limits)
@@ -186,6 +189,19 @@ class Gateway:
         self.rokid = door = GlassesDoor(self.reception)
         routes = {path: {"POST": door.answer} for path in PATHS}
         self.front_door = FrontDoor(routes, self.origins, self.patience, self.limits)
+
+    @asynccontextmanager
+    async def services_running(self) -> AsyncIterator[None]:
+        """WebSockets are read, written to and pinged while inside."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.run_services)
+            yield
+            nursery.cancel_scope.cancel()
+
+    async def run_services(self) -> None:
+        """Run the services, as soon as nobody else does."""
+        async with self._running:
+            await self.services.run()
 
     def bot(self, bot_id: int = 1, **fields: Any) -> FakeBot:
         return FakeBot(self.switchboard.station(bot_id), **fields)

@@ -30,7 +30,7 @@ HOST = "127.0.0.1"
 @asynccontextmanager
 async def open_gateway(gateway: CableGateway) -> AsyncIterator[int]:
     """Serve this gateway on a real port; leaving ends all its connections."""
-    async with gateway.line_served(), trio.open_nursery() as nursery:
+    async with gateway.services_running(), trio.open_nursery() as nursery:
         listeners = await trio.open_tcp_listeners(0, host=HOST)
         await nursery.start(trio.serve_listeners, gateway.front_door.serve_connection, listeners)
         yield listeners[0].socket.getsockname()[1]

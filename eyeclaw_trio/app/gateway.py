@@ -15,8 +15,9 @@ from eyeclaw_trio.core.routing import ChatChoice
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn_log import TurnLogs
 from eyeclaw_trio.server.cable_door import CableDoor
-from eyeclaw_trio.server.chat_socket import PATH as CHAT_PATH
-from eyeclaw_trio.server.chat_socket import ChatDoor
+from eyeclaw_trio.server.cable_socket import cable_kind
+from eyeclaw_trio.server.chat import PATH as CHAT_PATH
+from eyeclaw_trio.server.chat import ChatDoor, chat_kind
 from eyeclaw_trio.server.front_door import FrontDoor, Handler, Origins
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
@@ -28,7 +29,8 @@ from eyeclaw_trio.server.stream_channel import StreamChannel
 from eyeclaw_trio.server.worker import POLL_PATH, TRIGGER_PATH, PollDoor, TriggerDoor
 from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.store.store import Store
-from eyeclaw_trio.wire.websocket import CableLine
+from eyeclaw_trio.wire.services import Services
+from eyeclaw_trio.wire.socket_kind import SocketKind
 
 
 @define(eq=False)
@@ -49,7 +51,7 @@ class Gateway:
     revocation: Revocation = field(init=False)
     front_door: FrontDoor = field(init=False)
     _turn_logs: TurnLogs = field(factory=TurnLogs, init=False)
-    _line: CableLine = field(init=False)
+    _services: Services = field(factory=Services, init=False)
     _trigger: TriggerDoor = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -60,11 +62,6 @@ class Gateway:
         )
         self.revocation = Revocation(self.switchboard, self.roster)
         self.observer = Observer(store, self.switchboard, settings.providers, self._is_draining)
-        self._line = CableLine(
-            settings.limits.cable_message,
-            _steady_unix_seconds(),
-            has_shortcut=settings.frame_shortcut,
-        )
         gate = Gate(lambda: store.directory, self.observer.metrics.failed_keys.inc)
         origins = Origins(frozenset(settings.allowed_origins))
         reception = self._make_reception(gate)
@@ -74,7 +71,7 @@ class Gateway:
             origins,
             settings.patience,
             attrs.evolve(settings.limits, connections=self.connections),
-            self._line.poller,
+            self._services.poller,
         )
         self.observer.show_counts(lambda: self.front_door.open_connections)
 
@@ -99,17 +96,16 @@ class Gateway:
         glasses = GlassesDoor(reception, settings.sse_error_event)
         poll = PollDoor(gate, self._turn_logs, store.key_used)
         choice = ChatChoice(tuple(settings.providers), settings.chat_provider)
-        chat = ChatDoor(reception, origins, choice, self.roster.chats)
+        chat = ChatDoor(reception, origins, choice, self._chat_kind(), self.roster.chats)
         workers = StreamChannel(gate, self._turn_logs, self.roster.workers, store.key_used)
         cable = CableDoor(
             gate=gate,
             origins=origins,
             switchboard=self.switchboard,
-            limits=settings.limits,
             sessions=store,
             links=self.roster.links,
             is_draining=self._is_draining,
-            line=self._line,
+            kind=self._cable_kind(),
             stream_channel=workers,
         )
         stats = StatsDoor(gate, self.switchboard, observer.stopwatch, observer.health)
@@ -123,13 +119,26 @@ class Gateway:
             "/stats": {"GET": stats.show},
         }
 
+    def _cable_kind(self) -> SocketKind:
+        limits, shortcut = self.settings.limits, self.settings.frame_shortcut
+        return cable_kind(self._services, limits, _steady_unix_seconds(), has_shortcut=shortcut)
+
+    def _chat_kind(self) -> SocketKind:
+        settings = self.settings
+        return chat_kind(
+            self._services,
+            settings.limits,
+            settings.patience,
+            has_shortcut=settings.frame_shortcut,
+        )
+
     def _is_draining(self) -> bool:
         return self.shutdown.is_draining
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Do what all connections need done together, until cancelled; started when it is."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._line.run)
+            nursery.start_soon(self._services.run)
             await nursery.start(self._trigger.run)
             task_status.started()
 

@@ -12,6 +12,7 @@ from attrs import define
 
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn_log import TurnLogs
+from eyeclaw_trio.server.cable_socket import say_disconnect
 from eyeclaw_trio.server.roster import Roster
 
 log = structlog.get_logger(__name__)
@@ -77,7 +78,7 @@ class Shutdown:
         random.shuffle(links)
         pause = min(1 / GOODBYES_A_SECOND, GOODBYE_SPREAD / max(len(links), 1))
         for link in links:
-            link.socket.disconnect("server_restart", reconnect=True)
+            say_disconnect(link.socket, "server_restart", reconnect=True)
             if len(links) > 1:
                 await trio.sleep(pause)
         for worker in self.roster.workers:

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from attrs import frozen
 
 from eyeclaw_trio.core.trace import UNNUMBERED, KeptTexts, Outcome, Trace
+from eyeclaw_trio.protocol.timestamps import to_stamp
 
 LossPosition = Literal["head", "middle", "tail", "mixed"]
 Status = Literal["pending", "active", "completed", "anomaly"]
@@ -97,8 +98,8 @@ def analyse(trace: Trace, created_at: datetime, *, with_events: bool = True) -> 
         sse_content="".join(_texts(trace).written) if trace.keeps_content else None,
         anomaly=bool(anomalies),
         anomalies=anomalies,
-        created_at=_stamp(created_at),
-        updated_at=_stamp(created_at + timedelta(seconds=_last_moment(trace) - trace.started_at)),
+        created_at=to_stamp(created_at),
+        updated_at=to_stamp(created_at + timedelta(seconds=_last_moment(trace) - trace.started_at)),
     )
 
 
@@ -193,8 +194,4 @@ def list_events(trace: Trace, created_at: datetime) -> Iterator[dict[str, Any]]:
     found.sort(key=lambda entry: entry[:2])
     for at, _, kind, data in found:
         moment = created_at + timedelta(seconds=at - trace.started_at)
-        yield {"type": kind, "data": data, "timestamp": _stamp(moment)}
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        yield {"type": kind, "data": data, "timestamp": to_stamp(moment)}

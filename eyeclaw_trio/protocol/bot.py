@@ -403,8 +403,8 @@ def encode_acknowledgements(
     sequences: Iterable[int],
     timestamp: str,
     *,
-    before: bytes = b"",
-    behind: bytes = b"",
+    before: bytes,
+    behind: bytes,
 ) -> list[bytes]:
     """A `chunk_received` for each of these, as JSON between what stands around each: what differs
     is one number."""

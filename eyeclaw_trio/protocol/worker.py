@@ -6,12 +6,11 @@ envelope and the identifier of a subscription are in `protocol/cable`.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from attrs import frozen
 
 from eyeclaw_trio.protocol.cable import STREAM_CHANNEL
 from eyeclaw_trio.protocol.decoding import Opaque
+from eyeclaw_trio.protocol.timestamps import format_timestamp
 
 # ---- the entries of a log -----------------------------------------------------------------------
 # `id` counts from 1 without gaps; `at` is in unix seconds, for people to read and for nothing else.
@@ -101,4 +100,4 @@ def describe_pong(now: float) -> Opaque:
 
 
 def _timestamp(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    return format_timestamp(round(at * 1_000_000) * 1_000)

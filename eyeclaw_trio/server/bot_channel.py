@@ -6,8 +6,6 @@ import secrets
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Protocol
 
 import structlog
@@ -46,8 +44,10 @@ from eyeclaw_trio.protocol.cable import (
     encode_confirmation,
     encode_rejection,
 )
+from eyeclaw_trio.protocol.timestamps import format_timestamp
 from eyeclaw_trio.relay.station import Station
-from eyeclaw_trio.wire.websocket import CableSocket
+from eyeclaw_trio.server.cable_socket import say_disconnect
+from eyeclaw_trio.wire.websocket import ServerSocket
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +72,7 @@ class BotLink:
     and the summary of the running turn first.
     """
 
-    def __init__(self, socket: CableSocket, station: Station, sessions: SessionBook) -> None:
+    def __init__(self, socket: ServerSocket, station: Station, sessions: SessionBook) -> None:
         self.session_id = secrets.token_hex(16)
         self._socket = socket
         self._station = station
@@ -82,7 +82,6 @@ class BotLink:
         self._framing = ChannelFraming.of("")
         self._opening: DataOpening | None = None
         self._attachment: AbstractContextManager[None] | None = None
-        self._has_ended = False
         self._opened_at = trio.current_time()
         self._heard_at = 0.0
 
@@ -106,34 +105,39 @@ class BotLink:
     @property
     def is_alive(self) -> bool:
         """Whether the bot can still be told something, also before it has subscribed."""
-        return not self._has_ended and not self._socket.is_closing
+        return not self._socket.is_closing
 
     def send(self, message: ToBot) -> None:
         """Put a message into the outbox."""
-        self._socket.send([self._framing.message(encode_to_bot(message))])
+        self._socket.enqueue([self._framing.message(encode_to_bot(message))])
 
     def acknowledge(self, session_id: str, sequences: Sequence[int], *, at_once: bool) -> None:
         """Put `chunk_received` for each of these into the outbox, as one write; `at_once` when
         nobody else has something to write just now."""
-        said = self._framing.acknowledgements(session_id, sequences, _timestamp())
-        self._socket.send(said, at_once=at_once)
+        said = self._framing.acknowledgements(session_id, sequences, _now())
+        self._socket.enqueue(said)
+        if at_once:
+            self._socket.write_nowait()
 
     def replace(self) -> None:
         """A newer link has taken over: say so and end (RELIABILITY 25)."""
-        self._socket.disconnect("replaced", reconnect=False)
+        log.info("bot.replaced", bot_id=self._station.bot_id, session_id=self.session_id)
+        say_disconnect(self._socket, "replaced", reconnect=False)
 
     # ---- as the socket sees it ------------------------------------------------------------------
 
-    def opened(self) -> None:
+    def on_open(self) -> None:
         """Welcome the bot."""
-        self._socket.send([WELCOME])
+        self._socket.enqueue([WELCOME])
 
-    def ended(self) -> None:
+    def on_end(self) -> None:
         """The socket is gone."""
-        self._has_ended = True
         self._detach()
 
-    def frame(self, text: bytes | str) -> None:
+    def on_malformed(self, bad: BadMessage) -> None:
+        """A bot is not told of it: the SDK would not know what to do."""
+
+    def on_frame(self, text: bytes | str) -> None:
         """Take one frame. Raises BadMessage for a malformed one."""
         if self._opening is not None:
             data = self._opening.read(text)
@@ -163,16 +167,16 @@ class BotLink:
         try:
             wanted = decode_identifier(identifier)
         except BadMessage:
-            self._socket.send([encode_rejection(identifier)])
+            self._socket.enqueue([encode_rejection(identifier)])
             raise
         if wanted.bot_id != self._station.bot_id or self._subscription is not None:
-            self._socket.send([encode_rejection(identifier)])
+            self._socket.enqueue([encode_rejection(identifier)])
             return
         self._subscription = wanted
         self._opening = None
         self._identifier = identifier
         self._framing = ChannelFraming.of(identifier)
-        self._socket.send([encode_confirmation(identifier)])
+        self._socket.enqueue([encode_confirmation(identifier)])
         self.send(Connected(self._station.bot_id, self.session_id))
         self._sessions.session_opened(
             self._station.bot_id, self.session_id, {"max_concurrency": wanted.max_concurrency}
@@ -220,9 +224,9 @@ class BotLink:
                 self._station.deliver(self, message, received_at)
                 self.send(self._describe())
             case Ping():
-                self.send(PongToBot(_timestamp()))
+                self.send(PongToBot(_now()))
             case CommandAsked(command):
-                self.send(CommandReceived(command, _timestamp()))
+                self.send(CommandReceived(command, _now()))
             case Log(level, _):
                 log.debug("bot.log", bot_id=self._station.bot_id, level=level)
             case UnknownMessage(name):
@@ -238,12 +242,5 @@ class BotLink:
         )
 
 
-def _timestamp() -> str:
-    """Now, as ISO 8601 in milliseconds."""
-    second, rest = divmod(time.time_ns() // 1_000_000, 1_000)
-    return f"{_whole_second(second)}.{rest:03d}+00:00"
-
-
-@lru_cache(maxsize=1)
-def _whole_second(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+def _now() -> str:
+    return format_timestamp(time.time_ns())

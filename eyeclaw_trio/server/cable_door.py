@@ -9,21 +9,21 @@ import structlog
 from attrs import field, frozen
 
 from eyeclaw_trio.core.directory import Bot
-from eyeclaw_trio.core.patience import Limits
 from eyeclaw_trio.errors import BadMessage, RequestRefused
-from eyeclaw_trio.protocol.cable import (
-    read_bot_id,
-)
+from eyeclaw_trio.protocol.cable import read_bot_id
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.server.bot_channel import BotLink, SessionBook
+from eyeclaw_trio.server.cable_socket import say_disconnect
 from eyeclaw_trio.server.front_door import Continuation, Origins, Upgrade
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.stream_channel import StreamChannel
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.request_reader import Request
+from eyeclaw_trio.wire.socket_kind import SocketKind
 from eyeclaw_trio.wire.streams import ReplayedStream
-from eyeclaw_trio.wire.websocket import CableLine, CableSocket, check_upgrade
+from eyeclaw_trio.wire.upgrade import check_upgrade
+from eyeclaw_trio.wire.websocket import ServerSocket
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 class LiveLink:
     """One link that lives: whose it is, and the token (as its digest) that let it in."""
 
-    socket: CableSocket
+    socket: ServerSocket
     bot_id: int
     token_digest: bytes | None = field(repr=False)
 
@@ -48,11 +48,10 @@ class CableDoor:
     gate: Gate
     origins: Origins
     switchboard: Switchboard
-    limits: Limits
     sessions: SessionBook
     links: LinkedBots
     is_draining: Callable[[], bool]
-    line: CableLine
+    kind: SocketKind
     stream_channel: StreamChannel
 
     async def serve(self, request: Request, _: HttpConnection) -> Continuation:
@@ -66,7 +65,7 @@ class CableDoor:
         if worker is not None:
             if self.is_draining() and not self.stream_channel.turns:
                 raise RequestRefused(503, "Shutting down", headers=[("Retry-After", "5")])
-            socket = CableSocket(self.line)
+            socket = ServerSocket(self.kind)
             if worker.key is None:
                 request.newcomer.ends_with(socket.abort)
             else:
@@ -76,7 +75,7 @@ class CableDoor:
         if self.is_draining() and not (bot and self.switchboard.station(bot.id).open_turns):
             # A bot whose answer still runs may come back and finish it; nobody else comes now.
             raise RequestRefused(503, "Shutting down", headers=[("Retry-After", "5")])
-        socket = CableSocket(self.line)
+        socket = ServerSocket(self.kind)
         if bot is None:
             if request.bearer or request.query.get("sdk_token") or request.query.get("access_key"):
                 self.gate.note_failure(request)
@@ -89,10 +88,7 @@ class CableDoor:
 
     async def _serve_bot(self, link: BotLink, live: LiveLink, stream: ReplayedStream) -> None:
         with self.links.one_more(live):
-            try:
-                await live.socket.run(link, stream)
-            finally:
-                link.ended()
+            await live.socket.run(link, stream)
 
     def _find_bot(self, request: Request) -> Bot | None:
         """The bot whose token came along, in the query or as Bearer; None for bad credentials."""
@@ -113,10 +109,16 @@ class CableDoor:
 class _Stranger:
     """Whoever comes without good credentials: let in to be told, then out."""
 
-    socket: CableSocket
+    socket: ServerSocket
 
-    def opened(self) -> None:
-        self.socket.disconnect("unauthorized", reconnect=False)
+    def on_open(self) -> None:
+        say_disconnect(self.socket, "unauthorized", reconnect=False)
 
-    def frame(self, text: bytes | str) -> None:
+    def on_frame(self, text: bytes | str) -> None:
+        pass
+
+    def on_malformed(self, bad: BadMessage) -> None:
+        pass
+
+    def on_end(self) -> None:
         pass

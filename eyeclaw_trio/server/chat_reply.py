@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import trio
@@ -22,17 +22,19 @@ from eyeclaw_trio.errors import (
     TurnFailed,
 )
 from eyeclaw_trio.protocol.chat import DONE, ChatFraming, encode_error
-from eyeclaw_trio.server.chat_line import ChatLine
+from eyeclaw_trio.wire.frame_stream import SLICE
+from eyeclaw_trio.wire.websocket import ServerSocket
 
 
 @define(eq=False)
 class ChatReply:
     """Writes one answer; a `relay.turn.Reply`. All writes raise HungUp or SlowReader.
 
-    The end of the turn cuts no frame in two, whoever asks for it: the line stays good.
+    Who writes waits until it is written: nothing piles up here. The end of the turn cuts no frame
+    in two, whoever asks for it: the socket stays good.
     """
 
-    line: ChatLine
+    socket: ServerSocket
     framing: ChatFraming
     language: Language
     is_ending: bool = False
@@ -65,7 +67,7 @@ class ChatReply:
     async def drain(self) -> None:
         """Write what was taken."""
         texts, self._unsaid = self._unsaid, []
-        await self.line.send([frame for text in texts for frame in self.framing.text(text)])
+        await self._write([frame for text in texts for frame in self.framing.text(text)])
         for text in texts:
             if self._said_size <= KEPT_BYTES:
                 self._said.append(text)
@@ -92,7 +94,27 @@ class ChatReply:
         if self._has_left:
             raise HungUp  # cancelled in this very moment: one ending is enough
         self.is_ending = True
-        await self.line.send([signal])
+        await self._write([signal])
+
+    async def _write(self, frames: Sequence[bytes]) -> None:
+        for group in _in_slices(frames):
+            self.socket.enqueue(group)
+            self.socket.write_nowait()
+            await self.socket.drain()
+
+
+def _in_slices(frames: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """The frames in order, in groups of at most a slice: what is not begun can be taken back."""
+    group: list[bytes] = []
+    size = 0
+    for frame in frames:
+        if group and size + len(frame) > SLICE:
+            yield group
+            group, size = [], 0
+        group.append(frame)
+        size += len(frame)
+    if group:
+        yield group
 
 
 def encode_failure(failure: TurnFailed, language: Language) -> bytes:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from attrs import frozen
-
 from eyeclaw_trio.wakeup import Wakeup
+from eyeclaw_trio.wire.membership import Membership
 
 T = TypeVar("T")
 
@@ -17,7 +16,7 @@ class LiveSet(Generic[T]):
 
     def __init__(self) -> None:
         self._members: set[T] = set()
-        self._one_less = Wakeup()
+        self._changed = Wakeup()
 
     def __iter__(self) -> Iterator[T]:
         return iter(tuple(self._members))
@@ -27,27 +26,11 @@ class LiveSet(Generic[T]):
         """How many there are."""
         return len(self._members)
 
-    def one_more(self, member: T) -> _Life[T]:
+    def one_more(self, member: T) -> Membership[T]:
         """It lives while inside."""
-        return _Life(self._members, self._one_less, member)
+        return Membership(self._members, member, self._changed)
 
     async def wait_for_none(self) -> None:
         """Return when there is none."""
         while self._members:
-            await self._one_less.wait()
-
-
-@frozen
-class _Life(Generic[T]):
-    """A block for one member; smaller than a generator, because there may be ten thousand."""
-
-    members: set[T]
-    one_less: Wakeup
-    member: T
-
-    def __enter__(self) -> None:
-        self.members.add(self.member)
-
-    def __exit__(self, *_: object) -> None:
-        self.members.discard(self.member)
-        self.one_less.set()
+            await self._changed.wait()

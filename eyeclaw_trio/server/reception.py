@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import structlog
 import trio
 from attrs import define, field, frozen
 
 from eyeclaw_trio.core.answer import Answer
-from eyeclaw_trio.core.directory import AccessKey, Bot
+from eyeclaw_trio.core.directory import AccessKey, Bot, Directory
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.routing import Asker, choose_bot
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.errors import BadMessage, BotOffline, RequestRefused
 from eyeclaw_trio.protocol.bot import CommandMetadata, CommandParams, ExecuteCommand
 from eyeclaw_trio.protocol.rokid import LONGEST_ID, Question, decode_question
+from eyeclaw_trio.protocol.timestamps import format_timestamp
+from eyeclaw_trio.relay.station import Station
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn import Reply, relay_turn
 from eyeclaw_trio.server.gate import Gate
@@ -28,6 +30,8 @@ from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.request_reader import Request
 
 log = structlog.get_logger(__name__)
+
+Chosen = TypeVar("Chosen")
 
 # What a caller is told to wait while the gateway stops (seconds): a restart takes about that.
 RETRY_AFTER: Final = "5"
@@ -107,40 +111,65 @@ class Reception:
 
         Raises RequestRefused (PROTOCOL 1, last paragraph) and ListenerGone.
         """
-        key, directory = self._admit(request), self.gate.directory()
+        key, directory = self.admit(request), self.gate.directory()
         question = await self._receive_question(request, connection)
         await trio.lowlevel.checkpoint()  # that was work: others have their turn
         # From here on nothing waits until the turn is open: a drain and a revocation act once, on
         # what they find.
         if self.is_draining() or self.gate.directory() is not directory:
-            key = self._admit(request)  # much can happen in the seconds that a body may take
+            key = self.admit(request)  # much can happen in the seconds that a body may take
         self.on_key_used(key.id)
         return Asked(question, key, trio.current_time())
 
     def traced(self, asked: Asked, source: str) -> TracedTurn:
         """The trace of the turn that this question begins; over when it is left as a block."""
         question = asked.question
+        return self.begin(
+            source,
+            asked.at,
+            message_id=question.message_id,
+            agent_id=question.agent_name,
+            user_id=question.user_id,
+        )
+
+    def begin(
+        self,
+        source: str,
+        at: float,
+        *,
+        message_id: str,
+        agent_id: str = "",
+        user_id: str | None = None,
+    ) -> TracedTurn:
+        """The trace of a turn that begins `at` (monotonic seconds), whoever asks; over when it is
+        left as a block."""
         random = secrets.token_hex(12 + 16)
         trace = Trace(
             trace_id=f"trace_{random[:24]}",
             session_id=random[24:],
             bot_id=None,
-            started_at=asked.at,
-            message_id=question.message_id,
-            agent_id=question.agent_name,
-            user_id=question.user_id,
+            started_at=at,
+            message_id=message_id,
+            agent_id=agent_id,
+            user_id=user_id,
             source=source,
             keeps_content=self.keeps_content,
         )
-        trace.note(Happening.REQUEST_RECEIVED, asked.at)
+        trace.note(Happening.REQUEST_RECEIVED, at)
         return TracedTurn(trace, self.on_turn_over)
 
     def choose_bot(self, asked: Asked, trace: Trace) -> Bot:
         """The bot that answers. Raises RequestRefused and BotOffline as `core/routing` does."""
         question = asked.question
         asker = Asker(asked.key, question.agent_name, question.user_id, question.bot_id)
+        bot = self.choose(lambda directory: choose_bot(directory, asker), trace)
+        trace.bot_id = bot.id
+        return bot
+
+    def choose(self, choice: Callable[[Directory], Chosen], trace: Trace) -> Chosen:
+        """Who answers, as `choice` says; raises what that raises, noted in the trace."""
         try:
-            bot = choose_bot(self.gate.directory(), asker)
+            return choice(self.gate.directory())
         except BotOffline as offline:
             log.warning("turn.no_bot", why=str(offline), hint=_NO_BOT)
             trace.end(Outcome.OFFLINE, reason="no_bot")
@@ -148,8 +177,6 @@ class Reception:
         except RequestRefused:
             trace.end(Outcome.REJECTED)
             raise
-        trace.bot_id = bot.id
-        return bot
 
     def relay(
         self, asked: Asked, bot: Bot, reply: Reply, turn: TracedTurn
@@ -158,17 +185,31 @@ class Reception:
 
         What is returned is to be awaited at once; it does without the question.
         """
-        trace = turn.trace
-        command = make_command(asked.question, bot.id, trace)
-        self.on_turn_begun(trace)
-        turn.begin(self.answers.one_more(OpenAnswer(trace.session_id, asked.key.id, bot.id)))
-        answer = Answer(self.patience, self.limits, trace, trio.current_time())
-        return relay_turn(command, self.switchboard.station(bot.id), reply, answer, trace)
+        command = make_command(asked.question, bot.id, turn.trace)
+        return self.relay_command(
+            command, self.switchboard.station(bot.id), reply, turn, asked.key.id
+        )
 
-    def _admit(self, request: Request) -> AccessKey:
+    def relay_command(
+        self,
+        command: ExecuteCommand,
+        station: Station,
+        reply: Reply,
+        turn: TracedTurn,
+        key_id: int,
+    ) -> Coroutine[Any, Any, None]:
+        """As `relay`, for a command that is made already."""
+        trace = turn.trace
+        self.on_turn_begun(trace)
+        turn.begin(self.answers.one_more(OpenAnswer(trace.session_id, key_id, trace.bot_id)))
+        answer = Answer(self.patience, self.limits, trace, trio.current_time())
+        return relay_turn(command, station, reply, answer, trace)
+
+    def admit(self, request: Request, *, in_query: bool = False) -> AccessKey:
+        """The key of whoever comes. Raises RequestRefused: 503 while draining, else as the gate."""
         if self.is_draining():
             raise RequestRefused(503, "Shutting down", headers=[("Retry-After", RETRY_AFTER)])
-        return self.gate.admit(request)
+        return self.gate.admit(request, in_query=in_query)
 
     async def _receive_question(self, request: Request, connection: HttpConnection) -> Question:
         content_type = request.headers.get("content-type", "application/json")
@@ -203,7 +244,7 @@ def make_command(question: Question, bot_id: int, trace: Trace) -> ExecuteComman
             full_messages=question.messages,
             original_metadata=question.original_metadata,
         ),
-        timestamp=datetime.now(UTC).isoformat(),
+        timestamp=format_timestamp(time.time_ns()),
     )
 
 

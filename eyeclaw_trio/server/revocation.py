@@ -10,6 +10,7 @@ from attrs import frozen
 
 from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.relay.switchboard import Switchboard
+from eyeclaw_trio.server.cable_socket import say_disconnect
 from eyeclaw_trio.server.roster import Roster
 from eyeclaw_trio.wire.websocket import POLICY
 
@@ -38,7 +39,7 @@ class Revocation:
             bot = directory.bots.get(link.bot_id)
             if bot is None or bot.token_digest != link.token_digest:
                 log.info("bot.revoked", bot_id=link.bot_id)
-                link.socket.disconnect("unauthorized", reconnect=False)
+                say_disconnect(link.socket, "unauthorized", reconnect=False)
         for chat in self.roster.chats:
             if chat.key_id not in active:
                 log.info("chat.revoked", key_id=chat.key_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from eyeclaw_trio.server.cable_door import LinkedBots
-from eyeclaw_trio.server.chat_socket import ChatSession
+from eyeclaw_trio.server.chat import ChatSession
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.reception import OpenAnswers
 from eyeclaw_trio.server.stream_channel import WorkerLink

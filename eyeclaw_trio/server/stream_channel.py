@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -15,7 +16,7 @@ import trio
 from attrs import define, field, frozen
 
 from eyeclaw_trio.core.directory import AccessKey, Directory
-from eyeclaw_trio.errors import BadMessage, RequestRefused
+from eyeclaw_trio.errors import BadMessage, ListenerGone, RequestRefused
 from eyeclaw_trio.protocol.bot import Ping, decode_from_bot
 from eyeclaw_trio.protocol.cable import (
     WELCOME,
@@ -31,11 +32,12 @@ from eyeclaw_trio.protocol.cable import (
 )
 from eyeclaw_trio.protocol.worker import describe_connected, describe_for_channel, describe_pong
 from eyeclaw_trio.relay.turn_log import TriggeredTurn, TurnLogs
+from eyeclaw_trio.server.cable_socket import say_disconnect
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.wire.request_reader import Request
 from eyeclaw_trio.wire.streams import ReplayedStream
-from eyeclaw_trio.wire.websocket import CableSocket
+from eyeclaw_trio.wire.websocket import ServerSocket
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +75,7 @@ class StreamChannel:
             return Worker(request, key) if key is not None else None
         return None if "authorization" in request.headers else Worker(request, None)
 
-    async def serve(self, worker: Worker, socket: CableSocket, stream: ReplayedStream) -> None:
+    async def serve(self, worker: Worker, socket: ServerSocket, stream: ReplayedStream) -> None:
         """Serve this worker's connection until it ends."""
         async with trio.open_nursery() as nursery:
             link = WorkerLink(self, worker, socket, nursery)
@@ -100,7 +102,7 @@ class WorkerLink:
     """
 
     def __init__(
-        self, channel: StreamChannel, worker: Worker, socket: CableSocket, nursery: trio.Nursery
+        self, channel: StreamChannel, worker: Worker, socket: ServerSocket, nursery: trio.Nursery
     ) -> None:
         self._channel = channel
         self._worker = worker
@@ -114,7 +116,7 @@ class WorkerLink:
 
     def disconnect_for_restart(self) -> None:
         """The gateway stops."""
-        self._socket.disconnect("server_restart", reconnect=True)
+        say_disconnect(self._socket, "server_restart", reconnect=True)
 
     def enforce(self, directory: Directory) -> None:
         """End what hangs on a key that is gone (RELIABILITY 30)."""
@@ -123,22 +125,22 @@ class WorkerLink:
         gone = [each for each in self._subscriptions.values() if each.turn.key_id not in active]
         for subscription in gone:
             self._drop(subscription)
-            self._socket.send([encode_rejection(subscription.identifier)])
+            self._socket.enqueue([encode_rejection(subscription.identifier)])
         if (came_with is not None and came_with.id not in active) or (
             gone and not self._subscriptions
         ):
             log.info("worker.revoked")
-            self._socket.disconnect("unauthorized", reconnect=False)
+            say_disconnect(self._socket, "unauthorized", reconnect=False)
 
     # ---- as the socket sees it ------------------------------------------------------------------
 
-    def opened(self) -> None:
+    def on_open(self) -> None:
         """Welcome the worker."""
-        self._socket.send([WELCOME])
+        self._socket.enqueue([WELCOME])
         if not self._has_subscribed:
             self._nursery.start_soon(self._expect_subscription)
 
-    def frame(self, text: bytes | str) -> None:
+    def on_frame(self, text: bytes | str) -> None:
         """Take one frame. Raises BadMessage for a malformed one."""
         match decode_from_client(text):
             case Subscribe(identifier):
@@ -149,9 +151,15 @@ class WorkerLink:
             case ChannelData(identifier, data):
                 if decode_from_bot(data) == Ping() and identifier in self._subscriptions:
                     pong = ChannelFraming.of(identifier).message(describe_pong(time.time()))
-                    self._socket.send([pong])
+                    self._socket.enqueue([pong])
             case UnknownFrame(name):
                 log.debug("cable.unknown_frame", name=name[:40])
+
+    def on_malformed(self, bad: BadMessage) -> None:
+        """A worker is not told of it: it would not know what to do."""
+
+    def on_end(self) -> None:
+        """The socket is gone; its subscriptions end with their nursery."""
 
     # ---- subscriptions --------------------------------------------------------------------------
 
@@ -161,19 +169,19 @@ class WorkerLink:
         try:
             turn = self._find_turn(identifier)
         except BadMessage:
-            self._socket.send([encode_rejection(identifier)])
+            self._socket.enqueue([encode_rejection(identifier)])
             raise
         except RequestRefused:  # too many wrong keys
-            self._socket.send([encode_rejection(identifier)])
-            self._socket.disconnect("unauthorized", reconnect=False)
+            self._socket.enqueue([encode_rejection(identifier)])
+            say_disconnect(self._socket, "unauthorized", reconnect=False)
             return
         if turn is None or not self._has_place():
-            self._socket.send([encode_rejection(identifier)])
+            self._socket.enqueue([encode_rejection(identifier)])
             return
         self._has_subscribed = True
         subscription = self._subscriptions[identifier] = _Subscription(identifier, turn)
         connected = describe_connected(turn.bot_id, turn.session_id, time.time())
-        self._socket.send(
+        self._socket.enqueue(
             [encode_confirmation(identifier), ChannelFraming.of(identifier).message(connected)]
         )
         self._nursery.start_soon(self._follow, subscription)
@@ -217,14 +225,15 @@ class WorkerLink:
         await trio.sleep(SUBSCRIBES_WITHIN)
         if not self._has_subscribed:
             log.info("worker.never_subscribed", peer=self._worker.request.peer)
-            self._socket.disconnect("unauthorized", reconnect=False)
+            say_disconnect(self._socket, "unauthorized", reconnect=False)
 
     async def _follow(self, subscription: _Subscription) -> None:
         """Say the whole log, and what comes into it, to the end of the turn."""
         turn, turn_log = subscription.turn, subscription.turn.log
         framing = ChannelFraming.of(subscription.identifier)
         last_id, has_said_all = 0, False
-        with subscription.scope, turn_log.reading() as reading:
+        # Where the socket ends, it is for its nursery to end this.
+        with suppress(ListenerGone), subscription.scope, turn_log.reading() as reading:
             while not has_said_all and not turn_log.is_forgotten:
                 await turn_log.wait_after(last_id)
                 async with self._speaking:
@@ -233,14 +242,14 @@ class WorkerLink:
                         framing.message(describe_for_channel(entry, turn.session_id))
                         for entry in entries
                     ]
-                    self._socket.send(messages)
+                    self._socket.enqueue(messages)
                     last_id += len(entries)
                     # Looked at before the wait: by its end the log may be forgotten.
                     has_said_all = bool(entries) and turn_log.has_been_told(last_id)
-                    await self._socket.wait_until_written()
+                    await self._socket.drain()
             if has_said_all:
                 reading.has_read_all = subscription.is_over = True
             else:
                 # Forgotten before this worker had read it: told as for any turn that is gone.
-                self._socket.send([encode_rejection(subscription.identifier)])
+                self._socket.enqueue([encode_rejection(subscription.identifier)])
                 self._drop(subscription)

@@ -12,7 +12,8 @@ from attrs import frozen
 
 from eyeclaw_trio.core.directory import Bot, Origin, digest
 from eyeclaw_trio.errors import NoSuchRecord, StoreError
-from eyeclaw_trio.store.columns import check_name, to_stamp
+from eyeclaw_trio.protocol.timestamps import to_stamp
+from eyeclaw_trio.store.columns import check_name
 from eyeclaw_trio.store.database import transaction, translated
 
 TOKEN_PREFIX: Final = "bt_"  # noqa: S105  (how a token begins, not one)

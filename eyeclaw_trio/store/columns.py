@@ -16,12 +16,6 @@ def read_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def to_stamp(moment: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds: `2026-01-31T12:00:00.000Z`. `moment` has a time zone."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.removesuffix("+00:00") + "Z"
-
-
 def check_name(name: str) -> str:
     """The name of a key or bot, without white space around it.
 

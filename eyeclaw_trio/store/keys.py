@@ -9,7 +9,8 @@ from typing import Final
 
 from eyeclaw_trio.core.directory import KEY_PREFIX, SHOWN_PREFIX, AccessKey, digest
 from eyeclaw_trio.errors import NoSuchRecord
-from eyeclaw_trio.store.columns import check_name, to_stamp
+from eyeclaw_trio.protocol.timestamps import to_stamp
+from eyeclaw_trio.store.columns import check_name
 from eyeclaw_trio.store.database import transaction, translated
 
 # 256 bits: beyond guessing, which is why the digest needs neither salt nor many rounds.

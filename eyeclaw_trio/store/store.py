@@ -24,7 +24,8 @@ from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.core.provider_timing import ProviderAnswer
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.errors import StoreBusy
-from eyeclaw_trio.store.columns import read_clock, to_stamp
+from eyeclaw_trio.protocol.timestamps import to_stamp
+from eyeclaw_trio.store.columns import read_clock
 from eyeclaw_trio.store.database import open_database, transaction
 from eyeclaw_trio.store.keys import note_use
 from eyeclaw_trio.store.provider_answers import write_provider_answer

@@ -21,43 +21,40 @@ log = structlog.get_logger(__name__)
 AT_A_TIME: Final = 100
 
 
-class Flushed(Protocol):
+class Writable(Protocol):
     """What has an outbox."""
 
-    def flush(self) -> None:
-        """Write what can be written now. Must not wait."""
+    def write_nowait(self) -> None:
+        """Write what can be written now."""
 
     def abort(self) -> None:
         """End the connection now."""
 
 
 class Flusher:
-    """Flushes each socket that it was told of, once, while `run` runs."""
+    """Writes each outbox that it was told of, once, while `run` runs."""
 
     def __init__(self) -> None:
-        self._due: list[Flushed] = []
+        self._due: list[Writable] = []
         self._has_some = Wakeup()
 
-    def note(self, socket: Flushed) -> None:
+    def enqueue(self, socket: Writable) -> None:
         """This socket has something to write."""
         if not self._due:
             self._has_some.set()
         self._due.append(socket)
 
-    def flush(self, socket: Flushed) -> None:
-        """Flush this one now. A bug in it ends it, and nothing else."""
-        try:
-            socket.flush()
-        except Exception:
-            log.exception("cable.bug")
-            socket.abort()
-
     async def run(self) -> None:
-        """Flush for ever."""
+        """Write until cancelled; what is due then stays due. A bug in one socket ends that one,
+        and nothing else."""
         while True:
             await self._has_some.wait()
             due, self._due = self._due, []
             for count, socket in enumerate(due, start=1):
-                self.flush(socket)
+                try:
+                    socket.write_nowait()
+                except Exception:
+                    log.exception("socket.bug")
+                    socket.abort()
                 if count % AT_A_TIME == 0:
                     await trio.lowlevel.checkpoint()

@@ -4,19 +4,20 @@ trio-websocket speaks the protocol; this stream does four things that it does no
 
 - `sift` takes simple text frames out of what comes in, all of one receive in one pass, so that no
   task is woken for each of them (PERFORMANCE, "The frame shortcut");
-- `send_texts` writes any number of text frames in one go, past the library (one lock for both);
+- `write_nowait` writes any number of frames in one go, past the library (one lock for both);
 - the transport outlives the library's `aclose`, so that a protocol error found by the library is
   told to the peer with its close code, where the library would leave a bare end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 import trio
 
-from eyeclaw_trio.protocol.frames import PING, FrameSieve, frame_close, frame_text
+from eyeclaw_trio.errors import SlowReader
+from eyeclaw_trio.protocol.frames import FrameSieve, frame_close
 from eyeclaw_trio.wire.poller import Poller
 from eyeclaw_trio.wire.streams import NowaitStream, Pollable
 
@@ -29,8 +30,9 @@ WAITED: Final = 0.01
 class FrameStream(trio.abc.Stream):
     """A stream whose transport is closed by `close_transport` and by nothing else."""
 
-    def __init__(self, transport: NowaitStream) -> None:
+    def __init__(self, transport: NowaitStream, write_timeout: float = float("inf")) -> None:
         self._transport = transport
+        self._write_timeout = write_timeout
         self._received = 0
         self._sieve: FrameSieve | None = None
         self._polled: tuple[Poller, Pollable] | None = None
@@ -77,7 +79,7 @@ class FrameStream(trio.abc.Stream):
         """Write what the system takes now; false where a rest is left. It goes out before
         anything else that is written, and `send_all(b"")` waits for that.
 
-        Raises as `send_texts`.
+        Raises as `send_all`.
         """
         if self._is_closed:
             raise trio.ClosedResourceError
@@ -87,20 +89,13 @@ class FrameStream(trio.abc.Stream):
             self._begun = data[self._transport.write_nowait(data) :]
         return not self._begun
 
-    async def send_ping(self) -> None:
-        """Write a WebSocket ping; raises as `send_texts`."""
-        await self.send_all(PING)
-
-    async def send_texts(self, payloads: Iterable[bytes]) -> None:
-        """Write each payload as one text frame, all in one write.
-
-        Raises trio.ClosedResourceError after `aclose` and trio.BrokenResourceError where the
-        peer is gone. A cancelled write may leave half a frame: close the transport then.
-        """
-        await self.send_all(b"".join([frame_text(payload) for payload in payloads]))
-
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """As `trio.abc.SendStream`, but callers take turns."""
+        """As `trio.abc.SendStream`, but callers take turns.
+
+        Raises trio.ClosedResourceError after `aclose`, trio.BrokenResourceError where the peer is
+        gone, and SlowReader where it did not take a slice within `write_timeout`. A cancelled
+        write may leave half a frame: close the transport then.
+        """
         if self._is_closed:
             raise trio.ClosedResourceError
         async with self._lock:
@@ -109,7 +104,10 @@ class FrameStream(trio.abc.Stream):
             view = memoryview(data)
             for start in range(0, len(view), SLICE):
                 began = trio.current_time()
-                await self._transport.send_all(view[start : start + SLICE])
+                with trio.move_on_after(self._write_timeout) as progress:
+                    await self._transport.send_all(view[start : start + SLICE])
+                if progress.cancelled_caught:
+                    raise SlowReader
                 if trio.current_time() - began > WAITED:
                     self._moved_at = trio.current_time()
 

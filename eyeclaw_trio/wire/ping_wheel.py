@@ -12,9 +12,9 @@ from typing import Final, Protocol
 
 import structlog
 import trio
-from attrs import frozen
 
 from eyeclaw_trio.wakeup import Wakeup
+from eyeclaw_trio.wire.membership import Membership
 
 log = structlog.get_logger(__name__)
 
@@ -36,39 +36,23 @@ class Beating(Protocol):
         """End the connection now: the beat has failed, which would be a bug."""
 
 
-@frozen
-class _Place:
-    """A block on the wheel; smaller than a generator, because there may be ten thousand."""
-
-    slot: set[Beating]
-    each: Beating
-    has_some: Wakeup
-
-    def __enter__(self) -> None:
-        self.slot.add(self.each)
-        self.has_some.set()
-
-    def __exit__(self, *_: object) -> None:
-        self.slot.discard(self.each)
-
-
 class PingWheel:
     """Beats everything that is on it each PING_EVERY seconds, while `run` runs."""
 
     def __init__(self) -> None:
         self._slots: list[set[Beating]] = [set() for _ in range(SLOTS)]
-        self._has_some = Wakeup()
+        self._changed = Wakeup()
 
-    def turning(self, each: Beating) -> _Place:
+    def turning(self, each: Beating) -> Membership[Beating]:
         """It is on the wheel while inside."""
         # The emptier of two at random: as even as needed, without looking at all of them.
         slot = min(random.choices(self._slots, k=2), key=len)  # noqa: S311 (spread only)
-        return _Place(slot, each, self._has_some)
+        return Membership(slot, each, self._changed)
 
     async def run(self) -> None:
         """Go around for ever; one call at a time. Stands still while nothing is on the wheel."""
         while True:
-            await self._has_some.wait()
+            await self._changed.wait()
             await self._go_around_while_any()
 
     async def _go_around_while_any(self) -> None:
@@ -85,5 +69,5 @@ class PingWheel:
                     try:
                         each.beat(now, is_late=is_late)
                     except Exception:
-                        log.exception("cable.bug")
+                        log.exception("socket.bug")
                         each.abort()

@@ -21,9 +21,9 @@ from click.testing import CliRunner, Result
 from eyeclaw_trio.cli import main
 from eyeclaw_trio.core.directory import digest
 from eyeclaw_trio.errors import ConfigurationError
+from eyeclaw_trio.protocol.timestamps import to_stamp
 from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.store import keys
-from eyeclaw_trio.store.columns import to_stamp
 from eyeclaw_trio.store.database import open_database, transaction
 from eyeclaw_trio.store.folder_lock import hold_folder
 from eyeclaw_trio.store.sessions import BotSession, write_session

@@ -361,9 +361,12 @@ def test_what_the_gateway_says_is_what_our_connector_hears(message: ToBot) -> No
 def test_acknowledgements_written_together_are_those_written_one_by_one(
     session_id: str, sequences: list[int], timestamp: str
 ) -> None:
-    together = encode_acknowledgements(session_id, sequences, timestamp)
+    together = encode_acknowledgements(
+        session_id, sequences, timestamp, before=b'{"message":', behind=b"}"
+    )
     assert [orjson.loads(each) for each in together] == [
-        encode_to_bot(ChunkReceived(session_id, sequence, timestamp)) for sequence in sequences
+        {"message": encode_to_bot(ChunkReceived(session_id, sequence, timestamp))}
+        for sequence in sequences
     ]
 
 

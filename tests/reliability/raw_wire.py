@@ -49,7 +49,7 @@ def frame(
 @asynccontextmanager
 async def raw_link(gateway: CableGateway) -> AsyncIterator[trio.abc.Stream]:
     """A link of bot 1 behind the handshake, without a library on our side."""
-    async with gateway.line_served(), gateway.glasses() as peer:
+    async with gateway.services_running(), gateway.glasses() as peer:
         await peer.stream.send_all(upgrade())
         with trio.fail_after(5):
             assert bytes(await peer.stream.receive_some()).startswith(b"HTTP/1.1 101 ")

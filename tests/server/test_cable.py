@@ -191,7 +191,7 @@ async def test_a_half_open_link_is_found_within_25_seconds(autojump_clock: MockC
     gateway = CableGateway()
     ours, theirs = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(gateway.serve_line)
+        nursery.start_soon(gateway.run_services)
         nursery.start_soon(gateway.front_door.serve_connection, theirs)
         await ours.send_all(
             f"GET /cable?sdk_token={TOKEN}&bot_id=1 HTTP/1.1\r\nHost: x\r\n"
@@ -317,7 +317,7 @@ async def test_an_upgrade_on_a_connection_that_was_used_for_http_before() -> Non
     gateway = CableGateway()
     ours, theirs = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(gateway.serve_line)
+        nursery.start_soon(gateway.run_services)
         nursery.start_soon(gateway.front_door.serve_connection, theirs)
         glasses = Glasses(ours)
         await glasses.send()

@@ -287,8 +287,8 @@ async def test_a_question_in_the_very_moment_of_the_end_can_be_cancelled_too() -
                 model.answer(await asked(client, model), "好")
                 for _ in range(steps):
                     await trio.lowlevel.checkpoint()
-                session.frame('{"message":"another"}')
-                session.frame('{"type":"cancel"}')
+                session.on_frame('{"message":"another"}')
+                session.on_frame('{"type":"cancel"}')
                 with trio.fail_after(5):
                     while await client.signal() != CANCELLED:
                         pass

@@ -22,7 +22,7 @@ from eyeclaw_trio.relay.turn_log import KEPT_FOR
 from eyeclaw_trio.server.revocation import Revocation
 from eyeclaw_trio.server.roster import Roster
 from eyeclaw_trio.server.stream_channel import SUBSCRIBES_WITHIN, SUBSCRIPTIONS
-from eyeclaw_trio.wire.websocket import OUTBOX_LIMIT
+from eyeclaw_trio.wire.outbox import OUTBOX_LIMIT
 
 UNAUTHORIZED = {"type": "disconnect", "reason": "unauthorized", "reconnect": False}
 
@@ -408,7 +408,7 @@ async def test_an_answer_larger_than_any_outbox_is_replayed_whole_at_the_readers
         pieces = await say_at_length(gateway, bot, turn)
         identifier = stream_identifier(turn)
         ours, theirs = trio.testing.lockstep_stream_pair()
-        async with gateway.line_served(), trio.open_nursery() as nursery:
+        async with gateway.services_running(), trio.open_nursery() as nursery:
             nursery.start_soon(gateway.front_door.serve_connection, theirs)
             socket = await wrap_client_stream(
                 nursery, cast(trio.SocketStream, ours), "gateway.example", "/cable"
@@ -442,7 +442,7 @@ async def test_a_worker_that_reads_nothing_holds_up_nobody_and_is_told_when_all_
         pieces = await say_at_length(gateway, bot, turn)
         identifier = stream_identifier(turn)
         ours, theirs = trio.testing.lockstep_stream_pair()
-        async with gateway.line_served(), trio.open_nursery() as nursery:
+        async with gateway.services_running(), trio.open_nursery() as nursery:
             nursery.start_soon(gateway.front_door.serve_connection, theirs)
             socket = await wrap_client_stream(
                 nursery,
@@ -484,7 +484,7 @@ async def test_a_worker_that_takes_the_end_late_is_not_told_that_the_turn_is_gon
         await wait_until_logged(gateway)
         identifier, unknown = stream_identifier(turn), stream_identifier("unknown")
         ours, theirs = trio.testing.lockstep_stream_pair()
-        async with gateway.line_served(), trio.open_nursery() as nursery:
+        async with gateway.services_running(), trio.open_nursery() as nursery:
             nursery.start_soon(gateway.front_door.serve_connection, theirs)
             socket = await wrap_client_stream(
                 nursery,

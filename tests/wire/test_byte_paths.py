@@ -70,7 +70,7 @@ def over_tls(authority: trustme.CA) -> Pair:
 @asynccontextmanager
 async def peers(gateway: CableGateway, pair: Callable[[], Pair]) -> AsyncIterator[Any]:
     """A bot that is linked and glasses, each over a connection of this kind."""
-    async with trio.open_nursery() as nursery, gateway.line_served():
+    async with trio.open_nursery() as nursery, gateway.services_running():
         bot, bots_end = pair()
         glasses, glasses_end = pair()
         for end in (bots_end, glasses_end):

@@ -20,12 +20,12 @@ class Outbox:
 
     name: int
     written: list[int]
-    on_flush: Callable[[], None] = field(default=lambda: None)
+    on_write: Callable[[], None] = field(default=lambda: None)
     is_aborted: bool = False
 
-    def flush(self) -> None:
+    def write_nowait(self) -> None:
         self.written.append(self.name)
-        self.on_flush()
+        self.on_write()
 
     def abort(self) -> None:
         self.is_aborted = True
@@ -39,36 +39,36 @@ async def running(flusher: Flusher) -> AsyncIterator[None]:
         nursery.cancel_scope.cancel()
 
 
-async def test_all_that_is_due_is_flushed_once_and_in_order() -> None:
+async def test_all_that_is_due_is_written_once_and_in_order() -> None:
     written: list[int] = []
     flusher = Flusher()
     async with running(flusher):
         for name in (1, 2, 3):
-            flusher.note(Outbox(name, written))
+            flusher.enqueue(Outbox(name, written))
         assert written == []  # noting it never writes
         await trio.testing.wait_all_tasks_blocked()
         assert written == [1, 2, 3]
-        flusher.note(Outbox(4, written))
+        flusher.enqueue(Outbox(4, written))
         await trio.testing.wait_all_tasks_blocked()
     assert written == [1, 2, 3, 4]
 
 
-async def test_what_was_noted_before_it_runs_is_flushed_when_it_does() -> None:
+async def test_what_was_noted_before_it_runs_is_written_when_it_does() -> None:
     written: list[int] = []
     flusher = Flusher()
-    flusher.note(Outbox(1, written))
+    flusher.enqueue(Outbox(1, written))
     async with running(flusher):
         await trio.testing.wait_all_tasks_blocked()
     assert written == [1]
 
 
-async def test_what_is_noted_while_it_flushes_is_not_forgotten() -> None:
+async def test_what_is_noted_while_it_writes_is_not_forgotten() -> None:
     written: list[int] = []
     flusher = Flusher()
     behind = Outbox(2, written)
     async with running(flusher):
-        flusher.note(Outbox(1, written, lambda: flusher.note(behind)))
-        flusher.note(Outbox(3, written))
+        flusher.enqueue(Outbox(1, written, lambda: flusher.enqueue(behind)))
+        flusher.enqueue(Outbox(3, written))
         await trio.testing.wait_all_tasks_blocked()
     assert written == [1, 3, 2]
 
@@ -83,14 +83,14 @@ async def test_a_bug_in_one_socket_ends_that_one_only() -> None:
     bad, good = Outbox(1, written, fail), Outbox(2, written)
     with structlog.testing.capture_logs() as logs:
         async with running(flusher):
-            flusher.note(bad)
-            flusher.note(good)
+            flusher.enqueue(bad)
+            flusher.enqueue(good)
             await trio.testing.wait_all_tasks_blocked()
-            flusher.note(good)
+            flusher.enqueue(good)
             await trio.testing.wait_all_tasks_blocked()
     assert written == [1, 2, 2]
     assert (bad.is_aborted, good.is_aborted) == (True, False)
-    assert [each["event"] for each in logs] == ["cable.bug"]
+    assert [each["event"] for each in logs] == ["socket.bug"]
 
 
 async def test_others_have_a_turn_between_many_sockets() -> None:
@@ -106,7 +106,7 @@ async def test_others_have_a_turn_between_many_sockets() -> None:
     async with running(flusher), trio.open_nursery() as nursery:
         await trio.testing.wait_all_tasks_blocked()
         for name in range(3 * AT_A_TIME):
-            flusher.note(Outbox(name, written))
+            flusher.enqueue(Outbox(name, written))
         nursery.start_soon(look)
     # Which of two tasks comes first is for trio to say: at most two lots lie between two looks.
     assert max(b - a for a, b in pairwise(seen)) <= 2 * AT_A_TIME

@@ -72,7 +72,7 @@ async def test_a_bug_in_one_beat_ends_that_link_and_no_other(autojump_clock: Moc
             await trio.sleep(10)
     assert broken.is_aborted
     assert len(whole.beats) >= 3
-    assert {line["event"] for line in logs} == {"cable.bug"}
+    assert {line["event"] for line in logs} == {"socket.bug"}
 
 
 async def test_many_links_are_spread_over_the_whole_round(autojump_clock: MockClock) -> None:

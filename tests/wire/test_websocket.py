@@ -20,7 +20,8 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Event, Ping, Pong, TextMessage
 
 from eyeclaw_trio.server.cable_door import LiveLink
-from eyeclaw_trio.wire.websocket import OUTBOX_LIMIT
+from eyeclaw_trio.server.cable_socket import say_disconnect
+from eyeclaw_trio.wire.outbox import OUTBOX_LIMIT
 
 HANDSHAKE = (
     f"GET /cable?sdk_token={TOKEN}&bot_id=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
@@ -68,7 +69,7 @@ async def linked(
     gateway: CableGateway, ours: trio.abc.Stream, theirs: trio.abc.Stream
 ) -> AsyncIterator[Peer]:
     """A link of bot 1 over this pair of streams, behind the welcome."""
-    async with ours, gateway.line_served(), trio.open_nursery() as nursery:
+    async with ours, gateway.services_running(), trio.open_nursery() as nursery:
         nursery.start_soon(gateway.front_door.serve_connection, theirs)
         await ours.send_all(HANDSHAKE)
         received = b""
@@ -96,7 +97,7 @@ async def test_a_pong_never_lands_in_the_middle_of_a_long_text(attempt: int) -> 
     async with linked(CableGateway(), *socket_pair()) as peer:
         assert await peer.hear(1) == [WELCOME]
         await peer.say(*[Ping(b"%d" % n) for n in range(3)])
-        peer.live.socket.send([LARGE.encode()])
+        peer.live.socket.enqueue([LARGE.encode()])
         heard = await peer.hear(4)
         assert LARGE in heard
         assert [each for each in heard if each != LARGE] == [Pong(b"%d" % n) for n in range(3)]
@@ -104,18 +105,18 @@ async def test_a_pong_never_lands_in_the_middle_of_a_long_text(attempt: int) -> 
 
 async def test_what_is_put_in_while_a_write_waits_comes_behind_it_and_in_order() -> None:
     async with linked(CableGateway(), *socket_pair()) as peer:
-        peer.live.socket.send([LARGE.encode()])
+        peer.live.socket.enqueue([LARGE.encode()])
         for n in range(5):
             await trio.testing.wait_all_tasks_blocked()
-            peer.live.socket.send([b"%d" % n])
+            peer.live.socket.enqueue([b"%d" % n])
         assert await peer.hear(7) == [WELCOME, LARGE, *map(str, range(5))]
 
 
 async def test_the_last_word_is_said_behind_all_that_waits() -> None:
     async with linked(CableGateway(), *socket_pair()) as peer:
-        peer.live.socket.send([LARGE.encode()])
+        peer.live.socket.enqueue([LARGE.encode()])
         await trio.testing.wait_all_tasks_blocked()
-        peer.live.socket.disconnect("server_restart", reconnect=True)
+        say_disconnect(peer.live.socket, "server_restart", reconnect=True)
         _, large, word, close = await peer.hear(4)
         assert large == LARGE
         assert json.loads(cast(str, word))["reason"] == "server_restart"
@@ -126,18 +127,18 @@ async def test_many_long_questions_put_in_at_once_are_no_reader_that_reads_nothi
     async with linked(CableGateway(), *socket_pair()) as peer:
         long = b'"' + b"Q" * (OUTBOX_LIMIT // 2) + b'"'
         for _ in range(5):
-            peer.live.socket.send([long])
+            peer.live.socket.enqueue([long])
         assert await peer.hear(6) == [WELCOME, *[long.decode()] * 5]
 
 
 async def test_a_peer_that_reads_nothing_is_let_go_when_too_much_waits_for_it() -> None:
     gateway = CableGateway()
     async with linked(gateway, *socket_pair()) as peer:
-        peer.live.socket.send([LARGE.encode()])
+        peer.live.socket.enqueue([LARGE.encode()])
         await trio.testing.wait_all_tasks_blocked()
         for _ in range(OUTBOX_LIMIT // len(LARGE) + 2):
             assert gateway.links.count == 1
-            peer.live.socket.send([LARGE.encode()])
+            peer.live.socket.enqueue([LARGE.encode()])
         await gateway.links.wait_for_none()
 
 
@@ -166,8 +167,8 @@ async def test_a_bot_that_was_reset_is_offline_though_a_write_finds_out_first() 
     async with linked(gateway, ours, theirs) as peer:
         ours.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         ours.socket.close()
-        peer.live.socket.send([b"1"])
-        peer.live.socket.flush()
+        peer.live.socket.enqueue([b"1"])
+        peer.live.socket.write_nowait()
         await gateway.links.wait_for_none()
 
 
@@ -176,7 +177,7 @@ async def test_a_peer_that_takes_a_long_text_slowly_is_not_taken_for_dead(
 ) -> None:
     gateway = CableGateway()
     async with linked(gateway, *trio.testing.lockstep_stream_pair()) as peer:
-        peer.live.socket.send([LARGE.encode() * 4])
+        peer.live.socket.enqueue([LARGE.encode() * 4])
         taken = 0
         while taken < 4 * len(LARGE) - 100_000:
             taken += len(await peer.stream.receive_some(16_384))

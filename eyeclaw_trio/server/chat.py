@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import UTC, datetime
+import time
 from functools import partial
 from typing import Final
 
@@ -11,12 +10,12 @@ import structlog
 import trio
 from attrs import define, field, frozen
 
-from eyeclaw_trio.core.answer import Answer
 from eyeclaw_trio.core.conversation import Conversations, Exchange, Speaker
 from eyeclaw_trio.core.directory import AccessKey, Bot
+from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.routing import ChatChoice, choose_for_chat
 from eyeclaw_trio.core.texts import Language, choose_language, still_answering
-from eyeclaw_trio.core.trace import Happening, Outcome, Trace
+from eyeclaw_trio.core.trace import Outcome, Trace
 from eyeclaw_trio.errors import BadMessage, BotOffline, GatewayStopping, RequestRefused
 from eyeclaw_trio.protocol.bot import CommandMetadata, CommandParams, ExecuteCommand
 from eyeclaw_trio.protocol.chat import (
@@ -31,21 +30,38 @@ from eyeclaw_trio.protocol.chat import (
     encode_error,
     read_session_id,
 )
+from eyeclaw_trio.protocol.timestamps import format_timestamp
 from eyeclaw_trio.relay.station import Station
-from eyeclaw_trio.relay.turn import relay_turn
-from eyeclaw_trio.server.chat_line import GOING_AWAY, ChatLine, LinePatience
 from eyeclaw_trio.server.chat_reply import ChatReply, encode_failure
 from eyeclaw_trio.server.front_door import Continuation, Origins, Upgrade
 from eyeclaw_trio.server.live_set import LiveSet
-from eyeclaw_trio.server.reception import RETRY_AFTER, OpenAnswer, Reception
+from eyeclaw_trio.server.reception import Reception, TracedTurn
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.request_reader import Request
+from eyeclaw_trio.wire.services import Services
+from eyeclaw_trio.wire.socket_kind import SocketKind
 from eyeclaw_trio.wire.streams import ReplayedStream
-from eyeclaw_trio.wire.websocket import POLICY, check_upgrade
+from eyeclaw_trio.wire.upgrade import check_upgrade
+from eyeclaw_trio.wire.websocket import GOING_AWAY, POLICY, ServerSocket
 
 log = structlog.get_logger(__name__)
 
 PATH: Final = "/ws/stream/"
+# What waits for a client that reads nothing: a slice of an answer, and as much of signals (bytes).
+OUTBOX: Final = 131_072
+
+
+def chat_kind(
+    services: Services, limits: Limits, patience: Patience, *, has_shortcut: bool
+) -> SocketKind:
+    """The sockets of chat clients."""
+    return SocketKind(
+        services,
+        message_limit=limits.request_body,
+        outbox_limit=OUTBOX,
+        write_timeout=patience.write_timeout,
+        has_shortcut=has_shortcut,
+    )
 
 
 @frozen
@@ -56,6 +72,7 @@ class ChatDoor:
     reception: Reception
     origins: Origins
     choice: ChatChoice
+    kind: SocketKind
     chats: LiveSet[ChatSession] = field(factory=LiveSet)
     conversations: Conversations = field(factory=Conversations)
 
@@ -67,13 +84,11 @@ class ChatDoor:
         if origin is not None and not self.origins.allows(origin):
             raise RequestRefused(404, "Not found")
         check_upgrade(request)
-        key = self.reception.gate.admit(request, in_query=True)
+        key = self.reception.admit(request, in_query=True)
         try:
             session_id = read_session_id(request.path)
         except BadMessage as bad:
             raise RequestRefused(400, "Invalid session id", bad.faults) from None
-        if self.reception.is_draining():
-            raise RequestRefused(503, "Shutting down", headers=[("Retry-After", RETRY_AFTER)])
         session = ChatSession(
             self,
             key,
@@ -93,7 +108,12 @@ class _Running:
     """The answer that is being written."""
 
     reply: ChatReply
-    trace: Trace
+    turn: TracedTurn
+
+    @property
+    def trace(self) -> Trace:
+        """Of its turn."""
+        return self.turn.trace
 
 
 class ChatSession:
@@ -115,10 +135,8 @@ class ChatSession:
         self._speaker = speaker
         self._framing = framing
         self._language = language
-        self._reception = reception = door.reception
-        self._line = ChatLine(
-            LinePatience(reception.limits.request_body, reception.patience.write_timeout)
-        )
+        self._reception = door.reception
+        self._socket = ServerSocket(door.kind)
         self._answers: trio.Nursery | None = None
         self._running: _Running | None = None
         self._next: Ask | None = None
@@ -130,11 +148,11 @@ class ChatSession:
         return self._key.id
 
     async def serve(self, stream: ReplayedStream) -> None:
-        """Be this connection until either side ends it; then no answer is left."""
+        """Be this connection until either side ends it, or cancelled; then no answer is left."""
         log.info("chat.opened", key_id=self.key_id)
         try:
             async with trio.open_nursery() as self._answers:
-                await self._line.run(stream, self)
+                await self._socket.run(self, stream)
         finally:
             log.info("chat.closed", key_id=self.key_id)
 
@@ -143,19 +161,22 @@ class ChatSession:
         if self._last_words is None:
             self._last_words = code, reason
         if self._running is None:
-            self._line.close(*self._last_words)
+            self._socket.close(*self._last_words)
 
     def leave_for_restart(self) -> None:
         """The gateway stops: say so, behind the answer that is running."""
         self.leave(GOING_AWAY, "the gateway is stopping; connect again in a moment")
 
-    # ---- as the line sees it --------------------------------------------------------------------
+    # ---- as the socket sees it ------------------------------------------------------------------
 
-    def frame(self, text: str) -> None:
+    def on_open(self) -> None:
+        """There is nothing to say: the client has the first word."""
+
+    def on_frame(self, text: bytes | str) -> None:
         """Take one frame. Raises BadMessage for a malformed one."""
         match decode_from_chat(text):
             case Ping():
-                self._line.post(PONG)
+                self._say(PONG)
             case CancelAnswer():
                 self._cancel()
             case UnknownSignal():
@@ -163,14 +184,14 @@ class ChatSession:
             case Ask() as question:
                 self._take(question)
 
-    def refuse(self, bad: BadMessage) -> None:
+    def on_malformed(self, bad: BadMessage) -> None:
         """Say what is wrong with a malformed frame."""
         self._say_error(f"cannot be read: {bad}", "bad_message")
 
-    def ended(self) -> None:
-        """The line is over: so is the answer."""
+    def on_end(self) -> None:
+        """The connection is over: so is the answer."""
         if self._running is not None:
-            if self._line.is_slow:
+            if self._socket.is_slow:
                 self._running.trace.end(Outcome.SLOW_READER)
             self._running.reply.leave()
 
@@ -191,70 +212,50 @@ class ChatSession:
         nothing to say: every question gets one ending and no more."""
         if self._next is not None:  # it has not even begun
             self._next = None
-            self._line.post(CANCELLED)
+            self._say(CANCELLED)
         elif self._running is not None and not self._running.reply.is_ending:
             self._running.reply.leave()
 
     def _begin(self, question: Ask) -> None:
         if self._reception.is_draining():
-            self._line.post(encode_failure(GatewayStopping(), self._language))
+            self._say(encode_failure(GatewayStopping(), self._language))
             return
         if self._answers is None:
-            raise RuntimeError("a question before the line was open")
-        reception, now = self._reception, trio.current_time()
-        trace = Trace(
-            trace_id=f"trace_{secrets.token_hex(12)}",
-            session_id=secrets.token_hex(16),
-            bot_id=None,
-            started_at=now,
-            message_id=self._speaker.session_id,
-            source="chat",
-            keeps_content=reception.keeps_content,
-        )
-        trace.note(Happening.REQUEST_RECEIVED, now)
-        reception.on_key_used(self.key_id)
-        reply = ChatReply(self._line, self._framing, self._language)
-        self._running = _Running(reply, trace)
+            raise RuntimeError("a question before the connection was open")
+        now, session_id = trio.current_time(), self._speaker.session_id
+        turn = self._reception.begin("chat", now, message_id=session_id)
+        self._reception.on_key_used(self.key_id)
+        reply = ChatReply(self._socket, self._framing, self._language)
+        self._running = _Running(reply, turn)
         self._answers.start_soon(self._answer, question, self._running)
 
     async def _answer(self, question: Ask, running: _Running) -> None:
-        trace = running.trace
-        try:
-            await self._relay(question, running)
-        finally:
-            now = trio.current_time()
-            trace.end(Outcome.INTERRUPTED)
-            trace.note(Happening.FINISHED, now)
-            self._reception.on_turn_over(trace)
-            if (said := running.reply.said).strip():
-                exchange = Exchange(question.message, said)
-                self._door.conversations.remember(self._speaker, exchange, now)
+        with running.turn:
+            try:
+                await self._relay(question, running)
+            finally:
+                if (said := running.reply.said).strip():
+                    exchange = Exchange(question.message, said)
+                    now = trio.current_time()
+                    self._door.conversations.remember(self._speaker, exchange, now)
         self._conclude(running)
 
     async def _relay(self, question: Ask, running: _Running) -> None:
         reception, trace = self._reception, running.trace
+        wanted, choice = question.provider or None, self._door.choice
         try:
-            chosen = choose_for_chat(
-                reception.gate.directory(),
-                self._key,
-                question.provider or None,
-                self._door.choice,
+            chosen = reception.choose(
+                lambda directory: choose_for_chat(directory, self._key, wanted, choice), trace
             )
         except RequestRefused as refused:
-            trace.end(Outcome.REJECTED)
             self._say_error(refused.error, "bad_provider")
             return
         except BotOffline as offline:
-            log.warning("turn.no_bot", why=str(offline))
-            trace.end(Outcome.OFFLINE, reason="no_bot")
-            self._line.post(encode_failure(offline, self._language))
+            self._say(encode_failure(offline, self._language))
             return
         station = self._find_station(chosen, trace)
-        reception.on_turn_begun(trace)
         command = self._make_command(question, trace)
-        answer = Answer(reception.patience, reception.limits, trace, trio.current_time())
-        with reception.answers.one_more(OpenAnswer(trace.session_id, self.key_id, trace.bot_id)):
-            await relay_turn(command, station, running.reply, answer, trace)
+        await reception.relay_command(command, station, running.reply, running.turn, self.key_id)
 
     def _find_station(self, chosen: Bot | str, trace: Trace) -> Station:
         if isinstance(chosen, str):
@@ -279,7 +280,7 @@ class ChatSession:
                     for place, text in enumerate([*said, question.message])
                 ),
             ),
-            timestamp=datetime.now(UTC).isoformat(),
+            timestamp=format_timestamp(time.time_ns()),
         )
 
     def _conclude(self, running: _Running) -> None:
@@ -287,14 +288,17 @@ class ChatSession:
         self._running = None
         match running.trace.outcome:
             case Outcome.CANCELLED:
-                self._line.post(CANCELLED)
+                self._say(CANCELLED)
             case Outcome.SLOW_READER:
-                self._line.close(POLICY, "too slow: the answer was not read in time")
+                self._socket.close(POLICY, "too slow: the answer was not read in time")
         question, self._next = self._next, None
         if self._last_words is not None:
-            self._line.close(*self._last_words)
+            self._socket.close(*self._last_words)
         elif question is not None:
             self._begin(question)
 
     def _say_error(self, message: str, code: str) -> None:
-        self._line.post(encode_error(message, code))
+        self._say(encode_error(message, code))
+
+    def _say(self, signal: bytes) -> None:
+        self._socket.enqueue([signal])

@@ -1,0 +1,111 @@
+"""What waits for one peer: put in without waiting, written together, bounded in bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Final
+
+from eyeclaw_trio.errors import HungUp
+from eyeclaw_trio.wakeup import Wakeup
+from eyeclaw_trio.wire.frame_stream import FrameStream
+
+# A peer that does not read what we say is let go before it costs more than this (bytes).
+OUTBOX_LIMIT: Final = 1_048_576
+# What is put in within one moment, before anything of it was tried, may be so many times the
+# limit: questions may be long, and several be asked at once.
+UNTRIED: Final = 8
+
+
+class Writing(IntEnum):
+    """What becomes of an outbox just now."""
+
+    CLOSED = 0
+    """There is nothing to write to, not yet or not any more."""
+    IDLE = 1
+    DUE = 2
+    """The flusher has been told."""
+    WAITING = 3
+    """A task waits until the peer takes more."""
+
+
+class Outbox:
+    """Frames for one peer, in order. `limit` is in bytes."""
+
+    __slots__ = ("_drained", "_frames", "_has_ended", "_limit", "_size", "_writing")  # ten thousand
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._frames: list[bytes] = []
+        self._size = 0
+        self._writing = Writing.CLOSED
+        self._drained: Wakeup | None = None
+        self._has_ended = False
+
+    def put(self, frames: Sequence[bytes]) -> bool:
+        """Put these in, in any case; false where more waits now than a peer may let wait."""
+        waiting = self._size
+        self._frames.extend(frames)
+        self._size += sum(map(len, frames))
+        if self._writing is Writing.WAITING and waiting > self._limit:
+            return False
+        return self._size <= UNTRIED * self._limit
+
+    def open(self) -> None:
+        """From now on it can be written."""
+        self._writing = Writing.IDLE
+
+    def note_due(self) -> bool:
+        """Something is to be written; whether the flusher has to be told."""
+        if self._writing is not Writing.IDLE:
+            return False
+        self._writing = Writing.DUE
+        return True
+
+    def write_nowait(self, stream: FrameStream, *, parting: bool) -> bool:
+        """Write as far as the system takes it now; false where `write_rest` has to follow, which
+        it also has where we part. Raises as `FrameStream.write_nowait`."""
+        if self._writing in (Writing.CLOSED, Writing.WAITING):
+            return True
+        self._writing = Writing.IDLE
+        data = self._take()
+        if (data and not stream.write_nowait(data)) or parting:
+            self._writing = Writing.WAITING
+            return False
+        self._wake()
+        return True
+
+    async def write_rest(self, stream: FrameStream) -> None:
+        """Write what has been begun and what comes behind it. Raises as `FrameStream.send_all`;
+        a cancelled one may leave half a frame."""
+        await stream.send_all(b"")
+        while data := self._take():
+            await stream.send_all(data)
+        self._writing = Writing.IDLE
+        self._wake()
+
+    async def drain(self) -> None:
+        """Return when all that was put in is written; for one waiter at a time. Raises HungUp
+        when it has ended before. Cancellation takes nothing back."""
+        if self._drained is None:  # few ever need one
+            self._drained = Wakeup()
+        while not self._has_ended and (self._frames or self._writing > Writing.IDLE):
+            await self._drained.wait()
+        if self._has_ended:
+            raise HungUp
+
+    def end(self) -> None:
+        """Nothing is written any more, and whoever waits for it need not wait."""
+        self._has_ended = True
+        self._writing = Writing.CLOSED
+        self._wake()
+
+    def _take(self) -> bytes:
+        data = b"".join(self._frames)
+        self._frames.clear()
+        self._size = 0
+        return data
+
+    def _wake(self) -> None:
+        if self._drained is not None:
+            self._drained.set()

@@ -1,0 +1,31 @@
+"""The tasks that all connections share, and their owner: one reads, one pings, one writes."""
+
+from __future__ import annotations
+
+import trio
+from attrs import field, frozen
+
+from eyeclaw_trio.wire.flusher import Flusher
+from eyeclaw_trio.wire.ping_wheel import PingWheel
+from eyeclaw_trio.wire.poller import Poller
+
+
+@frozen(eq=False)
+class Services:
+    """What reads, pings and writes for all connections of a process.
+
+    Without a poller (no epoll, or for a test) each connection is read by a task of its own.
+    """
+
+    pings: PingWheel = field(factory=PingWheel)
+    flusher: Flusher = field(factory=Flusher)
+    poller: Poller | None = field(factory=Poller.where_possible)
+
+    async def run(self) -> None:
+        """Serve until cancelled: without it no WebSocket is heard or says a word, and nobody
+        notices that a reader has hung up. Cancellation leaves all connections as they are."""
+        async with trio.open_nursery() as nursery:
+            if self.poller is not None:
+                nursery.start_soon(self.poller.run)
+            nursery.start_soon(self.pings.run)
+            nursery.start_soon(self.flusher.run)
