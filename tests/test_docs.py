@@ -1,0 +1,193 @@
+"""README and docs/: what they promise is there, and both languages say it.
+
+Every page exists twice, `NAME.md` and `NAME.zh-CN.md`, with the same sections and the same code.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+import pytest
+
+from eyeclaw_trio.cli import main
+from eyeclaw_trio.settings import Settings, load_settings
+from eyeclaw_trio.settings.kinds import SCHEMA, Kind, Listed, Named, Schema
+from eyeclaw_trio.settings.shown import show_settings
+
+ROOT = Path(__file__).parents[1]
+ENGLISH = [ROOT / "README.md", *sorted(set(ROOT.glob("docs/*.md")) - set(ROOT.glob("docs/*.zh-*")))]
+PAGES = [each for page in ENGLISH for each in (page, page.with_suffix(".zh-CN.md"))]
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def code_of(page: Path) -> list[tuple[str, str]]:
+    """Its blocks with a language, without comments, which are translated."""
+    return [
+        (language, "\n".join(_without_comment(line) for line in text.splitlines()))
+        for language, text in FENCE.findall(page.read_text("utf-8"))
+        if language
+    ]
+
+
+def _without_comment(line: str) -> str:
+    """TOML, shell, ini and nginx: all of them begin a comment with a number sign."""
+    return re.sub(r"(^|\s)#.*", "", line).rstrip()
+
+
+def headings_of(page: Path) -> list[str]:
+    prose = FENCE.sub("", page.read_text("utf-8"))
+    return re.findall(r"^(#+ .*)$", prose, re.MULTILINE)
+
+
+def anchor_of(heading: str) -> str:
+    """As the usual renderers of Markdown make it."""
+    text = re.sub(r"[`*]", "", heading.lstrip("#").strip().lower())
+    return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+
+
+def links_of(page: Path) -> list[str]:
+    prose = FENCE.sub("", page.read_text("utf-8"))
+    return [each for each in LINK.findall(prose) if not each.startswith("http")]
+
+
+@pytest.mark.parametrize("page", ENGLISH, ids=lambda page: page.stem)
+def test_both_languages_have_the_same_sections_links_and_code(page: Path) -> None:
+    chinese = page.with_suffix(".zh-CN.md")
+
+    assert [len(each.split()[0]) for each in headings_of(page)] == [
+        len(each.split()[0]) for each in headings_of(chinese)
+    ]
+    assert code_of(page) == code_of(chinese)
+    targets, their_targets = (
+        sorted(each.partition("#")[0].replace(".zh-CN.md", ".md") for each in links_of(one))
+        for one in (page, chinese)
+    )
+    own = page.name
+    assert [each for each in targets if each != own] == [
+        each for each in their_targets if each != own
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in links_of(page):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{page.name}: {link}"
+        if anchor:
+            anchors = {anchor_of(each) for each in headings_of(target)}
+            assert anchor in anchors, f"{page.name}: {link}"
+
+
+def test_every_page_is_named_on_the_face() -> None:
+    for page in PAGES:
+        face = "README.zh-CN.md" if ".zh-" in page.name else "README.md"
+        if page.parent != ROOT:
+            assert f"docs/{page.name}" in links_of(ROOT / face)
+
+
+# ---- settings ------------------------------------------------------------------------------
+
+
+def settings_of(page: Path, *, with_commented: bool) -> str:
+    """The block of all settings; lines such as `# name = value` are settings without a default."""
+    text = next(text for language, text in FENCE.findall(page.read_text("utf-8")) if language)
+    return re.sub(r"^# (?=\w+ = )", "", text, flags=re.MULTILINE) if with_commented else text
+
+
+def paths_of(schema: Mapping[str, Schema | Kind], above: str = "") -> Iterator[str]:
+    for name, kind in schema.items():
+        path = f"{above}{name}"
+        if isinstance(kind, Named | Listed):
+            yield from paths_of(kind.inner, f"{path}.")
+        elif isinstance(kind, Mapping):
+            yield from paths_of(kind, f"{path}.")
+        else:
+            yield path
+
+
+def test_the_page_of_the_settings_has_all_of_them_and_no_other() -> None:
+    document = tomllib.loads(settings_of(ROOT / "docs" / "settings.md", with_commented=True))
+    document["providers"] = document["providers"]["NAME"]
+    document["bots"] = document["bots"][0]
+    written = {
+        f"{name}.{key}" if isinstance(value, dict) else name
+        for name, value in document.items()
+        for key in (value if isinstance(value, dict) else [name])
+    }
+
+    assert written == set(paths_of(SCHEMA))
+
+
+def test_the_page_of_the_settings_says_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "eyeclaw.toml").write_text(
+        settings_of(ROOT / "docs" / "settings.md", with_commented=False), "utf-8"
+    )
+
+    def shown(settings: Settings) -> dict[str, object]:
+        return {
+            each.key: each.value
+            for each in show_settings(settings)
+            if not each.key.startswith(("providers.", "bots", "chat_provider"))
+        }
+
+    environ = {"OPENCLAW_GATEWAY_TOKEN": "token"}
+    written = load_settings({}, config=None, environ=environ, cwd=tmp_path)
+    (tmp_path / "eyeclaw.toml").write_text("", "utf-8")
+    plain = load_settings({}, config=None, environ=environ, cwd=tmp_path)
+
+    assert shown(written) == shown(plain)
+
+
+# ---- commands ------------------------------------------------------------------------------
+
+
+def commands_of(group: click.Command, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(group, click.Group):
+        for name, command in group.commands.items():
+            yield from commands_of(command, (*above, name))
+        if group.invoke_without_command:
+            yield above
+    else:
+        yield above
+
+
+def test_the_page_of_the_commands_has_all_of_them() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    elsewhere = {("serve",), ("connect",)}  # what runs for ever is not in a list of examples
+    for path in commands_of(main):
+        text = " ".join(("eyeclaw", *path))
+        assert text in page or path in elsewhere, f"{text} is missing"
+
+
+def shell_lines() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for language, text in code_of(page):
+            if language == "sh":
+                for line in text.replace("\\\n", " ").splitlines():
+                    yield page.name, line
+
+
+def test_every_command_line_in_the_pages_is_one_that_there_is() -> None:
+    """Names of commands and options; what is asked of them is not run here."""
+    found = 0
+    for page, line in shell_lines():
+        match = re.search(r"(?:^|[\s/])eyeclaw ([a-z].*)", line)
+        if match is None or "git clone" in line:
+            continue
+        words = match[1].split(" | ")[0].split()
+        command: click.Command = main
+        while words and isinstance(command, click.Group) and words[0] in command.commands:
+            command = command.commands[words.pop(0)]
+        known = {option for each in command.params for option in each.opts}
+        used = {word for word in words if re.fullmatch(r"--[a-z-]+", word)}
+        assert used <= known, f"{page}: {line}"
+        assert command is not main, f"{page}: {line}"
+        found += 1
+    assert found > 40
