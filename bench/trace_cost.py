@@ -22,9 +22,10 @@ from typing import Any
 from bench.figures import Figure
 from bench.scenario import Bench, Report, Scenario
 from bench.servers import GATEWAY, Server
-from eyeclaw_trio.core.answer import Answer, CommandSent
+from eyeclaw_trio.core.answer import Answer
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
+from eyeclaw_trio.core.turn_messages import PlaceGranted
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamSummary
 from eyeclaw_trio.store.database import open_database, transaction
 from eyeclaw_trio.store.traces import write_trace
@@ -52,7 +53,7 @@ def play(kind: type[Trace], chunks: Sequence[StreamChunk], name: str = "trace_1"
     trace = kind(name, "turn", 1, 0.0)
     trace.note(Happening.REQUEST_RECEIVED, 0.0)
     answer = Answer(Patience(), Limits(), trace, 0.0)
-    answer.step([CommandSent()], 0.0)
+    answer.step([PlaceGranted()], 0.0)
     now = 1.0
     for chunk in chunks:
         now += 0.02

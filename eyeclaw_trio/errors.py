@@ -4,17 +4,18 @@
     ├── ConfigurationError     a setting that cannot be obeyed; names file, line and key
     ├── BadMessage             what a peer sent cannot be read; names every path that is wrong
     ├── RequestRefused         an HTTP request that gets a plain status instead of a stream
+    │                                                                     outcome      code
     ├── TurnFailed             a turn that ends with a text for the wearer
-    │   ├── BotOffline             no link, or it did not come back in time
-    │   ├── BotSilent              nothing heard for the idle time-out
-    │   ├── BotBusy                its queue is full, or the wait in it was too long
-    │   ├── BotFailed              the bot or its model failed, or answered without text
-    │   ├── KeyRevoked             the key it was asked with, or the bot, is gone
-    │   ├── AnswerTooLong          it does not fit into the log that keeps it
-    │   └── GatewayStopping        the drain's end
-    ├── ListenerGone           nobody is left to write to
-    │   ├── HungUp                 the glasses' connection has ended
-    │   └── SlowReader             it is there, but does not read
+    │   ├── BotOffline             no link, or not back in time           offline      offline
+    │   ├── BotSilent              nothing heard for the idle time-out    timeout      timeout
+    │   ├── BotBusy                queue full, or waited too long in it   rejected     bot_busy
+    │   ├── BotFailed              it or its model failed, or said none   bot_error    its reason
+    │   ├── KeyRevoked             its key, or the bot, is gone           rejected     key_revoked
+    │   ├── AnswerTooLong          longer than an answer may be           rejected     too_long
+    │   └── GatewayStopping        the drain's end                        interrupted  stopping
+    ├── ListenerGone           nobody is left to write to                 cancelled
+    │   ├── HungUp                 the reader's connection has ended      cancelled
+    │   └── SlowReader             it is there, but does not read         slow_reader
     ├── ProviderFailed         a model did not answer as it should
     ├── LinkFailed             a connector has no link to its gateway
     │   ├── LinkBroken             it did not come about, or has ended: it may come back
@@ -113,32 +114,55 @@ class Reason(Enum):
 
 
 class TurnFailed(EyeclawError):
-    """A turn that ends with a text for the wearer instead of (the rest of) an answer."""
+    """A turn that ends with a text for the wearer instead of (the rest of) an answer.
+
+    `outcome` is the trace's word for how the turn ended (`core.trace.Outcome`), `code` ours for
+    what it was, as chat clients and traces have it.
+    """
+
+    outcome = "interrupted"
+    code = "unknown"
 
 
 class BotOffline(TurnFailed):
     """No link of the bot lives, or it did not come back within `resume_grace`."""
 
+    outcome = code = "offline"
+
 
 class BotSilent(TurnFailed):
     """No stream message of this turn for `idle_timeout`."""
 
+    outcome = code = "timeout"
+
 
 class BotBusy(TurnFailed):
-    """The bot's queue is full, or the question waited in it for `queue_timeout`."""
+    """The bot's queue is full, or the question waited in it for `queue_timeout`.
+
+    `held_by` is the turn that had the bot's place, where that is known.
+    """
+
+    outcome, code = "rejected", "bot_busy"
+
+    def __init__(self, held_by: str = "") -> None:
+        self.held_by = held_by
+        super().__init__(self.code)
 
 
 class BotFailed(TurnFailed):
     """The bot or its model failed, or answered without any text.
 
     `said` is what it said itself: for the trace and the log, never for the wearer.
-    `reported` is true when the bot said so with a `stream_error`.
+    `reported` is true when the bot said so with a `stream_error`. `code` is the reason's word.
     """
+
+    outcome = "bot_error"
 
     def __init__(
         self, reason: Reason = Reason.UNKNOWN, said: str = "", *, reported: bool = False
     ) -> None:
         self.reason = reason
+        self.code = reason.value
         self.said = said
         self.reported = reported
         super().__init__(reason.value)
@@ -147,17 +171,25 @@ class BotFailed(TurnFailed):
 class KeyRevoked(TurnFailed):
     """The access key of this turn was revoked, or its bot removed, while it ran."""
 
+    outcome, code = "rejected", "key_revoked"
+
 
 class AnswerTooLong(TurnFailed):
-    """The answer does not fit into the log that keeps it for its readers."""
+    """The answer is longer than any may be, or than the log that keeps it for its readers."""
+
+    outcome, code = "rejected", "too_long"
 
 
 class GatewayStopping(TurnFailed):
     """The gateway was told to stop, and `drain_timeout` is over."""
 
+    outcome, code = "interrupted", "stopping"
+
 
 class ListenerGone(EyeclawError):
-    """Nobody is left to write the answer to."""
+    """Nobody is left to write the answer to. `outcome` is the trace's word for it."""
+
+    outcome = "cancelled"
 
 
 class HungUp(ListenerGone):
@@ -166,6 +198,8 @@ class HungUp(ListenerGone):
 
 class SlowReader(ListenerGone):
     """The reader took nothing for `write_timeout`, or `answer_buffer` bytes wait for it."""
+
+    outcome = "slow_reader"
 
 
 class ProviderFailed(EyeclawError):

@@ -84,7 +84,6 @@ class FakeBot:
     is_alive: bool = True
     told: list[ToBot] = field(factory=list)
     acknowledged: list[tuple[str, int]] = field(factory=list)
-    at_once: list[bool] = field(factory=list)
     replacements: int = 0
     _news: trio.Event = field(factory=trio.Event)
 
@@ -92,9 +91,8 @@ class FakeBot:
         self.told.append(message)
         self._wake()
 
-    def acknowledge(self, session_id: str, sequences: Sequence[int], *, at_once: bool) -> None:
+    def acknowledge(self, session_id: str, sequences: Sequence[int]) -> None:
         self.acknowledged += [(session_id, sequence) for sequence in sequences]
-        self.at_once.append(at_once)
         self._wake()
 
     def replace(self) -> None:

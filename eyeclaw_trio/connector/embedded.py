@@ -88,7 +88,7 @@ class EmbeddedLink:
                 self._runs.cancel(session_id)
                 self._answers.pop(session_id, None)
 
-    def acknowledge(self, session_id: str, sequences: Sequence[int], *, at_once: bool) -> None:  # noqa: ARG002
+    def acknowledge(self, session_id: str, sequences: Sequence[int]) -> None:
         """These chunks have been written: the answer may go on."""
         answer = self._answers.get(session_id)
         if answer is None:

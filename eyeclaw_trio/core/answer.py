@@ -3,22 +3,36 @@
 `Answer` is the decision behind `relay/turn`: messages and the time go in, events for the reader
 come out. All waiting in a turn is for one moment, `deadline()`, which is the earliest of: a
 keep-alive comment is due, the bot has been silent too long, its link has been gone too long, the
-queue was too slow, the summary is overdue (PROTOCOL 1, table of failures; 2, "Ordering and
-healing").
+process behind a new link does not go on, the queue was too slow, the summary is overdue
+(PROTOCOL 1, table of failures; 2, "Ordering and healing").
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, assert_never
 
-from attrs import frozen
-
-from eyeclaw_trio.core.patience import TAIL_GRACE, Limits, Patience
+from eyeclaw_trio.core.patience import ANSWER_LIMIT, TAIL_GRACE, Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly, Ending, Piece, Reassembly
+from eyeclaw_trio.core.reply_events import KeepAlive, ReplyEvent
 from eyeclaw_trio.core.trace import Happening, Trace
+from eyeclaw_trio.core.turn_messages import (
+    DrainOver,
+    EarlierWords,
+    ForeignWord,
+    LinkBack,
+    LinkLost,
+    LinkReplaced,
+    Notice,
+    PlaceGranted,
+    PlaceMoved,
+    Revoked,
+    TurnMessage,
+)
+from eyeclaw_trio.core.written_text import Imprint
 from eyeclaw_trio.errors import (
+    AnswerTooLong,
     BotBusy,
     BotFailed,
     BotOffline,
@@ -28,61 +42,7 @@ from eyeclaw_trio.errors import (
     Reason,
     TurnFailed,
 )
-from eyeclaw_trio.protocol.bot import (
-    Status,
-    StreamChunk,
-    StreamEnd,
-    StreamError,
-    StreamMessage,
-    StreamSummary,
-)
-
-# ---- what a turn hears beside its bot's messages ------------------------------------------------
-
-
-@frozen
-class CommandSent:
-    """The bot had a place: the question is on its way, and the idle clock starts."""
-
-
-@frozen
-class LinkLost:
-    """No link of the bot lives; the idle clock stands still."""
-
-
-@frozen
-class LinkBack:
-    """The bot has a link again."""
-
-
-@frozen
-class DrainOver:
-    """The gateway stops, and its patience with running answers is over."""
-
-
-@frozen
-class Revoked:
-    """The key that this was asked with is worth nothing any more, or the bot is gone."""
-
-
-@frozen
-class ForeignWord:
-    """Another bot has said something of this turn; it was ignored."""
-
-
-Notice = CommandSent | LinkLost | LinkBack | DrainOver | Revoked | ForeignWord
-TurnMessage = StreamMessage | Status | Notice
-
-# ---- what a reader gets -------------------------------------------------------------------------
-
-
-@frozen
-class KeepAlive:
-    """Nothing to say; it only shows proxies that the connection lives."""
-
-
-# A piece of the answer, never empty, or a sign of life.
-ReplyEvent = str | KeepAlive
+from eyeclaw_trio.protocol.bot import Status, StreamChunk, StreamEnd, StreamError, StreamSummary
 
 _KEEP_ALIVE: Final = KeepAlive()
 _REASONS: Final = {reason.value: reason for reason in Reason}
@@ -96,8 +56,11 @@ class Answer:
     """
 
     __slots__ = (  # there may be thousands
+        "_back_at",
         "_due",
+        "_earlier",
         "_ended_at",
+        "_has_spoken",
         "_has_text",
         "_heard_at",
         "_lost_at",
@@ -117,18 +80,19 @@ class Answer:
         self.failure: TurnFailed | None = None
         self._patience = patience
         self._trace = trace
-        self._reassembly = Reassembly(
-            held_bytes=limits.answer_buffer, summary_bytes=limits.cable_message
-        )
+        self._reassembly = Reassembly(held_bytes=limits.answer_buffer)
         self._has_text = False
+        self._has_spoken = False  # with anything but chunks
         self._due: list[int] = []
         self._written_at = now
         self._queued_at = now
         self._heard_at: float | None = None  # None: still in the queue
         self._lost_at: float | None = None  # None: the link lives
+        self._back_at: float | None = None  # None: nothing is doubted
         self._ended_at: float | None = None
         self._summary: StreamSummary | None = None
         self._summary_at = math.inf
+        self._earlier = 0  # characters at the summary's front that are not this answer's
 
     def deadline(self) -> float:
         """When `step` must be called at the latest, messages or not."""
@@ -145,6 +109,8 @@ class Answer:
                 self._take_late(message)
             else:
                 self._take(message, now, events)
+        if not self.complete and self._is_too_long():
+            self._fail(AnswerTooLong(), now)
         if not self.complete and now >= self._verdict_due():
             self._pass_verdict(now, events)
         if not self.complete and not events and now >= self._written_at + self._patience.keepalive:
@@ -164,13 +130,19 @@ class Answer:
         that were held, and those whose write was cut off. Each is returned once."""
         return [*self.written(), *self._reassembly.give_up()]
 
+    def unfinished(self) -> Imprint | None:
+        """What was written, where that is not the whole answer: its bot may repeat it in the
+        summary of a later turn."""
+        if (self.complete and self.failure is None) or not self._reassembly.written_characters:
+            return None
+        return self._reassembly.imprint()
+
     # ---- what has come --------------------------------------------------------------------------
 
     def _take(self, message: TurnMessage, now: float, events: list[ReplyEvent]) -> None:
-        if message.__class__ is StreamChunk:
-            self._take_chunk(message, now, events)
-            return
         match message:
+            case StreamChunk():  # nearly all of them
+                self._take_chunk(message, now, events)
             case StreamEnd():
                 self._heard(now)
                 self._trace.note(Happening.STREAM_END, now)
@@ -181,9 +153,11 @@ class Answer:
                 self._trace.note(Happening.STREAM_SUMMARY_RECEIVED, now, total_chunks=total)
                 # A second one does not take back what the first has said: some bots repeat
                 # themselves with their counters at zero.
+                if self._summary is None:
+                    self._summary_at = now  # only the first sets the clock
                 if self._summary is None or not self._summary.total_content:
                     self._trace.total_chunks = total
-                    self._summary, self._summary_at = message, now
+                    self._summary = message
             case StreamError(_, error, reason):
                 self._heard(now)
                 self._trace.note(Happening.STREAM_ERROR, now, reason=reason)
@@ -195,8 +169,15 @@ class Answer:
                     )
             case Status():
                 self._heard(now)
-            case CommandSent():
-                self._heard_at = self._trace.sent_at = now
+            case _:
+                self._take_notice(message, now, events)
+
+    def _take_notice(self, notice: Notice, now: float, events: list[ReplyEvent]) -> None:
+        match notice:
+            case PlaceGranted():
+                self._heard_at = now
+                if self._trace.sent_at is None:
+                    self._trace.sent_at = now
                 self._trace.note(Happening.COMMAND_BROADCAST, now)
             case LinkLost():
                 if self._lost_at is None:
@@ -204,6 +185,13 @@ class Answer:
                     self._trace.note(Happening.LINK_LOST, now)
             case LinkBack():
                 self._take_link_back(now)
+            case LinkReplaced():
+                self._trace.note(Happening.LINK_REPLACED, now)
+                self._doubt(now)
+            case EarlierWords(characters):
+                self._earlier = characters
+            case PlaceMoved():
+                pass  # news for whoever waits, and not for the answer
             case ForeignWord():
                 self._note_anomaly(Anomaly.FOREIGN, now)
             case Revoked():
@@ -214,9 +202,13 @@ class Answer:
                     self._fail(GatewayStopping(), now)
                 else:
                     self._finish(now, events)
+            case _:
+                assert_never(notice)
 
     def _take_chunk(self, message: StreamChunk, now: float, events: list[ReplyEvent]) -> None:
         self._heard_at = now
+        if self._back_at is not None:
+            self._back_at = None
         trace, reassembly = self._trace, self._reassembly
         known = reassembly.received
         sequence, content = message.sequence, message.content
@@ -238,6 +230,8 @@ class Answer:
         lost_at, self._lost_at = self._lost_at, None
         self._trace.resumed += 1
         self._trace.note(Happening.LINK_BACK, now)
+        if self._heard_at is not None and self._heard_at <= lost_at:
+            self._doubt(now)
         # The clocks stood still; what was heard meanwhile (a bot may speak on its new link before
         # it subscribes) has its clock started now.
         if self._heard_at is not None:
@@ -250,8 +244,24 @@ class Answer:
         if isinstance(message, StreamChunk) and message.sequence is not None:
             self._due.append(message.sequence)
 
+    def _doubt(self, now: float) -> None:
+        """The bot has linked anew: if it had spoken already and does not go on, the process
+        behind the link is probably a new one that knows nothing of this turn."""
+        if self._has_spoken or self._reassembly.received:
+            self._back_at = now
+
     def _heard(self, now: float) -> None:
         self._heard_at = now
+        self._back_at = None
+        self._has_spoken = True
+
+    def _is_too_long(self) -> bool:
+        # A character has at most four bytes: most answers need not be measured.
+        reassembly = self._reassembly
+        return (
+            reassembly.written_characters > ANSWER_LIMIT // 4
+            and reassembly.written_size() > ANSWER_LIMIT
+        )
 
     def _emit(self, pieces: Iterable[Piece], events: list[ReplyEvent]) -> None:
         for piece in pieces:
@@ -284,7 +294,13 @@ class Answer:
             return self._summary_at + self._patience.summary_grace
         if self._heard_at is None:
             return self._queue_due()
-        return self._heard_at + self._patience.idle_timeout
+        idle = self._heard_at + self._patience.idle_timeout
+        if self._back_at is not None:
+            return min(idle, self._back_at + self._patience.resume_grace)
+        return idle
+
+    def _is_doubted(self, now: float) -> bool:
+        return self._back_at is not None and now >= self._back_at + self._patience.resume_grace
 
     def _queue_due(self) -> float:
         return self._queued_at + self._patience.queue_timeout
@@ -294,13 +310,13 @@ class Answer:
             self._finish(now, events)
         elif self._heard_at is None and now >= self._queue_due():
             self._fail(BotBusy(), now)
-        elif self._lost_at is not None:
+        elif self._lost_at is not None or self._is_doubted(now):
             self._fail(BotOffline(), now)
         else:
             self._fail(BotSilent(), now)
 
     def _finish(self, now: float, events: list[ReplyEvent]) -> None:
-        ending = self._reassembly.finish(self._summary)
+        ending = self._reassembly.finish(self._summary, earlier=self._earlier)
         self._emit(ending.pieces, events)
         self._record(ending, now)
         if self._ended_at is None:

@@ -14,6 +14,9 @@ from attrs import field, frozen, validators
 TAIL_GRACE: Final = 0.25
 # Chunks held back because an earlier one is missing (RELIABILITY 12).
 HELD_CHUNKS: Final = 256
+# The whole text of one answer (bytes of UTF-8), more than a million Chinese characters: here a
+# model that loops for ever is cut off.
+ANSWER_LIMIT: Final = 4 * 1_048_576
 
 
 def _seconds(default: float) -> float:

@@ -13,6 +13,7 @@ from enum import Enum
 from attrs import frozen
 
 from eyeclaw_trio.core.patience import HELD_CHUNKS
+from eyeclaw_trio.core.written_text import Imprint, WrittenText
 from eyeclaw_trio.protocol.bot import StreamSummary, hash_content
 
 
@@ -53,8 +54,8 @@ class Reassembly:
     """Puts the chunks of one answer in order, in bounded memory.
 
     At most HELD_CHUNKS early chunks of together `held_bytes` bytes wait for an earlier one
-    (RELIABILITY 12). The written text is kept for the comparison with the summary, up to
-    `summary_bytes`: no summary can be longer than the largest message.
+    (RELIABILITY 12). Of the written text as much is remembered as its comparison with a summary
+    needs, which does not grow with it.
     """
 
     __slots__ = (  # one for each answer
@@ -66,19 +67,16 @@ class Reassembly:
         "_next",
         "_unnumbered",
         "_written",
-        "_written_limit",
         "dropped",
         "duplicates",
         "received",
-        "written_characters",
     )
 
-    def __init__(self, *, held_bytes: int, summary_bytes: int) -> None:
+    def __init__(self, *, held_bytes: int) -> None:
         self.duplicates = 0
         self.dropped = 0
         self.received = 0
         """Distinct chunks, the unnumbered ones too."""
-        self.written_characters = 0
         self._unnumbered = 0
         self._next = 0
         self._beyond = 0  # one more than the highest number seen, the dropped ones too
@@ -86,13 +84,25 @@ class Reassembly:
         self._held_copies: dict[int, int] = {}
         self._held_bytes = 0
         self._held_limit = held_bytes
-        self._written: list[str] | None = []
-        self._written_limit = summary_bytes
+        self._written = WrittenText()
 
     @property
     def has_gap(self) -> bool:
         """Whether a chunk is missing that a later one has shown to exist."""
         return self._next < self._beyond
+
+    @property
+    def written_characters(self) -> int:
+        """How much text has come out, in characters."""
+        return self._written.characters
+
+    def written_size(self) -> int:
+        """The same in bytes of UTF-8; not for each chunk."""
+        return self._written.size
+
+    def imprint(self) -> Imprint:
+        """The text that has come out."""
+        return self._written.imprint()
 
     def add_next(self, sequence: int | None, content: str) -> bool:
         """Take this chunk if it is just the one that is due, and no other waits: nearly always.
@@ -104,7 +114,7 @@ class Reassembly:
             return False
         self.received += 1
         self._next += 1
-        self._keep(content)
+        self._written.add(content)
         return True
 
     def add(self, sequence: int | None, content: str) -> Sequence[Piece]:
@@ -124,9 +134,10 @@ class Reassembly:
         self._hold(sequence, content)
         return ()
 
-    def finish(self, summary: StreamSummary | None) -> Ending:
+    def finish(self, summary: StreamSummary | None, *, earlier: int = 0) -> Ending:
         """The answer is over: say what is missing, and heal it where the summary can.
 
+        `earlier` is how many characters at the summary's front probably belong to earlier turns.
         Without a cure, what is held goes out in order and the loss is recorded; with a summary
         that contradicts what was written, nothing of its text is used (RELIABILITY 13, 14).
         """
@@ -135,17 +146,20 @@ class Reassembly:
         anomalies = [Anomaly.DROPPED] if self.dropped else []
         if summary is not None and _has_wrong_hash(summary):
             anomalies.append(Anomaly.WRONG_HASH)
+        # What is stripped is known to be old, and so is tried first; but an answer may also begin
+        # with the very words of one that failed.
+        texts = _candidates(summary, earlier)
         is_short = total is not None and self._unnumbered > 0 and self.received < total
-        if not missing and not is_short and not self._lacks_tail(summary):
-            if summary is not None and not self._agrees(summary):
+        if not missing and not is_short and not (total is None and self._lacks_tail(texts)):
+            if summary is not None and not self._agrees(summary, texts):
                 anomalies.append(Anomaly.CONTRADICTION)
             return Ending((), (), tuple(anomalies))
-        cure = self._cure(summary)
+        cure = next((cure for text in texts if (cure := self._cure(text)) is not None), None)
         if cure is not None:
             sequences = tuple(self.give_up())
             anomalies.append(Anomaly.HEALED)
             return Ending((self._write(cure, sequences),), missing, tuple(anomalies))
-        if summary is not None and summary.total_content:
+        if texts:
             anomalies.append(Anomaly.CONTRADICTION)
         anomalies.append(Anomaly.LOST)
         return Ending(tuple(self._release_all()), missing, tuple(anomalies))
@@ -161,15 +175,8 @@ class Reassembly:
     # ---- inside ---------------------------------------------------------------------------------
 
     def _write(self, content: str, sequences: tuple[int, ...]) -> Piece:
-        self._keep(content)
+        self._written.add(content)
         return Piece(content, sequences)
-
-    def _keep(self, content: str) -> None:
-        self.written_characters += len(content)
-        if self._written is not None and content:
-            self._written.append(content)
-            if self.written_characters > self._written_limit:
-                self._written = None
 
     def _hold(self, sequence: int, content: str) -> None:
         self._beyond = max(self._beyond, sequence + 1)
@@ -215,30 +222,29 @@ class Reassembly:
         if last > first:
             yield first, last - 1
 
-    def _lacks_tail(self, summary: StreamSummary | None) -> bool:
+    def _lacks_tail(self, texts: Sequence[str]) -> bool:
         """A summary that does not count the chunks can still show that the text goes on."""
-        if summary is None or summary.total_chunks is not None or self._written is None:
+        written = self._written.imprint()
+        if any(len(text) == written.characters and written.is_in(text, 0) for text in texts):
             return False
-        written = "".join(self._written)
-        return len(summary.total_content) > len(written) and summary.total_content.startswith(
-            written
-        )
+        return any(written.is_in(text, 0) for text in texts)
 
-    def _agrees(self, summary: StreamSummary) -> bool:
+    def _agrees(self, summary: StreamSummary, texts: Sequence[str]) -> bool:
         if summary.total_chunks is not None and summary.total_chunks != self.received:
             return False
         if not summary.total_content and summary.content_hash is None:
             return True  # it only counts
-        return self._written is None or summary.total_content == "".join(self._written)
+        written = self._written.imprint()
+        return any(
+            len(text) == written.characters and written.is_in(text, 0) for text in texts or ("",)
+        )
 
-    def _cure(self, summary: StreamSummary | None) -> str | None:
+    def _cure(self, text: str) -> str | None:
         """The part of the summary's text that is still to be written, if it can be trusted."""
-        if summary is None or not summary.total_content or self._written is None:
+        written = self._written.imprint()
+        if not written.is_in(text, 0):
             return None
-        written = "".join(self._written)
-        if not summary.total_content.startswith(written):
-            return None
-        rest = summary.total_content[len(written) :]
+        rest = text[written.characters :]
         place = 0
         for sequence in sorted(self._held):
             # What did arrive must be in there, or the summary would take text away.
@@ -248,6 +254,18 @@ class Reassembly:
                 return None
             place += len(content)
         return rest
+
+
+def _candidates(summary: StreamSummary | None, earlier: int) -> Sequence[str]:
+    """What the summary may say of this answer, the likelier first."""
+    if summary is None or not summary.total_content:
+        return ()
+    text = summary.total_content
+    if not earlier:
+        return (text,)
+    rest = text[earlier:]
+    # An answer that had chunks has text: where nothing but old words would be left, they are new.
+    return (rest, text) if rest or not summary.total_chunks else (text, rest)
 
 
 def _has_wrong_hash(summary: StreamSummary) -> bool:

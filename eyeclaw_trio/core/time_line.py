@@ -18,9 +18,12 @@ _WRITE: Final = "sse_chunk_sent"
 _WORDS: Final = {
     "request_received": "question received",
     "subscribed": "waiting for the bot",
+    "queued": "waiting for its turn: the bot is busy",
+    "queue_full": "too many wait already",
     "command_broadcast": "question sent to the bot",
     "link_lost": "the bot's link broke",
     "link_back": "the bot's link is back",
+    "link_replaced": "the bot's link was replaced by a newer one",
     "stream_end": "the bot says: end",
     "stream_error": "the bot says: error",
     "stream_summary_received": "the bot says: summary",

@@ -19,6 +19,9 @@ from eyeclaw_trio.core.reassembly import Anomaly
 
 # Chunks whose times are kept one by one; beyond that they are counted only. 16 bytes each.
 KEPT_CHUNKS: Final = 10_000
+# Events that are kept beside the chunks: a turn has about ten. Beyond that they are counted only,
+# and the last one says how many.
+KEPT_EVENTS: Final = 200
 # Of both texts together, where they are kept; beyond that they are cut off. No summary is longer.
 KEPT_CHARACTERS: Final = 2_097_152
 # An unnumbered chunk of an old SDK, in the array of sequences.
@@ -43,9 +46,12 @@ class Happening(Enum):
 
     REQUEST_RECEIVED = "request_received"
     SUBSCRIBED = "subscribed"
+    QUEUED = "queued"
+    QUEUE_FULL = "queue_full"
     COMMAND_BROADCAST = "command_broadcast"
     LINK_LOST = "link_lost"
     LINK_BACK = "link_back"
+    LINK_REPLACED = "link_replaced"
     STREAM_END = "stream_end"
     STREAM_ERROR = "stream_error"
     STREAM_SUMMARY_RECEIVED = "stream_summary_received"
@@ -121,13 +127,14 @@ class Trace:
     missing: tuple[tuple[int, int], ...] = ()
     anomalies: list[Anomaly] = field(factory=list)
     events: list[TraceEvent] = field(factory=list)
+    events_left_out: int = 0
     chunk_times: array[float] = field(factory=lambda: array("d"))
     """When each of the first KEPT_CHUNKS distinct chunks came."""
     chunk_sequences: array[int] = field(factory=lambda: array("q"))
     write_times: array[float] = field(factory=lambda: array("d"))
     """When each of the first KEPT_CHUNKS writes to the reader was done, with `write_sizes`."""
     write_sizes: array[int] = field(factory=lambda: array("q"))
-    relay_delays: list[float] = field(factory=list)
+    relay_delays: array[float] = field(factory=lambda: array("d"))
     """Per write: from a chunk's arrival to the end of its write, in seconds; as many as writes
     are kept."""
     texts: KeptTexts | None = None
@@ -140,6 +147,12 @@ class Trace:
 
     def note(self, kind: Happening, now: float, **data: Any) -> None:
         """Something happened that happens once or seldom in a turn."""
+        if kind is Happening.FINISHED:
+            if self.events_left_out:
+                data["events_left_out"] = self.events_left_out
+        elif len(self.events) >= KEPT_EVENTS:
+            self.events_left_out += 1
+            return
         self.events.append(TraceEvent(kind, now, data or _NOTHING))
 
     def note_chunk(self, now: float, sequence: int | None, text: str) -> None:

@@ -6,6 +6,7 @@ strictly. A newline inside JSON is `\\n`, so no value can break the framing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from attrs import field, frozen
@@ -40,6 +41,15 @@ class AnswerFraming:
         """One piece of the answer."""
         return _TEXT_HEAD + encode(text) + self._text_tail
 
+    def tool_call(self, command: str, fields: Mapping[str, object]) -> bytes:
+        """Something that the glasses are to do. All but its own fields is the same in each."""
+        call = {"handling_required": True, "command": command, **fields, "is_recall": True}
+        return _TOOL_CALL_HEAD + encode(call) + self._text_tail
+
+    def follow_up(self, texts: Sequence[str]) -> bytes:
+        """What the wearer might ask next."""
+        return _FOLLOW_UP_HEAD + encode(list(texts)) + self._text_tail
+
     def last_text(self, text: str) -> bytes:
         """A text that finishes the answer: empty after a whole one, else an apology."""
         return _TEXT_HEAD + encode(text) + b"," + self._ids + b',"is_finish":true}\n\n'
@@ -55,4 +65,6 @@ class AnswerFraming:
 
 
 _TEXT_HEAD: Final = b'event: message\ndata: {"role":"agent","type":"answer","answer_stream":'
+_TOOL_CALL_HEAD: Final = b'event: message\ndata: {"role":"agent","type":"tool_call","tool_call":'
+_FOLLOW_UP_HEAD: Final = b'event: message\ndata: {"role":"agent","type":"follow_up","follow_up":'
 _DONE_HEAD: Final = b'event: done\ndata: {"role":"agent","type":"answer",'

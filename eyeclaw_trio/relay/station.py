@@ -1,344 +1,310 @@
-"""One bot: its links, the places its commands take, the questions that wait, the open turns.
+"""One bot: its links, its open turns, and their way to each other.
 
 Turns and places belong to the bot and not to a link (PROTOCOL 2): an EyeClaw SDK comes back on a
-new link and finishes there what it began. Nothing here waits. Links put in what their bot said,
-turns wait for it in their own channel.
+new link and finishes there what it began. Whose turn it is decides `core/places`. Nothing here
+waits. Links put in what their bot said, turns wait for it in their own inbox.
 """
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import trio
-from attrs import define
 
-from eyeclaw_trio.core.answer import (
-    CommandSent,
+from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.core.places import Place, Places
+from eyeclaw_trio.core.turn_messages import (
     DrainOver,
-    ForeignWord,
+    EarlierWords,
     LinkBack,
     LinkLost,
+    LinkReplaced,
     Notice,
+    PlaceGranted,
+    PlaceMoved,
 )
-from eyeclaw_trio.errors import BotBusy, BotOffline
+from eyeclaw_trio.core.written_text import FailedWords
+from eyeclaw_trio.errors import BotOffline
 from eyeclaw_trio.protocol.bot import (
     Cancel,
     ExecuteCommand,
     Status,
     StreamChunk,
     StreamMessage,
+    StreamSummary,
 )
+from eyeclaw_trio.relay.inbox import Inbox
 from eyeclaw_trio.relay.link import Link
-from eyeclaw_trio.relay.open_turn import OpenTurn
-
-if TYPE_CHECKING:
-    from eyeclaw_trio.relay.switchboard import Switchboard
-
-
-@define(eq=False)
-class _Presence:
-    """A link, and when its bot was last heard on it (monotonic seconds)."""
-
-    link: Link
-    heard_at: float
-
-
-@define(eq=False)
-class _Place:
-    """Whose command a bot is busy with, on which link, and when it was last heard of."""
-
-    link: Link
-    heard_at: float
+from eyeclaw_trio.relay.turns import OpenTurn, OpenTurns
 
 
 class Station:
-    """One bot: its links, its places, its queue and its open turns."""
+    """One bot in this process: a `relay.seam.LinkSide` and a `relay.seam.TurnSide`.
 
-    def __init__(self, bot_id: int, board: Switchboard) -> None:
+    `turns` are those of all bots; `now` is the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        bot_id: int,
+        turns: OpenTurns,
+        patience: Patience,
+        limits: Limits,
+        now: Callable[[], float],
+    ) -> None:
         self.bot_id = bot_id
         self.late_messages = 0
         self.foreign_messages = 0
         self.links_ever = 0
-        self.now = board.now
-        self._board = board
-        self._links: list[_Presence] = []  # the newest last
-        self._places: dict[str, _Place] = {}
-        self._queue: OrderedDict[str, OpenTurn] = OrderedDict()
+        self._all_turns = turns
+        self._patience = patience
+        self._limits = limits
+        self._now = now
+        self._heard_at: dict[Link, float] = {}
         self._turns: dict[str, OpenTurn] = {}
+        self._failed = FailedWords()
+        self._told_due = math.inf
+        self._places: Places[Link] = Places(
+            patience.idle_timeout, patience.resume_grace, limits.queued_turns
+        )
 
-    # ---- links ----------------------------------------------------------------------------------
+    # ---- what is so -----------------------------------------------------------------------------
 
     @property
     def is_online(self) -> bool:
         """Whether a link lives whose last heartbeat is younger than `presence_timeout`."""
-        youngest = self.now() - self._board.patience.presence_timeout
-        return any(each.heard_at > youngest and each.link.is_alive for each in self._links)
+        youngest = self._now() - self._patience.presence_timeout
+        return any(at > youngest and link.is_alive for link, at in self._heard_at.items())
 
     @property
     def links(self) -> int:
         """How many links live now."""
-        return len(self._links)
+        return self._places.links
 
     @property
     def open_turns(self) -> int:
         """How many turns are open, the waiting ones too."""
         return len(self._turns)
 
+    @property
+    def taken_places(self) -> int:
+        """How many commands the bot is busy with, those that nobody waits for any more too."""
+        return self._places.taken
+
+    @property
+    def waiting_turns(self) -> int:
+        """How many turns wait for a place."""
+        return self._places.waiting
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no turn, of any bot, has anything to read just now."""
+        return not self._all_turns.unread.inboxes
+
+    # ---- for links ------------------------------------------------------------------------------
+
     @contextmanager
     def attached(self, link: Link) -> Iterator[None]:
         """The link takes this bot's commands while inside; leaving tells the open turns."""
-        was_linked = bool(self._links)
-        presence = _Presence(link, self.now())
-        self._links.append(presence)
+        now = self._now()
+        had_links = bool(self._places.links)
+        left = self._places.attach(link, now)
+        self._heard_at[link] = now
         self.links_ever += 1
-        self._retire_older_links()
-        if not was_linked:
-            self._notify_all(LinkBack())
-            self._repeat_unheard_commands()
-        self._cancel_left_turns(link)
-        self.assign_places()
+        if not had_links:
+            self._tell(self._turns.values(), LinkBack())
+        for place in left:
+            link.send(_cancel(place.session_id))
+        self._places_have_changed()
         try:
             yield
         finally:
-            self._links.remove(presence)
-            if self._links:
-                self._repeat_unheard_commands()
-                self.assign_places()
+            del self._heard_at[link]
+            silenced = self._places.detach(link)
+            if self._places.links:
+                self._tell([self._turns[each.session_id] for each in silenced], LinkReplaced())
+                self._places_have_changed()
             else:
-                self._notify_all(LinkLost())
+                self._tell(self._turns.values(), LinkLost())
 
     def heard(self, link: Link) -> None:
         """Any message of a bot is a heartbeat of its link."""
-        for presence in self._links:
-            if presence.link is link:
-                presence.heard_at = self.now()
+        if link in self._heard_at:
+            self._heard_at[link] = self._now()
 
     def deliver(
         self, link: Link, message: StreamMessage | Status, received_at: float | None = None
     ) -> None:
-        """Hand a bot's message, received at that moment or now, to the turn that it names.
-
-        A bot speaks for its own turns only; what is said of a turn that is over is acknowledged
-        and dropped (RELIABILITY 23, 26).
-        """
+        """Hand a bot's message, received at that moment (monotonic seconds) or now, to the turn
+        that it names (`relay.seam.LinkSide`)."""
         session_id = message.session_id
         if session_id is None:
             return
+        at = self._now() if received_at is None else received_at
         turn = self._turns.get(session_id)
-        if turn is not None:
-            turn.link = link
-            if not turn.has_spoken:
-                turn.has_spoken = True
-                if session_id in self._places:
-                    turn.command = None
-            turn.put(message, received_at)
-        elif self._board.is_turn_of_another(session_id, self):
-            self.foreign_messages += 1
-            self._board.note_foreign_word(session_id)
-            return
+        if turn is None:
+            place = self._take_late(link, message, session_id, at)
         else:
-            self.late_messages += 1
-            if isinstance(message, StreamChunk) and message.sequence is not None:
-                link.acknowledge(session_id, [message.sequence], at_once=False)
-        place = self._places.get(session_id)
+            place = turn.place
+            if message.__class__ is StreamSummary:
+                self._take_summary(turn, message, at)
+            turn.command = None
+            turn.inbox.send_nowait(message, at)
         if place is None:
             return
-        if message.__class__ is not StreamChunk and message.__class__ is not Status:
-            self._free_place(session_id)
-        else:
-            place.link = link
-            place.heard_at = self.now() if received_at is None else received_at
+        self._places.hear(place, link, at)
+        is_end = message.__class__ is not StreamChunk and message.__class__ is not Status
+        if is_end and self._places.end(place):
+            self._places_have_changed()
 
-    # ---- turns ----------------------------------------------------------------------------------
+    # ---- for turns ------------------------------------------------------------------------------
 
-    def turn(self, command: ExecuteCommand, *, overflow: trio.CancelScope) -> OpenTurn:
-        """A turn, open while it is inside as a block: listen first, then ask (or wait in the
-        queue for a place).
+    def open(self, command: ExecuteCommand, *, overflow: trio.CancelScope) -> _Opening:
+        """A turn, open while it is inside as a block (`relay.seam.TurnSide`)."""
+        return _Opening(self, command, overflow)
 
-        Entering it raises BotOffline and BotBusy at once. Leaving it, however, tells the bot
-        `cancel` when its end has not come, without waiting; its place is then free at once where
-        the bot can cancel, else when it has ended or been silent for `idle_timeout`.
-        """
-        return OpenTurn(self, command, self._board.limits.answer_buffer, overflow)
-
-    def open_turn(self, turn: OpenTurn) -> None:
-        """Listen for this turn and ask (for turns). Raises BotOffline and BotBusy."""
+    def begin_turn(self, command: ExecuteCommand, overflow: trio.CancelScope) -> OpenTurn:
+        """Listen for this turn and ask for its place (for blocks). Raises BotOffline, BotBusy."""
         if not self.is_online:
             raise BotOffline
-        self.assign_places()
-        if len(self._places) >= self._capacity and (
-            len(self._queue) >= self._board.limits.queued_turns
-        ):
-            raise BotBusy
-        session_id = turn.session_id
-        self._turns[session_id] = self._queue[session_id] = turn
-        self._board.note_open(session_id, self)
-        try:
-            self.assign_places()
-        except BaseException:
-            self.close_turn(turn)
-            raise
+        now = self._now()
+        self._grant(now)  # what silence has freed belongs to those who wait already
+        place = self._places.ask(command.session_id, now)
+        inbox = Inbox(self._limits.answer_buffer, overflow, self._all_turns.unread)
+        turn = OpenTurn(command, place, inbox, overflow)
+        self._turns[turn.session_id] = turn
+        self._all_turns.add(turn)
+        self._grant(now)
+        return turn
 
-    def close_turn(self, turn: OpenTurn) -> None:
-        """Listen for it no longer, and tell its bot (for turns)."""
+    def end_turn(self, turn: OpenTurn) -> None:
+        """Listen for it no longer, and tell its bot (for blocks)."""
         session_id = turn.session_id
         del self._turns[session_id]
-        self._board.note_closed(session_id)
-        if self._queue.pop(session_id, None) is None:
-            self._leave_place(session_id)
+        self._all_turns.remove(turn)
+        self._remember(turn)
+        link = self._places.leave(turn.place)
+        if link is not None:
+            link.send(_cancel(session_id))
         # What came behind the last word is late as well, and no bot may wait in vain.
-        unread = turn.close()
+        unread = turn.inbox.close()
         self.late_messages += len(unread)
-        turn.acknowledge(unread)
-        self._retire_older_links()
+        self.acknowledge(turn, unread)
+        self._places_have_changed()
+
+    def send_command(self, turn: OpenTurn) -> None:
+        """The place was granted: send the command on the newest link (for turns)."""
+        link = self._places.begin(turn.place, self._now())
+        if link is not None and turn.command is not None:
+            link.send(turn.command)
 
     def acknowledge(self, turn: OpenTurn, sequences: Sequence[int]) -> None:
         """Pass acknowledgements on: to the link the turn was last heard on, else the newest."""
-        link = turn.link
+        if not sequences:
+            return
+        link = turn.place.link
         if link is None or not link.is_alive:
-            link = self._newest_link
+            link = self._places.newest
         if link is not None:
-            # While other turns have something to read, their readers come first, and what they
-            # have to say on the same link goes along.
-            is_last = not self._board.unread_turns
-            link.acknowledge(turn.session_id, sequences, at_once=is_last)
+            link.acknowledge(turn.session_id, sequences)
 
-    def note_unread(self) -> None:
-        """A turn that had read all has something to read (for turns)."""
-        self._board.unread_turns += 1
+    def next_place_due(self) -> float:
+        """When a place may become free by silence alone (monotonic seconds, inf for never)."""
+        return self._places.free_at()
 
-    def note_read(self) -> None:
-        """A turn has read all there was (for turns)."""
-        self._board.unread_turns -= 1
+    def assign_places(self) -> None:
+        """Grant what silence has freed (for turns that wait)."""
+        self._grant(self._now())
+        self._retire_links()
+
+    # ---- for the switchboard --------------------------------------------------------------------
 
     def end_turns(self) -> None:
         """The drain is over: tell every open turn."""
-        self._notify_all(DrainOver())
+        self._tell(self._turns.values(), DrainOver())
 
-    def note_foreign_word(self, session_id: str) -> None:
-        """Another bot spoke of this turn of ours."""
-        turn = self._turns[session_id]
-        if not turn.has_foreign_word:
-            turn.has_foreign_word = True
-            turn.put(ForeignWord())
+    # ---- inside ---------------------------------------------------------------------------------
 
-    def revoke_turn(self, session_id: str) -> None:
-        """The key of this turn of ours, or the bot, is gone."""
-        self._turns[session_id].revoke()
+    def _take_late(
+        self, link: Link, message: StreamMessage | Status, session_id: str, at: float
+    ) -> Place[Link] | None:
+        """A word of a turn that is not open here: returns the place it may still have."""
+        other = self._all_turns.find(session_id)
+        if other is not None:
+            self.foreign_messages += 1
+            other.note_foreign_word(at)
+            return None
+        self.late_messages += 1
+        if isinstance(message, StreamChunk) and message.sequence is not None:
+            link.acknowledge(session_id, [message.sequence])
+        elif isinstance(message, StreamSummary):
+            self._failed.clear()
+        return self._places.find_left(session_id)
 
-    # ---- places ---------------------------------------------------------------------------------
+    def _take_summary(self, turn: OpenTurn, message: StreamSummary, at: float) -> None:
+        """Tell the turn what of its summary is old, and remember that the bot begins anew."""
+        repeated = self._failed.count_in(message.total_content)
+        if repeated:
+            turn.inbox.send_nowait(EarlierWords(repeated), at)
+        turn.was_summed_up = True
 
-    def assign_places(self) -> None:
-        """Send the next questions, in order, while the newest link has places for them."""
-        now = self.now()
-        self._forget_silent_places(now)
-        link = self._newest_link
-        while self._queue and link is not None and len(self._places) < link.capacity:
-            session_id, turn = self._queue.popitem(last=False)
-            turn.link = link
-            self._places[session_id] = _Place(link, now)
-            _send_command(turn, link)
-            turn.put(CommandSent())
+    def _remember(self, turn: OpenTurn) -> None:
+        if turn.was_summed_up:
+            self._failed.clear()
+        elif turn.unfinished is not None:
+            self._failed.note(turn.unfinished)
 
-    def is_waiting(self, turn: OpenTurn) -> bool:
-        """Whether this turn has no place yet."""
-        return turn.session_id in self._queue
+    def _places_have_changed(self) -> None:
+        """A link or a turn has come, gone or ended: see who may go on, and who must go."""
+        now = self._now()
+        self._grant(now)
+        for place in self._places.grant_again(now):
+            self._turns[place.session_id].tell(PlaceGranted(), now)
+        self._retire_links()
+        # Only sooner: who looks too early asks again.
+        told, self._told_due = self._told_due, self._places.free_at()
+        if self._told_due < told and self._places.waiting:
+            self._tell([turn for turn in self._turns.values() if turn.is_waiting], PlaceMoved())
 
-    def next_place_due(self, turn: OpenTurn) -> float:
-        """When the first abandoned place is free by silence, for a turn that waits for one."""
-        if not self.is_waiting(turn) or not self._links:
-            return math.inf
-        left = [place.heard_at for key, place in self._places.items() if key not in self._turns]
-        return min(left, default=math.inf) + self._board.patience.idle_timeout
+    def _grant(self, now: float) -> None:
+        for place in self._places.grant(now):
+            self._turns[place.session_id].tell(PlaceGranted(), now)
 
-    @property
-    def _newest_link(self) -> Link | None:
-        """The link that takes the next command: one that was told to end takes none."""
-        return next((each.link for each in reversed(self._links) if each.link.is_alive), None)
+    def _retire_links(self) -> None:
+        for link in self._places.retiring():
+            link.replace()
 
-    @property
-    def _capacity(self) -> int:
-        link = self._newest_link
-        return link.capacity if link is not None else 1
-
-    def _leave_place(self, session_id: str) -> None:
-        """The turn is over for its reader; its place may be needed longer than it."""
-        place = self._places.get(session_id)
-        if place is None:
-            return
-        link = place.link if place.link.is_alive else self._newest_link
-        if link is not None:
-            link.send(_cancel(session_id))
-        if link is not None and link.can_cancel:
-            self._free_place(session_id)
-        else:
-            self.assign_places()
-
-    def _cancel_left_turns(self, link: Link) -> None:
-        """A turn may have been left while no link lived to tell: tell it now."""
-        if not link.can_cancel:
-            return
-        for session_id in [key for key in self._places if key not in self._turns]:
-            link.send(_cancel(session_id))
-            del self._places[session_id]
-
-    def _free_place(self, session_id: str) -> None:
-        del self._places[session_id]
-        self._retire_older_links()
-        self.assign_places()
-
-    def _forget_silent_places(self, now: float) -> None:
-        """Free the places of turns that are over and whose bot has said nothing for long."""
-        # The same sum as in `next_place_due`: else rounding could make the two disagree, and a
-        # turn that waits would look again and again.
-        patience = self._board.patience.idle_timeout
-        silent = [
-            session_id
-            for session_id, place in self._places.items()
-            if place.heard_at + patience <= now and session_id not in self._turns
-        ]
-        for session_id in silent:
-            del self._places[session_id]
-        if silent:
-            self._retire_older_links()
-
-    def _retire_older_links(self) -> None:
-        """An older link goes once its running turns are over (RELIABILITY 25)."""
-        # A link is busy with what it answers, also for a reader who has left, and with the last
-        # words (a summary) of a turn that is still open.
-        busy = {id(place.link) for place in self._places.values()}
-        busy |= {id(turn.link) for turn in self._turns.values()}
-        for presence in self._links[:-1]:
-            if id(presence.link) not in busy:
-                presence.link.replace()
-
-    def _repeat_unheard_commands(self) -> None:
-        """A command may have died with its link: send it again where that is safe."""
-        link = self._newest_link
-        if link is None or not link.can_resume:
-            return
-        for session_id, place in self._places.items():
-            turn = self._turns.get(session_id)
-            if turn is None or turn.has_spoken or self._is_attached(place.link):
-                continue
-            place.link = turn.link = link
-            _send_command(turn, link)
-
-    def _is_attached(self, link: Link | None) -> bool:
-        return any(presence.link is link for presence in self._links)
-
-    def _notify_all(self, notice: Notice) -> None:
-        for turn in self._turns.values():
-            turn.put(notice)
+    def _tell(self, turns: Iterable[OpenTurn], notice: Notice) -> None:
+        now = self._now()
+        for turn in turns:
+            turn.tell(notice, now)
 
 
-def _send_command(turn: OpenTurn, link: Link) -> None:
-    if turn.command is not None:  # it always is there until its bot has had it and spoken
-        link.send(turn.command)
+class _Opening:
+    """A block for one turn; smaller than a generator, because there may be thousands."""
+
+    __slots__ = ("_command", "_overflow", "_station", "_turn")
+
+    def __init__(
+        self, station: Station, command: ExecuteCommand, overflow: trio.CancelScope
+    ) -> None:
+        self._station = station
+        self._command: ExecuteCommand | None = command
+        self._overflow = overflow
+        self._turn: OpenTurn | None = None
+
+    def __enter__(self) -> OpenTurn:
+        if self._command is None:
+            raise RuntimeError("a turn is opened once")
+        turn = self._turn = self._station.begin_turn(self._command, self._overflow)
+        self._command = None  # the turn lets go of it when its bot has spoken
+        return turn
+
+    def __exit__(self, *_: object) -> None:
+        if self._turn is not None:
+            self._station.end_turn(self._turn)
 
 
 def _cancel(session_id: str) -> Cancel:

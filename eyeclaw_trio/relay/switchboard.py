@@ -1,7 +1,4 @@
-"""Who is connected and whose turn it is: the seam where a second machine would join.
-
-Each bot has a `relay/station`; the switchboard knows them by bot id, and which turn is whose.
-"""
+"""Who is connected and whose turn it is, in this process: the stations of all bots."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ import trio
 
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.relay.station import Station
+from eyeclaw_trio.relay.turns import OpenTurns
 
 # The id of a station that is no bot's; the ids of bots begin with 1.
 NO_BOT: Final = 0
@@ -26,18 +24,16 @@ class Switchboard:
         self.patience = patience
         self.limits = limits
         self.now = now
-        self.unread_turns = 0
-        """How many turns have something to read that they have not looked at yet (for stations)."""
+        self._turns = OpenTurns()
         self._stations: dict[int, Station] = {}
         self._providers: dict[str, Station] = {}
-        self._owners: dict[str, Station] = {}
 
     def station(self, bot_id: int) -> Station:
         """The station of a bot that is known; made when first asked for, and kept, because a
         link may hold it long before it subscribes."""
         station = self._stations.get(bot_id)
         if station is None:
-            station = self._stations[bot_id] = Station(bot_id, self)
+            station = self._stations[bot_id] = self._make_station(bot_id)
         return station
 
     def provider_station(self, name: str) -> Station:
@@ -45,18 +41,28 @@ class Switchboard:
         none of `online_bots`, and has no bot's id."""
         station = self._providers.get(name)
         if station is None:
-            station = self._providers[name] = Station(NO_BOT, self)
+            station = self._providers[name] = self._make_station(NO_BOT)
         return station
 
     @property
     def open_turns(self) -> int:
         """How many turns are open, of all bots."""
-        return len(self._owners)
+        return len(self._turns)
+
+    @property
+    def unread_turns(self) -> int:
+        """How many turns have something to read that they have not looked at yet."""
+        return self._turns.unread.inboxes
 
     @property
     def online_bots(self) -> int:
         """How many bots are online."""
         return sum(station.is_online for station in self._stations.values())
+
+    @property
+    def stations(self) -> tuple[Station, ...]:
+        """All stations there are, those of providers too."""
+        return (*self._stations.values(), *self._providers.values())
 
     def is_online(self, bot_id: int) -> bool:
         """Whether this bot can be asked now."""
@@ -65,27 +71,14 @@ class Switchboard:
 
     def end_turns(self) -> None:
         """The drain is over: tell every open turn."""
-        for station in (*self._stations.values(), *self._providers.values()):
+        for station in self.stations:
             station.end_turns()
-
-    def note_foreign_word(self, session_id: str) -> None:
-        """A bot spoke of a turn of another (for stations): once is enough for the record."""
-        self._owners[session_id].note_foreign_word(session_id)
 
     def revoke_turn(self, session_id: str) -> None:
         """End this turn, if it is open: its key or its bot is gone."""
-        station = self._owners.get(session_id)
-        if station is not None:
-            station.revoke_turn(session_id)
+        turn = self._turns.find(session_id)
+        if turn is not None:
+            turn.revoke(self.now())
 
-    def note_open(self, session_id: str, station: Station) -> None:
-        """A turn was opened (for stations)."""
-        self._owners[session_id] = station
-
-    def note_closed(self, session_id: str) -> None:
-        """A turn was closed (for stations)."""
-        del self._owners[session_id]
-
-    def is_turn_of_another(self, session_id: str, station: Station) -> bool:
-        """Whether the turn is open and belongs to another bot than this one."""
-        return self._owners.get(session_id, station) is not station
+    def _make_station(self, bot_id: int) -> Station:
+        return Station(bot_id, self._turns, self.patience, self.limits, self.now)

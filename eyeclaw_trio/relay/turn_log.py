@@ -12,12 +12,13 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Final
+from typing import Final, assert_never
 
 import trio
 from attrs import define, frozen
 
-from eyeclaw_trio.core.answer import ReplyEvent
+from eyeclaw_trio.core.patience import ANSWER_LIMIT
+from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, ReplyEvent
 from eyeclaw_trio.core.texts import Language, apology
 from eyeclaw_trio.errors import AnswerTooLong, GatewayStopping, TurnFailed
 from eyeclaw_trio.protocol.worker import LogEntry, LoggedChunk, LoggedEnd, LoggedError
@@ -27,7 +28,7 @@ from eyeclaw_trio.wakeup import Wakeup
 KEPT_FOR: Final = 60.0
 # One answer may cost this much memory (bytes): a million Chinese characters in large pieces, more
 # than ten thousand pieces in small ones. A log holds the whole of it, or says that it could not.
-LOG_LIMIT: Final = 4 * 1_048_576
+LOG_LIMIT: Final = ANSWER_LIMIT
 # All logs together (bytes), and how many there may be: with two kilobytes of text in sixty pieces,
 # which is a long answer for a wearer, the two are reached at about the same time.
 ROOM: Final = 64 * 1_048_576
@@ -99,9 +100,16 @@ class TurnLog:
         Never leaves a rest: what is in the log counts as written, whether anybody reads it or not.
         """
         for event in events:
-            if isinstance(event, str):
-                self._take_room(_ENTRY_COST + sys.getsizeof(event))
-                self._entries.append(LoggedChunk(self.last_id + 1, time.time(), event))
+            match event:
+                case str(text):
+                    self._take_room(_ENTRY_COST + sys.getsizeof(text))
+                    self._entries.append(LoggedChunk(self.last_id + 1, time.time(), text))
+                case KeepAlive():
+                    pass  # those who read the log are kept alive by their own doors
+                case DeviceAction() | FollowUps():
+                    pass  # the worker's clients know texts only (PROTOCOL 3)
+                case _:
+                    assert_never(event)
         self._news.unpark_all()
         return True
 

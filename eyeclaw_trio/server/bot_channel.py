@@ -111,12 +111,12 @@ class BotLink:
         """Put a message into the outbox."""
         self._socket.enqueue([self._framing.message(encode_to_bot(message))])
 
-    def acknowledge(self, session_id: str, sequences: Sequence[int], *, at_once: bool) -> None:
-        """Put `chunk_received` for each of these into the outbox, as one write; `at_once` when
-        nobody else has something to write just now."""
+    def acknowledge(self, session_id: str, sequences: Sequence[int]) -> None:
+        """Put `chunk_received` for each of these into the outbox, as one write: made now when
+        nobody else has anything to read, who might have something to say here too."""
         said = self._framing.acknowledgements(session_id, sequences, _now())
         self._socket.enqueue(said)
-        if at_once:
+        if self._station.is_quiet:
             self._socket.write_nowait()
 
     def replace(self) -> None:

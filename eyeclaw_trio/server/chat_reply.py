@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import assert_never
 
 import trio
 from attrs import define, field
 
-from eyeclaw_trio.core.answer import ReplyEvent
 from eyeclaw_trio.core.conversation import KEPT_BYTES
+from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, ReplyEvent
 from eyeclaw_trio.core.texts import Language, chat_apology
-from eyeclaw_trio.errors import (
-    BotBusy,
-    BotFailed,
-    BotOffline,
-    BotSilent,
-    GatewayStopping,
-    HungUp,
-    KeyRevoked,
-    TurnFailed,
-)
+from eyeclaw_trio.errors import HungUp, TurnFailed
 from eyeclaw_trio.protocol.chat import DONE, ChatFraming, encode_error
 from eyeclaw_trio.wire.frame_stream import SLICE
 from eyeclaw_trio.wire.websocket import ServerSocket
@@ -60,8 +52,17 @@ class ChatReply:
         await trio.lowlevel.checkpoint()
 
     def send_nowait(self, events: Sequence[ReplyEvent]) -> bool:
-        """Take these events, for `drain`. A keep-alive is none here: WebSocket pings are."""
-        self._unsaid = [event for event in events if isinstance(event, str)]
+        """Take these events, for `drain`."""
+        for event in events:
+            match event:
+                case str(text):
+                    self._unsaid.append(text)
+                case KeepAlive():
+                    pass  # WebSocket pings are the sign of life
+                case DeviceAction() | FollowUps():
+                    pass  # a chat client is no pair of glasses, and asks for itself
+                case _:
+                    assert_never(event)
         return not self._unsaid
 
     async def drain(self) -> None:
@@ -119,22 +120,4 @@ def _in_slices(frames: Sequence[bytes]) -> Iterator[list[bytes]]:
 
 def encode_failure(failure: TurnFailed, language: Language) -> bytes:
     """The `error` that says this failure: a short sentence of the catalogue, a word of ours."""
-    return encode_error(chat_apology(failure, language), _code_of(failure))
-
-
-def _code_of(failure: TurnFailed) -> str:
-    match failure:
-        case BotOffline():
-            return "offline"
-        case BotSilent():
-            return "timeout"
-        case BotBusy():
-            return "bot_busy"
-        case KeyRevoked():
-            return "key_revoked"
-        case GatewayStopping():
-            return "stopping"
-        case BotFailed(reason=reason):
-            return reason.value
-        case _:
-            return "unknown"
+    return encode_error(chat_apology(failure, language), failure.code)

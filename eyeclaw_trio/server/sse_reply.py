@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Final
+from typing import Final, assert_never
 
 import trio
 from attrs import define
 
-from eyeclaw_trio.core.answer import ReplyEvent
+from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, ReplyEvent
 from eyeclaw_trio.core.texts import Language, apology
 from eyeclaw_trio.errors import BotFailed, TurnFailed
 from eyeclaw_trio.protocol.sse import CONNECTED, KEEP_ALIVE, AnswerFraming
@@ -47,7 +47,10 @@ class SseReply:
     def send_nowait(self, events: Sequence[ReplyEvent]) -> bool:
         """Write these events, in order, as one write, or what of it the system takes now."""
         framed = self.framing.text
-        data = [framed(event) if event.__class__ is str else KEEP_ALIVE for event in events]
+        data = [
+            framed(event) if event.__class__ is str else self._frame(event)  # nearly all are text
+            for event in events
+        ]
         return self.connection.writer.write_nowait(b"".join(data))
 
     async def drain(self) -> None:
@@ -71,6 +74,19 @@ class SseReply:
     ) -> AbstractContextManager[None]:
         """`leave` is called when the reader has ended its connection."""
         return self.connection.reader.monitor_hangup(nursery, leave)
+
+    def _frame(self, event: ReplyEvent) -> bytes:
+        match event:
+            case str(text):
+                return self.framing.text(text)
+            case KeepAlive():
+                return KEEP_ALIVE
+            case DeviceAction(command, fields):
+                return self.framing.tool_call(command, fields)
+            case FollowUps(texts):
+                return self.framing.follow_up(texts)
+            case _:
+                assert_never(event)
 
     async def _end(self, ending: bytes) -> None:
         if self._is_open:

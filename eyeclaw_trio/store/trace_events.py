@@ -43,7 +43,7 @@ def encode_events(trace: Trace) -> bytes:
         trace.chunk_sequences,
         trace.write_times,
         trace.write_sizes,
-        array("d", trace.relay_delays),
+        trace.relay_delays,
     )
     data = b"".join(_little_endian(each).tobytes() for each in numbers)
     return zlib.compress(text + b"\n" + data, _LEVEL)  # JSON has no newline of its own
@@ -63,7 +63,7 @@ def decode_events(blob: bytes, created_at: str) -> tuple[dict[str, Any], ...]:
             reader.take("q", chunks),
         )
         trace.write_times, trace.write_sizes = reader.take("d", writes), reader.take("q", writes)
-        trace.relay_delays = list(reader.take("d", writes))
+        trace.relay_delays = reader.take("d", writes)
         if chunks:
             trace.first_chunk_at = trace.chunk_times[0]
         return tuple(list_events(trace, datetime.fromisoformat(created_at)))

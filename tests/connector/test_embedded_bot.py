@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 
 import pytest
 import trio
@@ -10,9 +10,11 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from eyeclaw_trio.connector.delivery import WINDOW
 from eyeclaw_trio.connector.embedded import EmbeddedLink, run_embedded_bot
-from eyeclaw_trio.core.answer import Answer, CommandSent, ReplyEvent, TurnMessage
+from eyeclaw_trio.core.answer import Answer
 from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.core.reply_events import ReplyEvent
 from eyeclaw_trio.core.trace import Outcome, Trace
+from eyeclaw_trio.core.turn_messages import PlaceGranted, TurnMessage
 from eyeclaw_trio.errors import ProviderFailed, Reason, TurnFailed
 from eyeclaw_trio.protocol.bot import (
     ExecuteCommand,
@@ -21,10 +23,10 @@ from eyeclaw_trio.protocol.bot import (
     StreamError,
     StreamSummary,
 )
-from eyeclaw_trio.relay.open_turn import OpenTurn
 from eyeclaw_trio.relay.station import Station
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn import relay_turn
+from eyeclaw_trio.relay.turns import OpenTurn
 
 
 @pytest.fixture
@@ -43,13 +45,23 @@ async def embedded(board: Switchboard, provider: Dictated) -> AsyncIterator[Stat
             nursery.cancel_scope.cancel()
 
 
-async def receive(turn: OpenTurn, until: type) -> list[TurnMessage]:
+@contextmanager
+def asking(
+    station: Station, asked: ExecuteCommand, overflow: trio.CancelScope | None = None
+) -> Iterator[OpenTurn]:
+    """A turn whose command is sent, as its own task does it."""
+    with station.open(asked, overflow=overflow or trio.CancelScope()) as turn:
+        station.send_command(turn)
+        yield turn
+
+
+async def receive(station: Station, turn: OpenTurn, until: type) -> list[TurnMessage]:
     """What a turn gets, up to the first message of this kind; all of it acknowledged."""
     messages: list[TurnMessage] = []
     with trio.fail_after(5):
         while not any(isinstance(message, until) for message in messages):
-            new = await turn.receive_all()
-            turn.acknowledge(_numbers(new))
+            new = await turn.inbox.receive()
+            station.acknowledge(turn, _numbers(new))
             messages += new
     return messages
 
@@ -64,11 +76,11 @@ async def test_an_embedded_bot_answers_as_a_linked_one_would(
 ) -> None:
     provider = Dictated()
     async with embedded(board, provider) as station:
-        with station.turn(command(), overflow=trio.CancelScope()) as turn:
+        with asking(station, command()) as turn:
             provider.dictate("你好", "你", "好")
             provider.finish("你好")
-            assert await receive(turn, StreamSummary) == [
-                CommandSent(),
+            assert await receive(station, turn, StreamSummary) == [
+                PlaceGranted(),
                 StreamChunk("t1", "你", 0),
                 StreamChunk("t1", "好", 1),
                 StreamEnd("t1"),
@@ -90,9 +102,9 @@ async def test_a_turn_that_is_left_closes_the_models_request_at_once(
 ) -> None:
     provider = Dictated()
     async with embedded(board, provider) as station:
-        with station.turn(command(), overflow=trio.CancelScope()) as turn:
+        with asking(station, command()) as turn:
             provider.dictate("你好", "半")
-            await receive(turn, StreamChunk)
+            await receive(station, turn, StreamChunk)
         start = trio.current_time()
         await provider.let_go("你好")
         assert trio.current_time() == start
@@ -128,12 +140,12 @@ async def test_a_failing_model_is_told_and_the_next_question_works(
         provider.dictate("q3", "fine")
         provider.finish("q3")
         for text, reason in (("q1", "model_busy"), ("q2", "unknown")):
-            with station.turn(command(text, text), overflow=trio.CancelScope()) as turn:
-                messages = await receive(turn, StreamError)
+            with asking(station, command(text, text)) as turn:
+                messages = await receive(station, turn, StreamError)
                 assert isinstance(messages[-1], StreamError)
                 assert messages[-1].reason == reason
-        with station.turn(command("t3", "q3"), overflow=trio.CancelScope()) as turn:
-            assert StreamChunk("t3", "fine", 0) in await receive(turn, StreamSummary)
+        with asking(station, command("t3", "q3")) as turn:
+            assert StreamChunk("t3", "fine", 0) in await receive(station, turn, StreamSummary)
 
 
 async def test_many_questions_are_answered_side_by_side(
@@ -144,12 +156,13 @@ async def test_many_questions_are_answered_side_by_side(
 
         async def ask(number: int) -> None:
             text = f"q{number}"
-            overflow = trio.CancelScope()
-            with station.turn(command(f"t{number}", text), overflow=overflow) as turn:
+            with asking(station, command(f"t{number}", text)) as turn:
                 await provider.asked(50)  # all of them are open before the first is answered
                 provider.dictate(text, text)
                 provider.finish(text)
-                assert StreamChunk(f"t{number}", text, 0) in await receive(turn, StreamSummary)
+                assert StreamChunk(f"t{number}", text, 0) in await receive(
+                    station, turn, StreamSummary
+                )
 
         with trio.fail_after(5):
             async with trio.open_nursery() as nursery:
@@ -164,12 +177,12 @@ async def test_a_model_that_is_faster_than_the_reader_waits_for_it(
     provider = Dictated()
     async with embedded(board, provider) as station:
         overflow = trio.CancelScope()
-        with overflow, station.turn(command(), overflow=overflow) as turn:
+        with overflow, asking(station, command(), overflow) as turn:
             provider.dictate("你好", *["x" * 10_000] * 400)  # 4 MB
             provider.finish("你好")
             await wait_all_tasks_blocked()
             assert provider.waiting("你好") > 400 - WINDOW // 10_000 - 2
-            messages = await receive(turn, StreamSummary)
+            messages = await receive(station, turn, StreamSummary)
             assert len(_numbers(messages)) == 400
         assert not overflow.cancelled_caught
 
@@ -179,7 +192,7 @@ async def test_an_answer_that_nobody_reads_does_not_hold_its_model_for_ever(
 ) -> None:
     provider = Dictated()
     async with embedded(board, provider) as station:
-        with station.turn(command(), overflow=trio.CancelScope()):
+        with asking(station, command()):
             provider.dictate("你好", *["x" * 10_000] * 400)
             await provider.let_go("你好")
             assert 100 < trio.current_time() < 300

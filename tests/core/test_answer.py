@@ -10,20 +10,11 @@ import math
 from collections.abc import Iterable
 
 import pytest
+from turn_by_hand import END, KEEP_ALIVE, MS, Turn, chunk, quiet, summary
 
-from eyeclaw_trio.core.answer import (
-    Answer,
-    CommandSent,
-    DrainOver,
-    KeepAlive,
-    LinkBack,
-    LinkLost,
-    ReplyEvent,
-    TurnMessage,
-)
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly
-from eyeclaw_trio.core.trace import Trace
+from eyeclaw_trio.core.turn_messages import DrainOver, LinkBack, LinkLost, PlaceGranted, TurnMessage
 from eyeclaw_trio.errors import (
     BotBusy,
     BotFailed,
@@ -31,76 +22,13 @@ from eyeclaw_trio.errors import (
     BotSilent,
     GatewayStopping,
     Reason,
-    TurnFailed,
 )
 from eyeclaw_trio.protocol.bot import (
     Status,
     StreamChunk,
-    StreamEnd,
     StreamError,
     StreamSummary,
-    hash_content,
 )
-
-_MS = 0.001
-_KEEP_ALIVE = KeepAlive()
-_END = StreamEnd("s")
-
-
-class Turn:
-    """An answer with its trace, driven by hand: each call is one step at the time given."""
-
-    def __init__(
-        self,
-        patience: Patience | None = None,
-        limits: Limits | None = None,
-        *,
-        now: float = 0.0,
-        sent: bool = True,
-    ) -> None:
-        self.trace = Trace("trace_1", "s", 1, now)
-        self.answer = Answer(patience or Patience(), limits or Limits(), self.trace, now)
-        self.acknowledged: list[int] = []
-        self.text = ""
-        if sent:
-            assert self.at(now, CommandSent()) == []
-
-    def at(self, now: float, *messages: TurnMessage) -> list[ReplyEvent]:
-        events = self.answer.step(messages, now)
-        texts = [event for event in events if isinstance(event, str)]
-        self.text += "".join(texts)
-        self.trace.note_written(now, now, texts)
-        self.acknowledged += self.answer.written()
-        return events
-
-    def run_until(self, end: float, *, start: float = 0.0) -> list[tuple[float, ReplyEvent]]:
-        """Look whenever the answer wants to be looked at; returns what was written, and when."""
-        log: list[tuple[float, ReplyEvent]] = []
-        now = start
-        while not self.answer.complete and self.answer.deadline() <= end:
-            assert self.answer.deadline() > now, "the clock would spin"
-            now = self.answer.deadline()
-            log += [(now, event) for event in self.at(now)]
-        return log
-
-    @property
-    def failure(self) -> TurnFailed | None:
-        assert self.answer.complete
-        return self.answer.failure
-
-
-def chunk(sequence: int | None, text: str = "x") -> StreamChunk:
-    return StreamChunk("s", text, sequence)
-
-
-def summary(text: str, chunks: int | None = None) -> StreamSummary:
-    return StreamSummary("s", text, chunks, hash_content(text))
-
-
-def quiet() -> Patience:
-    """Patience without comments in between, where only verdicts matter."""
-    return Patience(keepalive=1e6)
-
 
 # ---- a good answer ------------------------------------------------------------------------------
 
@@ -109,7 +37,7 @@ def test_each_chunk_is_written_as_it_comes_and_the_summary_finishes_at_once() ->
     turn = Turn()
     assert turn.at(1.0, chunk(0, "你")) == ["你"]
     assert turn.at(2.0, chunk(1, "好")) == ["好"]
-    assert turn.at(2.1, _END) == []
+    assert turn.at(2.1, END) == []
     assert not turn.answer.complete
     assert turn.at(2.11, summary("你好", 2)) == []
     assert turn.failure is None
@@ -121,7 +49,7 @@ def test_each_chunk_is_written_as_it_comes_and_the_summary_finishes_at_once() ->
 def test_a_burst_with_the_end_and_the_summary_right_behind_is_one_step() -> None:
     turn = Turn()
     burst = [chunk(n, str(n)) for n in (1, 0, 3, 2, 4, 6, 5)]
-    events = turn.at(1.0, *burst, _END, summary("0123456", 7))
+    events = turn.at(1.0, *burst, END, summary("0123456", 7))
     assert events == [str(n) for n in range(7)]
     assert turn.failure is None
     assert sorted(turn.acknowledged) == list(range(7))
@@ -129,7 +57,7 @@ def test_a_burst_with_the_end_and_the_summary_right_behind_is_one_step() -> None
 
 def test_an_end_without_a_summary_is_waited_for_by_250_ms_and_not_one_less() -> None:
     turn = Turn()
-    turn.at(1.0, chunk(0), _END)
+    turn.at(1.0, chunk(0), END)
     assert turn.answer.deadline() == 1.25
     turn.at(1.249)
     assert not turn.answer.complete
@@ -140,7 +68,7 @@ def test_an_end_without_a_summary_is_waited_for_by_250_ms_and_not_one_less() -> 
 
 def test_a_chunk_within_the_250_ms_still_counts() -> None:
     turn = Turn()
-    turn.at(1.0, chunk(0, "a"), _END)
+    turn.at(1.0, chunk(0, "a"), END)
     assert turn.at(1.2, chunk(1, "b")) == ["b"]
     turn.at(1.25)
     assert (turn.text, turn.failure) == ("ab", None)
@@ -148,7 +76,7 @@ def test_a_chunk_within_the_250_ms_still_counts() -> None:
 
 def test_a_lost_tail_is_healed_by_a_summary_within_the_250_ms() -> None:
     turn = Turn()
-    turn.at(1.0, chunk(0, "a"), _END)
+    turn.at(1.0, chunk(0, "a"), END)
     assert turn.at(1.24, summary("abc", 3)) == ["bc"]
     assert turn.failure is None
     assert turn.trace.missing == ((1, 2),)
@@ -157,7 +85,7 @@ def test_a_lost_tail_is_healed_by_a_summary_within_the_250_ms() -> None:
 
 def test_an_end_with_a_gap_waits_two_seconds_and_then_sends_what_is_there() -> None:
     turn = Turn()
-    turn.at(1.0, chunk(0, "a"), chunk(2, "c"), _END)
+    turn.at(1.0, chunk(0, "a"), chunk(2, "c"), END)
     assert turn.answer.deadline() == 3.0
     assert turn.at(2.999) == []
     assert turn.at(3.0) == ["c"]
@@ -169,7 +97,7 @@ def test_an_end_with_a_gap_waits_two_seconds_and_then_sends_what_is_there() -> N
 
 def test_a_gap_is_healed_by_the_summary_at_once() -> None:
     turn = Turn()
-    turn.at(1.0, chunk(0, "a"), chunk(2, "c"), _END)
+    turn.at(1.0, chunk(0, "a"), chunk(2, "c"), END)
     assert turn.at(2.5, summary("abc", 3)) == ["bc"]
     assert (turn.text, turn.failure) == ("abc", None)
     assert turn.trace.anomalies == [Anomaly.HEALED]
@@ -178,7 +106,7 @@ def test_a_gap_is_healed_by_the_summary_at_once() -> None:
 
 def test_a_gap_that_closes_late_finishes_at_once_when_the_250_ms_are_over() -> None:
     turn = Turn()
-    turn.at(1.0, chunk(0, "a"), chunk(2, "c"), _END)
+    turn.at(1.0, chunk(0, "a"), chunk(2, "c"), END)
     assert turn.at(2.0, chunk(1, "b")) == ["b", "c"]
     assert turn.failure is None
     assert turn.trace.anomalies == []
@@ -186,7 +114,7 @@ def test_a_gap_that_closes_late_finishes_at_once_when_the_250_ms_are_over() -> N
 
 def test_a_gap_made_by_a_dropped_chunk_waits_for_its_summary_too() -> None:
     turn = Turn(limits=Limits(answer_buffer=1))
-    turn.at(1.0, chunk(1, "bb"), chunk(0, "a"), _END)
+    turn.at(1.0, chunk(1, "bb"), chunk(0, "a"), END)
     assert turn.answer.deadline() == 3.0
     assert turn.at(2.0, summary("abb", 2)) == ["bb"]
     assert turn.acknowledged == [0]
@@ -195,11 +123,11 @@ def test_a_gap_made_by_a_dropped_chunk_waits_for_its_summary_too() -> None:
 
 def test_an_end_that_comes_twice_starts_no_clock_anew() -> None:
     turn = Turn()
-    turn.at(1.0, chunk(0), _END)
-    turn.at(1.2, _END)
+    turn.at(1.0, chunk(0), END)
+    turn.at(1.2, END)
     assert turn.answer.deadline() == 1.25
     assert turn.trace.ended_at == 1.0
-    turn.at(1.25, _END)
+    turn.at(1.25, END)
     assert turn.failure is None
 
 
@@ -207,7 +135,7 @@ def test_a_summary_that_overtakes_the_end_finishes_with_it() -> None:
     turn = Turn()
     turn.at(1.0, chunk(0, "a"), summary("a", 1))
     assert not turn.answer.complete
-    turn.at(1.5, _END)
+    turn.at(1.5, END)
     assert turn.failure is None
     assert turn.trace.anomalies == []
 
@@ -224,7 +152,7 @@ def test_a_summary_without_an_end_finishes_after_two_seconds_and_is_recorded() -
 
 def test_a_chunk_behind_an_early_summary_still_counts() -> None:
     turn = Turn()
-    turn.at(1.0, summary("ab", 2), chunk(0, "a"), _END, chunk(1, "b"))
+    turn.at(1.0, summary("ab", 2), chunk(0, "a"), END, chunk(1, "b"))
     assert (turn.text, turn.failure) == ("ab", None)
     assert turn.trace.anomalies == []
 
@@ -232,7 +160,7 @@ def test_a_chunk_behind_an_early_summary_still_counts() -> None:
 def test_chunks_without_numbers_are_passed_through_and_not_acknowledged() -> None:
     turn = Turn()
     assert turn.at(1.0, chunk(None, "b"), chunk(None, "a")) == ["b", "a"]
-    turn.at(1.0, _END)
+    turn.at(1.0, END)
     turn.at(1.25)
     assert (turn.acknowledged, turn.failure) == ([], None)
 
@@ -260,7 +188,7 @@ def test_a_chunk_is_acknowledged_after_it_was_written_once_for_each_copy() -> No
 
 def test_a_chunk_behind_the_summary_in_one_batch_is_used_and_acknowledged() -> None:
     turn = Turn()
-    turn.at(1.0, chunk(0, "a"), _END, summary("ab", 2), chunk(1, "b"))
+    turn.at(1.0, chunk(0, "a"), END, summary("ab", 2), chunk(1, "b"))
     assert (turn.text, turn.acknowledged) == ("ab", [0, 1])
     assert turn.trace.anomalies == []
 
@@ -274,7 +202,7 @@ def test_a_chunk_behind_an_error_in_one_batch_is_acknowledged_and_never_written(
 @pytest.mark.parametrize("late", [chunk(5, "late"), chunk(0, "late"), chunk(1, "late")])
 def test_a_chunk_after_the_end_is_acknowledged_and_never_written(late: StreamChunk) -> None:
     turn = Turn()
-    turn.at(1.0, chunk(0, "a"), _END, summary("a", 1))
+    turn.at(1.0, chunk(0, "a"), END, summary("a", 1))
     assert turn.at(1.1, late) == []
     assert turn.acknowledged == [0, late.sequence]
 
@@ -288,7 +216,7 @@ def test_a_chunk_after_the_time_out_is_acknowledged_and_never_written() -> None:
 
 def test_what_was_dropped_for_want_of_room_is_never_acknowledged() -> None:
     turn = Turn(limits=Limits(answer_buffer=2))
-    turn.at(1.0, chunk(1, "bb"), chunk(2, "c"), chunk(0, "a"), _END, summary("abbc", 3))
+    turn.at(1.0, chunk(1, "bb"), chunk(2, "c"), chunk(0, "a"), END, summary("abbc", 3))
     assert (turn.text, turn.acknowledged) == ("abbc", [0, 1])
     assert turn.trace.dropped == 1
     assert set(turn.trace.anomalies) == {Anomaly.DROPPED, Anomaly.HEALED}
@@ -300,7 +228,7 @@ def test_what_was_dropped_for_want_of_room_is_never_acknowledged() -> None:
 def test_a_silent_bot_is_apologised_for_after_exactly_the_idle_timeout() -> None:
     turn = Turn(quiet())
     assert turn.answer.deadline() == 60.0
-    turn.at(60.0 - _MS)
+    turn.at(60.0 - MS)
     assert not turn.answer.complete
     turn.at(60.0)
     assert isinstance(turn.failure, BotSilent)
@@ -308,8 +236,8 @@ def test_a_silent_bot_is_apologised_for_after_exactly_the_idle_timeout() -> None
 
 def test_the_idle_clock_starts_when_the_command_is_sent() -> None:
     turn = Turn(quiet(), sent=False)
-    turn.at(29.0, CommandSent())
-    turn.at(89.0 - _MS)
+    turn.at(29.0, PlaceGranted())
+    turn.at(89.0 - MS)
     assert not turn.answer.complete
     turn.at(89.0)
     assert isinstance(turn.failure, BotSilent)
@@ -330,7 +258,7 @@ def test_any_word_of_this_turn_starts_the_idle_clock_anew(message: TurnMessage) 
     turn = Turn(quiet())
     turn.at(59.0, message)
     assert turn.answer.deadline() == 119.0
-    turn.at(119.0 - _MS)
+    turn.at(119.0 - MS)
     assert not turn.answer.complete
     turn.at(119.0)
     assert isinstance(turn.failure, BotSilent)
@@ -358,12 +286,12 @@ def test_silence_after_some_text_is_a_time_out_too() -> None:
 
 
 def test_the_idle_clock_stands_still_while_the_link_is_down() -> None:
-    turn = Turn(quiet())
-    turn.at(10.0, chunk(0))
+    turn = Turn(quiet(), sent=False)
+    turn.at(10.0, PlaceGranted())
     turn.at(50.0, LinkLost())
     turn.at(65.0, LinkBack())
     assert turn.answer.deadline() == 10.0 + 60.0 + 15.0
-    turn.at(85.0 - _MS)
+    turn.at(85.0 - MS)
     assert not turn.answer.complete
     turn.at(85.0)
     assert isinstance(turn.failure, BotSilent)
@@ -384,7 +312,7 @@ def test_a_link_that_does_not_come_back_is_offline_after_the_resume_grace() -> N
     turn.at(10.0, chunk(0, "half"))
     turn.at(15.0, LinkLost())
     assert turn.answer.deadline() == 35.0
-    turn.at(35.0 - _MS)
+    turn.at(35.0 - MS)
     assert not turn.answer.complete
     turn.at(35.0)
     assert isinstance(turn.failure, BotOffline)
@@ -419,7 +347,7 @@ def test_the_summary_on_the_new_link_heals_what_the_break_took() -> None:
     turn = Turn(quiet())
     turn.at(1.0, chunk(0, "a"))
     turn.at(2.0, LinkLost())
-    turn.at(15.0, LinkBack(), chunk(3, "d"), _END)
+    turn.at(15.0, LinkBack(), chunk(3, "d"), END)
     assert turn.at(15.1, summary("abcd", 4)) == ["bcd"]
     assert turn.failure is None
     assert turn.trace.resumed == 1
@@ -431,7 +359,7 @@ def test_an_end_that_comes_before_the_new_links_subscription_is_not_put_off_by_t
     turn = Turn(quiet())
     turn.at(1.0, chunk(0, "a"))
     turn.at(10.0, LinkLost())
-    turn.at(25.0, _END)
+    turn.at(25.0, END)
     turn.at(25.125, LinkBack())
     assert turn.answer.deadline() == 25.375
 
@@ -448,7 +376,7 @@ def test_a_chunk_that_comes_before_the_new_links_subscription_puts_no_time_on_th
 
 def test_a_gap_at_the_end_waits_for_the_summary_of_a_bot_that_is_away() -> None:
     turn = Turn(quiet())
-    turn.at(1.0, chunk(0, "a"), chunk(2, "c"), _END, LinkLost())
+    turn.at(1.0, chunk(0, "a"), chunk(2, "c"), END, LinkLost())
     turn.at(10.0)
     assert not turn.answer.complete
     turn.at(15.0, LinkBack(), summary("abc", 3))
@@ -457,7 +385,7 @@ def test_a_gap_at_the_end_waits_for_the_summary_of_a_bot_that_is_away() -> None:
 
 def test_a_gap_at_the_end_of_a_bot_that_stays_away_ends_with_what_is_there() -> None:
     turn = Turn(quiet())
-    turn.at(1.0, chunk(0, "a"), chunk(2, "c"), _END, LinkLost())
+    turn.at(1.0, chunk(0, "a"), chunk(2, "c"), END, LinkLost())
     assert turn.answer.deadline() == 21.0
     turn.at(21.0)
     assert (turn.text, turn.failure) == ("ac", None)
@@ -466,7 +394,7 @@ def test_a_gap_at_the_end_of_a_bot_that_stays_away_ends_with_what_is_there() -> 
 
 def test_a_whole_answer_does_not_wait_for_a_link_that_broke_behind_its_end() -> None:
     turn = Turn(quiet())
-    turn.at(1.0, chunk(0, "a"), _END, LinkLost())
+    turn.at(1.0, chunk(0, "a"), END, LinkLost())
     assert turn.answer.deadline() == 1.25
     turn.at(1.25)
     assert turn.failure is None
@@ -475,7 +403,7 @@ def test_a_whole_answer_does_not_wait_for_a_link_that_broke_behind_its_end() -> 
 def test_a_question_that_waits_in_the_queue_too_long_hears_that_the_bot_is_busy() -> None:
     turn = Turn(quiet(), sent=False)
     assert turn.answer.deadline() == 30.0
-    turn.at(30.0 - _MS)
+    turn.at(30.0 - MS)
     assert not turn.answer.complete
     turn.at(30.0)
     assert isinstance(turn.failure, BotBusy)
@@ -532,7 +460,7 @@ def test_an_error_after_text_fails_behind_the_text() -> None:
 
 def test_an_error_behind_the_end_takes_nothing_back() -> None:
     turn = Turn()
-    turn.at(1.0, chunk(0, "a"), _END, StreamError("s", "boom"))
+    turn.at(1.0, chunk(0, "a"), END, StreamError("s", "boom"))
     assert not turn.answer.complete
     turn.at(1.25)
     assert turn.failure is None
@@ -541,11 +469,11 @@ def test_an_error_behind_the_end_takes_nothing_back() -> None:
 @pytest.mark.parametrize(
     "messages",
     [
-        (_END,),
-        (_END, StreamSummary("s", "", 0, "0")),
-        (chunk(0, ""), _END),
-        (chunk(0, " "), chunk(1, "\n"), _END),
-        (_END, _END),
+        (END,),
+        (END, StreamSummary("s", "", 0, "0")),
+        (chunk(0, ""), END),
+        (chunk(0, " "), chunk(1, "\n"), END),
+        (END, END),
     ],
 )
 def test_an_answer_without_any_text_is_a_failure(messages: Iterable[TurnMessage]) -> None:
@@ -560,13 +488,13 @@ def test_an_answer_without_any_text_is_a_failure(messages: Iterable[TurnMessage]
 
 def test_the_empty_end_of_a_refusing_model_is_a_failure_as_soon_as_its_summary_is_there() -> None:
     turn = Turn()
-    turn.at(1.0, _END, StreamSummary("s", "", 0, "0"))
+    turn.at(1.0, END, StreamSummary("s", "", 0, "0"))
     assert isinstance(turn.failure, BotFailed)
 
 
 def test_an_answer_that_was_lost_whole_is_healed_and_no_failure() -> None:
     turn = Turn()
-    assert turn.at(1.0, _END, summary("abc", 3)) == ["abc"]
+    assert turn.at(1.0, END, summary("abc", 3)) == ["abc"]
     assert turn.failure is None
 
 
@@ -580,9 +508,9 @@ def test_the_end_of_the_drain_fails_what_still_runs() -> None:
 @pytest.mark.parametrize(
     "messages",
     [
-        (StreamError("s", "boom"), DrainOver(), _END, StreamError("s", "again")),
+        (StreamError("s", "boom"), DrainOver(), END, StreamError("s", "again")),
         (DrainOver(), StreamError("s", "boom"), LinkLost(), LinkBack()),
-        (_END, summary("a", 1), StreamError("s", "boom"), DrainOver()),
+        (END, summary("a", 1), StreamError("s", "boom"), DrainOver()),
     ],
 )
 def test_the_first_ending_counts_and_nothing_that_comes_behind_changes_it(
@@ -608,7 +536,7 @@ def test_the_first_ending_counts_and_nothing_that_comes_behind_changes_it(
 def test_a_comment_is_written_every_seven_seconds_of_silence_until_the_verdict() -> None:
     turn = Turn()
     log = turn.run_until(100.0)
-    assert log == [(7.0 * n, _KEEP_ALIVE) for n in range(1, 9)]
+    assert log == [(7.0 * n, KEEP_ALIVE) for n in range(1, 9)]
     assert isinstance(turn.failure, BotSilent)
 
 
@@ -616,28 +544,28 @@ def test_a_text_puts_the_next_comment_off() -> None:
     turn = Turn()
     turn.at(5.0, chunk(0))
     assert turn.answer.deadline() == 12.0
-    assert turn.at(12.0 - _MS) == []
-    assert turn.at(12.0) == [_KEEP_ALIVE]
+    assert turn.at(12.0 - MS) == []
+    assert turn.at(12.0) == [KEEP_ALIVE]
 
 
 def test_a_message_that_writes_nothing_puts_no_comment_off() -> None:
     turn = Turn()
     turn.at(5.0, chunk(3), Status("s"))
     assert turn.answer.deadline() == 7.0
-    assert turn.at(7.0, chunk(2)) == [_KEEP_ALIVE]
+    assert turn.at(7.0, chunk(2)) == [KEEP_ALIVE]
 
 
 def test_a_comment_is_not_written_beside_a_text_or_behind_the_ending() -> None:
     turn = Turn()
     assert turn.at(7.0, chunk(0, "a")) == ["a"]
-    assert turn.at(20.0, _END, summary("a", 1)) == []
+    assert turn.at(20.0, END, summary("a", 1)) == []
     assert turn.at(100.0) == []
 
 
 def test_comments_go_on_while_the_question_waits_and_while_the_link_is_down() -> None:
     turn = Turn(sent=False)
     assert [at for at, _ in turn.run_until(29.0)] == [7.0, 14.0, 21.0, 28.0]
-    turn.at(29.0, CommandSent(), LinkLost())
+    turn.at(29.0, PlaceGranted(), LinkLost())
     assert [at for at, _ in turn.run_until(48.0, start=29.0)] == [35.0, 42.0]
 
 
@@ -651,7 +579,7 @@ def test_the_time_between_comments_is_a_setting() -> None:
 
 def test_the_trace_counts_what_came_and_what_was_written() -> None:
     turn = Turn()
-    turn.at(1.0, chunk(0, "a"), chunk(0, "a"), chunk(2, "c"), chunk(1, "b"), _END)
+    turn.at(1.0, chunk(0, "a"), chunk(0, "a"), chunk(2, "c"), chunk(1, "b"), END)
     turn.at(1.25)
     trace = turn.trace
     assert (trace.chunks_received, trace.duplicates, trace.chunks_written) == (3, 1, 3)
@@ -705,15 +633,15 @@ def test_a_failed_answer_without_a_hole_has_no_anomaly() -> None:
     "messages",
     [
         (),
-        (CommandSent(),),
-        (CommandSent(), LinkLost()),
+        (PlaceGranted(),),
+        (PlaceGranted(), LinkLost()),
         (LinkLost(),),
-        (CommandSent(), chunk(1)),
-        (CommandSent(), chunk(0), _END),
-        (CommandSent(), chunk(1), _END),
-        (CommandSent(), chunk(1), _END, LinkLost()),
-        (CommandSent(), chunk(0), summary("x", 1)),
-        (CommandSent(), chunk(0), summary("x", 1), LinkLost()),
+        (PlaceGranted(), chunk(1)),
+        (PlaceGranted(), chunk(0), END),
+        (PlaceGranted(), chunk(1), END),
+        (PlaceGranted(), chunk(1), END, LinkLost()),
+        (PlaceGranted(), chunk(0), summary("x", 1)),
+        (PlaceGranted(), chunk(0), summary("x", 1), LinkLost()),
     ],
 )
 def test_looking_whenever_it_wants_to_be_looked_at_always_comes_to_an_end(

@@ -13,18 +13,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from eyeclaw_trio.core.answer import (
-    Answer,
-    CommandSent,
-    DrainOver,
-    KeepAlive,
-    LinkBack,
-    LinkLost,
-    TurnMessage,
-)
+from eyeclaw_trio.core.answer import Answer
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly
+from eyeclaw_trio.core.reply_events import KeepAlive
 from eyeclaw_trio.core.trace import Trace
+from eyeclaw_trio.core.turn_messages import DrainOver, LinkBack, LinkLost, PlaceGranted, TurnMessage
 from eyeclaw_trio.errors import (
     BotBusy,
     BotFailed,
@@ -181,7 +175,7 @@ class AnswerMachine(RuleBasedStateMachine):
     def a_place_is_free(self) -> None:
         self.is_asked = True
         self.silent = 0.0
-        self.step(CommandSent())
+        self.step(PlaceGranted())
 
     @precondition(may_speak)
     @rule(number=_numbers)

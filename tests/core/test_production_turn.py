@@ -15,10 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyeclaw_trio.core.answer import Answer, CommandSent, TurnMessage
+from eyeclaw_trio.core.answer import Answer
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly
 from eyeclaw_trio.core.trace import Trace
+from eyeclaw_trio.core.turn_messages import PlaceGranted, TurnMessage
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamSummary, hash_content
 
 _JOINED: Final = (
@@ -60,7 +61,7 @@ class Replay:
         self.text = ""
         self.acknowledged = Counter[int]()
         self.ended_ms = 0.0
-        script: list[tuple[int, TurnMessage]] = [(0, CommandSent())]
+        script: list[tuple[int, TurnMessage]] = [(0, PlaceGranted())]
         for at_ms, sequence in zip(AT_MS, ORDER, strict=True):
             if sequence not in withheld:
                 chunk = StreamChunk("s", TEXTS[sequence], sequence)

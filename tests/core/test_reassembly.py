@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -19,8 +20,8 @@ _MEBIBYTE = 1_048_576
 class Bench:
     """A reassembly with a reader beside it, who notes what came out and what was acknowledged."""
 
-    def __init__(self, *, held_bytes: int = _MEBIBYTE, summary_bytes: int = _MEBIBYTE) -> None:
-        self.reassembly = Reassembly(held_bytes=held_bytes, summary_bytes=summary_bytes)
+    def __init__(self, *, held_bytes: int = _MEBIBYTE) -> None:
+        self.reassembly = Reassembly(held_bytes=held_bytes)
         self.text = ""
         self.acknowledged = Counter[int]()
 
@@ -55,7 +56,7 @@ def a_summary(
 
 
 def test_chunks_in_order_come_out_one_by_one_as_they_arrive() -> None:
-    reassembly = Reassembly(held_bytes=10, summary_bytes=10)
+    reassembly = Reassembly(held_bytes=10)
     assert list(reassembly.add(0, "a")) == [Piece("a", (0,))]
     assert list(reassembly.add(1, "b")) == [Piece("b", (1,))]
     assert reassembly.finish(None) == Ending((), (), ())
@@ -260,8 +261,8 @@ def test_the_short_way_for_the_chunk_that_is_due_differs_in_nothing(
     chunks: list[tuple[int | None, str]], held_bytes: int, summary: str | None
 ) -> None:
     """`add_next`, and `add` where it declines, against `add` alone."""
-    short = Bench(held_bytes=held_bytes, summary_bytes=20)
-    plain = Bench(held_bytes=held_bytes, summary_bytes=20)
+    short = Bench(held_bytes=held_bytes)
+    plain = Bench(held_bytes=held_bytes)
     for sequence, text in chunks:
         before = state_of(short)
         if short.reassembly.add_next(sequence, text):
@@ -504,12 +505,30 @@ def test_a_summary_without_a_hash_is_as_good() -> None:
     assert bench.text == "ab"
 
 
-def test_an_answer_longer_than_any_summary_may_be_is_not_kept_for_the_comparison() -> None:
-    bench = Bench(summary_bytes=3)
-    bench.add(0, 1, 2, 3)
-    assert bench.text == "abcd"
-    assert bench.reassembly.written_characters == 4
-    assert bench.finish(a_summary("abc", 4)).anomalies == ()
+def test_an_answer_of_any_length_is_compared_with_its_summary() -> None:
+    texts = [f"第{n}句，" for n in range(5_000)]
+    bench, lacking, foreign = Bench(), Bench(), Bench()
+    bench.add(*range(5_000), texts=texts)
+    assert bench.finish(a_summary("".join(texts), 5_000)).anomalies == ()
+    lacking.add(*range(4_999), texts=texts)
+    assert lacking.finish(a_summary("".join(texts), 5_000)).anomalies == (Anomaly.HEALED,)
+    assert lacking.text == "".join(texts)
+    foreign.add(*range(5_000), texts=texts)
+    other = a_summary("".join(texts).replace("第3句", "第三句"), 5_000)
+    assert foreign.finish(other).anomalies == (Anomaly.CONTRADICTION,)
+
+
+def test_an_answer_is_not_kept_for_the_comparison() -> None:
+    reassembly = Reassembly(held_bytes=_MEBIBYTE)
+    tracemalloc.start()
+    try:
+        for sequence in range(100_000):
+            reassembly.add(sequence, f"{sequence:06}")
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert reassembly.written_size() == 600_000
+    assert grown < 50_000
 
 
 # ---- any order, any loss ------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from eyeclaw_trio.core.answer import Answer, CommandSent, TurnMessage
+from eyeclaw_trio.core.answer import Answer
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.trace import KEPT_CHARACTERS, KEPT_CHUNKS, Outcome, Trace
 from eyeclaw_trio.core.trace_analysis import (
@@ -16,6 +16,7 @@ from eyeclaw_trio.core.trace_analysis import (
     analyse,
     find_loss_position,
 )
+from eyeclaw_trio.core.turn_messages import PlaceGranted, TurnMessage
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamSummary
 
 CREATED = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -29,7 +30,7 @@ def run_turn(
     trace = Trace("trace_1", "turn", 1, 0.5, message_id="m", agent_id="a", keeps_content=keep)
     answer = Answer(Patience(), Limits(), trace, 0.5)
     now = 0.6
-    answer.step([CommandSent()], now)
+    answer.step([PlaceGranted()], now)
     for n, text in enumerate(texts):
         now = 1.0 + n * 0.02
         if n not in withheld:
@@ -135,7 +136,7 @@ def test_a_turn_without_a_chunk_has_no_delays() -> None:
 def test_an_end_that_overtook_has_no_delay_below_zero() -> None:
     trace = Trace("trace_1", "turn", 1, 0.0)
     answer = Answer(Patience(), Limits(), trace, 0.0)
-    answer.step([CommandSent()], 0.0)
+    answer.step([PlaceGranted()], 0.0)
     write(answer, trace, [StreamChunk("turn", "a", 1), StreamEnd("turn")], 1.0)
     write(answer, trace, [StreamChunk("turn", "b", 0)], 1.5)
     assert analyse(trace, CREATED).last_chunk_delay == 0.0

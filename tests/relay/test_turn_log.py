@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from eyeclaw_trio.core.answer import KeepAlive
+from eyeclaw_trio.core.reply_events import KeepAlive
 from eyeclaw_trio.errors import AnswerTooLong, BotSilent
 from eyeclaw_trio.protocol.worker import LogEntry, LoggedChunk, LoggedEnd, LoggedError
 from eyeclaw_trio.relay import turn_log

@@ -111,9 +111,9 @@ def open_files() -> set[str]:
     return found
 
 
-def places_of(gateway: Gateway) -> list[str]:
-    """The turns whose bots are still counted as busy."""
-    return [turn for station in gateway.switchboard._stations.values() for turn in station._places]
+def taken_places(gateway: Gateway) -> int:
+    """How many commands bots are still counted as busy with."""
+    return sum(station.taken_places for station in gateway.switchboard.stations)
 
 
 @asynccontextmanager
@@ -133,8 +133,8 @@ async def nothing_left(gateway: Gateway, *, places_kept: int = 0) -> AsyncIterat
         while trio.lowlevel.current_statistics().tasks_living > tasks:
             await trio.sleep(0.01)  # a crowd that has left is noticed one after the other
     assert gateway.switchboard.open_turns == 0
-    assert len(places_of(gateway)) == places_kept, places_of(gateway)
-    assert not any(station._queue for station in gateway.switchboard._stations.values())
+    assert taken_places(gateway) == places_kept
+    assert not any(station.waiting_turns for station in gateway.switchboard.stations)
     assert gateway.front_door.open_connections == connections
     assert linked(gateway) == links
     assert trio.lowlevel.current_statistics().tasks_living == tasks, "a task lives on"
@@ -143,7 +143,7 @@ async def nothing_left(gateway: Gateway, *, places_kept: int = 0) -> AsyncIterat
 
 def linked(gateway: Gateway) -> int:
     """How many links live."""
-    return sum(station.links for station in gateway.switchboard._stations.values())
+    return sum(station.links for station in gateway.switchboard.stations)
 
 
 @asynccontextmanager

@@ -7,9 +7,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
-from eyeclaw_trio.core.answer import Answer, CommandSent, TurnMessage
+from eyeclaw_trio.core.answer import Answer
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
+from eyeclaw_trio.core.turn_messages import PlaceGranted, TurnMessage
 from eyeclaw_trio.protocol.bot import StreamMessage, decode_from_bot
 
 FIXTURE: Final = Path(__file__).parents[1] / "fixtures" / "production_turn_60.jsonl"
@@ -36,7 +37,7 @@ def replay_production_turn(
     """The real turn of sixty chunks, each written 1 ms after it came."""
     trace = make_trace("trace_production", started_at, message_id="1021", agent_id="1", **fields)
     answer = Answer(Patience(), Limits(), trace, started_at)
-    answer.step([CommandSent()], started_at)
+    answer.step([PlaceGranted()], started_at)
     began = started_at + FIRST_CHUNK_AFTER
     for line in FIXTURE.read_text("utf-8").splitlines():
         wire = json.loads(line)

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 import trio
 import trio.testing
-from attrs import define, evolve, field
-from fakes import FakeBot, Gateway
+from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyeclaw_trio.core.answer import CommandSent, TurnMessage
-from eyeclaw_trio.core.patience import Limits
-from eyeclaw_trio.protocol.bot import (
-    CommandMetadata,
-    CommandParams,
-    ExecuteCommand,
-    StreamChunk,
-    StreamEnd,
-    StreamSummary,
-)
-from eyeclaw_trio.relay.open_turn import OpenTurn
+from eyeclaw_trio.core.turn_messages import LinkLost, TurnMessage
+from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamError, StreamSummary
+from eyeclaw_trio.relay.inbox import Inbox, Unread
 
 TURN = "turn"
 # What counts for a message beside its text (bytes).
 COST = 200
-COMMAND = ExecuteCommand(
-    CommandParams("你好"),
-    CommandMetadata(agent_id="1", session_id=TURN, openclaw_session_id="bot_1", trace_id="trace_1"),
-    "2026-01-01T00:00:00Z",
-)
 
 
 def chunks(*sequences: int, text: str = "x") -> list[StreamChunk]:
@@ -41,41 +27,33 @@ def chunks(*sequences: int, text: str = "x") -> list[StreamChunk]:
 
 @define(eq=False)
 class Opened:
-    """A turn that has its place, and whose channel is empty."""
+    """An inbox, and what its turn has received from it."""
 
-    bot: FakeBot
-    turn: OpenTurn
+    inbox: Inbox
     overflow: trio.CancelScope
+    unread: Unread
     received: list[TurnMessage] = field(factory=list)
 
-    def put(self, messages: Sequence[TurnMessage]) -> None:
+    def put(self, messages: Sequence[TurnMessage], at: float = 0.0) -> None:
         for message in messages:
-            self.turn.put(message)
+            self.inbox.send_nowait(message, at)
 
     def has_overflowed(self) -> bool:
-        return self.turn.overflowed
+        return self.inbox.overflowed
 
     async def receive(self) -> None:
-        self.received += await self.turn.receive_all()
+        self.received += await self.inbox.receive()
 
 
 @contextmanager
-def opened(buffer: int = 10_000) -> Iterator[Opened]:
-    gateway = Gateway(limits=Limits(answer_buffer=buffer))
-    bot = gateway.bot()
-    overflow = trio.CancelScope()
-    with (
-        trio.fail_after(5),
-        bot.station.attached(bot),
-        bot.station.turn(COMMAND, overflow=overflow) as turn,
-    ):
-        yield Opened(bot, turn, overflow)
-    assert gateway.switchboard.unread_turns == 0
-
-
-async def empty(it: Opened) -> None:
-    """Take the notice that the question is on its way."""
-    assert await it.turn.receive_all() == [CommandSent()]
+def opened(limit: int = 10_000) -> Iterator[Opened]:
+    overflow, unread = trio.CancelScope(), Unread()
+    inbox = Inbox(limit, overflow, unread)
+    with trio.fail_after(5):
+        yield Opened(inbox, overflow, unread)
+    with suppress(trio.ClosedResourceError):  # the test has closed it
+        inbox.close()
+    assert unread.inboxes == 0
 
 
 # ---- order, and that nothing is lost ------------------------------------------------------------
@@ -83,16 +61,14 @@ async def empty(it: Opened) -> None:
 
 async def test_what_waits_is_taken_in_one_go_and_in_order() -> None:
     with opened() as it:
-        await empty(it)
         it.put(chunks(2, 0, 1))
-        assert await it.turn.receive_all() == chunks(2, 0, 1)
+        assert await it.inbox.receive() == chunks(2, 0, 1)
         it.put([*chunks(3), StreamEnd(TURN)])
-        assert await it.turn.receive_all() == [*chunks(3), StreamEnd(TURN)]
+        assert await it.inbox.receive() == [*chunks(3), StreamEnd(TURN)]
 
 
 async def test_what_is_there_is_taken_though_the_time_to_wait_is_over() -> None:
     with opened() as it:
-        await empty(it)
         it.put(chunks(0))
         with trio.CancelScope() as scope:
             scope.cancel()
@@ -102,7 +78,6 @@ async def test_what_is_there_is_taken_though_the_time_to_wait_is_over() -> None:
 
 async def test_what_comes_between_the_hand_over_and_the_wake_up_comes_with_it() -> None:
     with opened() as it:
-        await empty(it)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(it.receive)
             await trio.testing.wait_all_tasks_blocked()
@@ -110,12 +85,11 @@ async def test_what_comes_between_the_hand_over_and_the_wake_up_comes_with_it() 
             it.put(chunks(1, 2))
         assert it.received == chunks(0, 1, 2)
         it.put(chunks(3))
-        assert await it.turn.receive_all() == chunks(3)
+        assert await it.inbox.receive() == chunks(3)
 
 
 async def test_a_cancelled_wait_loses_nothing() -> None:
     with opened() as it:
-        await empty(it)
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(it.receive)
@@ -123,7 +97,7 @@ async def test_a_cancelled_wait_loses_nothing() -> None:
                 scope.cancel()
         assert (it.received, scope.cancelled_caught) == ([], True)
         it.put(chunks(0, 1))
-        assert await it.turn.receive_all() == chunks(0, 1)
+        assert await it.inbox.receive() == chunks(0, 1)
 
 
 @pytest.mark.parametrize("is_put_first", [True, False])
@@ -131,7 +105,6 @@ async def test_a_wait_that_is_cancelled_while_it_is_handed_something_loses_nothi
     is_put_first: bool,
 ) -> None:
     with opened() as it:
-        await empty(it)
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(it.receive)
@@ -157,7 +130,6 @@ def test_whoever_is_quicker_each_message_comes_once_and_in_order(
 
     async def scenario() -> None:
         with opened(1_000_000) as it:
-            await empty(it)
             said = 0
 
             async def receive_for_ever() -> None:
@@ -183,71 +155,85 @@ def test_whoever_is_quicker_each_message_comes_once_and_in_order(
 
 async def test_a_turn_takes_as_many_bytes_as_it_may_and_one_message_more_is_too_much() -> None:
     with opened(10 * (COST + 3)) as it:
-        await empty(it)
         it.put(chunks(*range(10), text="你"))  # three bytes each
         assert not it.has_overflowed()
         it.put(chunks(10, text=""))
         assert it.has_overflowed()
         assert it.overflow.cancel_called
         it.put(chunks(11))
-        assert await it.turn.receive_all() == chunks(*range(10), text="你")
-    # Nobody may wait in vain: what was refused is acknowledged when the turn is over.
-    assert it.bot.acknowledged == [(TURN, 10), (TURN, 11)]
+        assert await it.inbox.receive() == chunks(*range(10), text="你")
+        # Nobody may wait in vain: what was refused can be acknowledged when the turn is over.
+        assert it.inbox.close() == [10, 11]
 
 
 async def test_what_was_taken_makes_room() -> None:
     with opened(3 * (COST + 1)) as it:
-        await empty(it)
         for n in range(10):
             it.put(chunks(3 * n, 3 * n + 1, 3 * n + 2))
-            assert await it.turn.receive_all() == chunks(3 * n, 3 * n + 1, 3 * n + 2)
+            assert await it.inbox.receive() == chunks(3 * n, 3 * n + 1, 3 * n + 2)
         assert not it.has_overflowed()
 
 
 async def test_one_message_alone_is_always_taken_however_long_it_is() -> None:
     with opened(1_000) as it:
-        await empty(it)
         it.put(chunks(0, text="L" * 5_000))
         assert not it.has_overflowed()
         it.put(chunks(1, text=""))  # but nothing waits behind it
         assert it.has_overflowed()
-        assert await it.turn.receive_all() == chunks(0, text="L" * 5_000)
+        assert await it.inbox.receive() == chunks(0, text="L" * 5_000)
 
 
 async def test_one_summary_costs_nothing_and_a_second_one_what_it_says() -> None:
     long = StreamSummary(TURN, "L" * 5_000, 1, "0")
     with opened(1_000) as it:
-        await empty(it)
         it.put([*chunks(0), long])
         assert not it.has_overflowed()
         it.put([long])
         assert it.has_overflowed()
-        assert await it.turn.receive_all() == [*chunks(0), long]
+        assert await it.inbox.receive() == [*chunks(0), long]
 
 
-async def test_what_nobody_looked_at_is_acknowledged_when_the_turn_is_over() -> None:
+async def test_whoever_closes_it_is_told_which_chunks_were_never_looked_at() -> None:
+    with opened(3 * (COST + 1)) as it:
+        it.put([*chunks(4, 5), StreamChunk(TURN, "x"), StreamEnd(TURN), *chunks(6)])
+        assert it.has_overflowed()
+        assert sorted(it.inbox.close()) == [4, 5, 6]
+
+
+async def test_errors_count_with_what_they_say() -> None:
+    with opened(1_000) as it:
+        it.put([*chunks(0), StreamError(TURN, "x" * 1_000)])
+        assert it.has_overflowed()
+
+
+# ---- what shows of it ---------------------------------------------------------------------------
+
+
+async def test_it_is_unread_from_the_first_message_until_all_is_taken() -> None:
     with opened() as it:
-        await empty(it)
-        it.put([*chunks(4, 5), StreamChunk(TURN, "x"), StreamEnd(TURN)])
-    assert it.bot.acknowledged == [(TURN, 4), (TURN, 5)]
-
-
-# ---- acknowledgements ---------------------------------------------------------------------------
-
-
-async def test_acknowledgements_are_written_at_once_when_no_turn_has_anything_to_read() -> None:
-    other = evolve(COMMAND, metadata=evolve(COMMAND.metadata, session_id="other"))
-    with opened() as it, it.bot.station.turn(other, overflow=it.overflow) as waiting:
-        await empty(it)
-        it.put(chunks(0))
+        assert it.unread.inboxes == 0
+        it.put(chunks(0, 1))
+        assert it.unread.inboxes == 1
         await it.receive()
-        it.turn.acknowledge([0])
-        assert it.bot.at_once == [True]
-        it.put(chunks(1))
-        waiting.put(StreamEnd("other"))  # its reader comes first
+        assert it.unread.inboxes == 0
+        it.put([LinkLost()])
+        assert it.unread.inboxes == 1
+
+
+async def test_it_knows_since_when_the_first_of_a_batch_had_waited() -> None:
+    with opened() as it:
+        it.put(chunks(0), at=3.0)
+        it.put(chunks(1), at=4.0)
         await it.receive()
-        it.turn.acknowledge([1])
-        assert it.bot.at_once == [True, False]
-        await waiting.receive_all()
-        it.turn.acknowledge([1])
-        assert it.bot.at_once == [True, False, True]
+        assert it.inbox.waiting_since == 3.0
+        it.put(chunks(2), at=7.0)
+        await it.receive()
+        assert it.inbox.waiting_since == 7.0
+
+
+async def test_what_is_there_can_be_taken_without_a_wait() -> None:
+    with opened() as it:
+        assert it.inbox.receive_nowait() == []
+        it.put(chunks(0, 1))
+        assert it.inbox.receive_nowait() == chunks(0, 1)
+        assert it.inbox.receive_nowait() == []

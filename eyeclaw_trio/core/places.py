@@ -1,0 +1,282 @@
+"""Whose turn a bot is busy with, who waits for it, and on which link it is told the next.
+
+`Places` is the decision behind `relay/station`: links that come and go, turns that ask and leave,
+words that were heard and the time go in; who may send its command now comes out. A place belongs
+to the bot and not to a link: a second link is usually the same SDK, come back and still answering
+(PROTOCOL 2, "What arrives in the field"). It is a record of whose turn it is and when it was last
+heard, and needs no task of its own: whoever waits for it asks when silence would free it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator
+from enum import Enum
+from typing import Final, Generic, Protocol, TypeVar
+
+from attrs import define, frozen
+
+from eyeclaw_trio.errors import BotBusy
+
+# A bot that has linked anew and is still at an earlier turn says so within about this time
+# (seconds): what it had to say while it was away comes first, and pieces come many a second.
+SETTLES_WITHIN: Final = 1.0
+
+
+class BotTraits(Hashable, Protocol):
+    """What has to be known of a link, to decide about it."""
+
+    @property
+    def capacity(self) -> int:
+        """How many commands the bot takes at once."""
+
+    @property
+    def can_cancel(self) -> bool:
+        """Whether the bot stops when it is told `cancel`."""
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether a command that is sent again is not run again."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the bot can still be told anything on it."""
+
+
+L = TypeVar("L", bound=BotTraits)
+
+
+class Stage(Enum):
+    """How far a turn is with its bot."""
+
+    WAITING = "waiting"  # in the queue
+    GRANTED = "granted"  # its place is there; its command is about to be sent
+    BUSY = "busy"  # the bot is at it, or was when it was last heard
+    OVER = "over"  # the bot has said its end; last words (a summary) may follow
+
+
+@define(eq=False)
+class Place(Generic[L]):
+    """One turn as its bot sees it.
+
+    `link` is the one that it was last heard on, or told on; None while its command has not been
+    sent at all.
+    """
+
+    session_id: str
+    stage: Stage = Stage.WAITING
+    link: L | None = None
+    heard_at: float = -math.inf
+    has_spoken: bool = False
+    held_by: str = ""
+    """Whose turn was in the way when this one was asked; empty when none was."""
+
+
+@frozen(eq=False)
+class _Attached(Generic[L]):
+    link: L
+    at: float
+
+
+class Places(Generic[L]):
+    """The links, places and queue of one bot. Times are monotonic seconds and never go back.
+
+    `idle_timeout` and `resume_grace` are in seconds, `queue_limit` in turns.
+    """
+
+    def __init__(self, idle_timeout: float, resume_grace: float, queue_limit: int) -> None:
+        self._idle_timeout = idle_timeout
+        self._resume_grace = resume_grace
+        self._queue_limit = queue_limit
+        self._links: list[_Attached[L]] = []  # the newest last
+        self._queue: dict[str, Place[L]] = {}  # WAITING, the first to be served first
+        self._taken: dict[str, Place[L]] = {}  # GRANTED and BUSY, and somebody reads
+        self._left: dict[str, Place[L]] = {}  # BUSY, and nobody reads any more
+        self._over: dict[str, Place[L]] = {}  # OVER, and somebody reads
+
+    # ---- what is so -----------------------------------------------------------------------------
+
+    @property
+    def links(self) -> int:
+        """How many links are attached."""
+        return len(self._links)
+
+    @property
+    def waiting(self) -> int:
+        """How many turns wait for a place."""
+        return len(self._queue)
+
+    @property
+    def taken(self) -> int:
+        """How many places are taken, those that their readers have left too."""
+        return len(self._taken) + len(self._left)
+
+    @property
+    def newest(self) -> L | None:
+        """The link that takes the next command: one that was told to end takes none."""
+        for attached in reversed(self._links):
+            if attached.link.is_alive:
+                return attached.link
+        return None
+
+    def find_left(self, session_id: str) -> Place[L] | None:
+        """The place of a turn that its reader has left, if the bot may still be at it."""
+        return self._left.get(session_id)
+
+    def free_at(self) -> float:
+        """When silence alone frees a place (inf for never). Look again then: not before, and as
+        long as there is no link, not at all."""
+        if not self._links:
+            return math.inf
+        return min(map(self._silent_at, self._left.values()), default=math.inf)
+
+    # ---- links ----------------------------------------------------------------------------------
+
+    def attach(self, link: L, now: float) -> list[Place[L]]:
+        """A link has come. Returns the left turns that are to be cancelled on it: their readers
+        went while nobody could be told. Their places are free."""
+        self._links.append(_Attached(link, now))
+        if not link.can_cancel:
+            return []
+        left = list(self._left.values())
+        self._left.clear()
+        return left
+
+    def detach(self, link: L) -> list[Place[L]]:
+        """A link has gone. Returns the turns that were last heard on it, where somebody waits."""
+        self._links = [each for each in self._links if each.link is not link]
+        read = (*self._taken.values(), *self._over.values())
+        return [place for place in read if place.link is link]
+
+    def retiring(self) -> Iterator[L]:
+        """The older links that nothing holds any more (RELIABILITY 25): a link is busy with what
+        it answers, also for a reader who has left, and with the last words of a turn that
+        somebody still reads."""
+        if len(self._links) < 2:
+            return
+        holding = (*self._taken.values(), *self._left.values(), *self._over.values())
+        busy = {id(place.link) for place in holding}
+        for attached in self._links[:-1]:
+            if id(attached.link) not in busy:
+                yield attached.link
+
+    # ---- turns ----------------------------------------------------------------------------------
+
+    def ask(self, session_id: str, now: float) -> Place[L]:
+        """A turn wants a place. Raises BotBusy when too many wait already."""
+        self._forget_silent(now)
+        is_free = not self._queue and self.taken < self._capacity
+        if not is_free and len(self._queue) >= self._queue_limit:
+            raise BotBusy(self._find_holder())
+        place: Place[L] = Place(session_id, held_by="" if is_free else self._find_holder())
+        self._queue[session_id] = place
+        return place
+
+    def grant(self, now: float) -> list[Place[L]]:
+        """Give the places that are free, in order. The turn of each is to `begin`."""
+        self._forget_silent(now)
+        link = self.newest
+        granted = []
+        while link is not None and self._queue and self.taken < link.capacity:
+            session_id = next(iter(self._queue))
+            place = self._taken[session_id] = self._queue.pop(session_id)
+            granted.append(_granted(place, now))
+        return granted
+
+    def grant_again(self, now: float) -> list[Place[L]]:
+        """After a link has come or gone: the turns that are to `begin` again, because their
+        command was never sent, or may have died with its link where that is safe to repeat."""
+        link = self.newest
+        if link is None:
+            return []
+        unheard = [place for place in self._taken.values() if self._is_unheard(place, link)]
+        return [_granted(place, now) for place in unheard]
+
+    def begin(self, place: Place[L], now: float) -> L | None:
+        """The turn sends its command: on which link. None where there is no need any more, and
+        where there is no link just now: then it is granted again when there is one."""
+        if place.stage is not Stage.GRANTED:
+            return None
+        place.stage = Stage.BUSY
+        place.heard_at = now
+        link = self.newest
+        if link is None or place.has_spoken:
+            return None
+        place.link = link
+        return link
+
+    def hear(self, place: Place[L], link: L, at: float) -> None:
+        """The bot has spoken of this turn, on this link."""
+        place.link = link
+        place.heard_at = at
+        place.has_spoken = True
+
+    def end(self, place: Place[L]) -> bool:
+        """The bot has said its end. Returns whether that has freed a place."""
+        session_id = place.session_id
+        if self._left.pop(session_id, None) is not None:
+            place.stage = Stage.OVER
+            return True
+        if self._taken.pop(session_id, None) is None:
+            return False
+        place.stage = Stage.OVER
+        self._over[session_id] = place
+        return True
+
+    def leave(self, place: Place[L]) -> L | None:
+        """Nobody reads this turn any more. Returns the link to say `cancel` on, if it is not
+        over; its place is free at once where the bot can cancel or was never asked, else when it
+        has ended or been silent for long."""
+        session_id = place.session_id
+        self._queue.pop(session_id, None)
+        self._over.pop(session_id, None)
+        if self._taken.pop(session_id, None) is None or place.link is None:
+            return None
+        link = place.link if place.link.is_alive else self.newest
+        if link is None or not link.can_cancel:
+            self._left[session_id] = place
+        return link
+
+    # ---- inside ---------------------------------------------------------------------------------
+
+    @property
+    def _capacity(self) -> int:
+        link = self.newest
+        return link.capacity if link is not None else 1
+
+    def _find_holder(self) -> str:
+        """Whose turn is in the way: of several the one that was silent for longest."""
+        taken = (*self._taken.values(), *self._left.values())
+        holder = min(taken, key=lambda place: place.heard_at, default=None)
+        return holder.session_id if holder is not None else ""
+
+    def _is_unheard(self, place: Place[L], link: L) -> bool:
+        if place.stage is not Stage.BUSY or place.has_spoken:
+            return False
+        return place.link is None or (link.can_resume and not self._is_attached(place.link))
+
+    def _is_attached(self, link: L) -> bool:
+        return any(attached.link is link for attached in self._links)
+
+    def _silent_at(self, place: Place[L]) -> float:
+        """When a left place is free by silence about its turn.
+
+        Where the bot has linked anew since, that comes sooner: the process behind the new link
+        is probably a new one, which knows nothing of the turn.
+        """
+        newest = self._links[-1] if self._links else None
+        if newest is None or place.link is newest.link:
+            return place.heard_at + self._idle_timeout
+        sooner = max(place.heard_at + self._resume_grace, newest.at + SETTLES_WITHIN)
+        return min(sooner, place.heard_at + self._idle_timeout)
+
+    def _forget_silent(self, now: float) -> None:
+        silent = [key for key, place in self._left.items() if self._silent_at(place) <= now]
+        for session_id in silent:
+            del self._left[session_id]
+
+
+def _granted(place: Place[L], now: float) -> Place[L]:
+    place.stage = Stage.GRANTED
+    place.heard_at = now
+    return place

@@ -1,0 +1,69 @@
+"""What comes into a turn's inbox: its bot's messages, and what else changes under way."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from eyeclaw_trio.protocol.bot import Status, StreamMessage
+
+
+@frozen
+class PlaceGranted:
+    """The bot has a place for this turn: its task sends the question now, or once more where the
+    first may have died with its link."""
+
+
+@frozen
+class PlaceMoved:
+    """The moment has changed at which silence may free a place; for turns that wait for one."""
+
+
+@frozen
+class LinkLost:
+    """No link of the bot lives; the idle clock stands still."""
+
+
+@frozen
+class LinkBack:
+    """The bot has a link again."""
+
+
+@frozen
+class LinkReplaced:
+    """The link that this turn was last heard on has gone, and the bot has another."""
+
+
+@frozen
+class EarlierWords:
+    """The summary that comes next begins with so many characters of earlier, failed turns."""
+
+    characters: int
+
+
+@frozen
+class DrainOver:
+    """The gateway stops, and its patience with running answers is over."""
+
+
+@frozen
+class Revoked:
+    """The key that this was asked with is worth nothing any more, or the bot is gone."""
+
+
+@frozen
+class ForeignWord:
+    """Another bot has said something of this turn; it was ignored."""
+
+
+Notice = (
+    PlaceGranted
+    | PlaceMoved
+    | LinkLost
+    | LinkBack
+    | LinkReplaced
+    | EarlierWords
+    | DrainOver
+    | Revoked
+    | ForeignWord
+)
+TurnMessage = StreamMessage | Status | Notice

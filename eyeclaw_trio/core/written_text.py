@@ -1,0 +1,124 @@
+"""What was written of an answer, remembered without keeping it.
+
+A summary is compared with what its reader was given; so is a later one with what failed turns
+left behind in their bot. A length and a hash are enough for both, whatever the answer's length: to
+keep the text of an answer in small pieces costs many times the text itself.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from hashlib import blake2b
+from typing import Final
+
+from attrs import frozen
+
+# Pieces are hashed so many at a time, or when they have so many characters: a call for each would
+# cost about as much as all else that is done with a piece.
+_PIECES: Final = 64
+_CHARACTERS: Final = 16_384
+_DIGEST_SIZE: Final = 16  # bytes
+# Failed turns that are remembered for one bot; a bot that fails more often has them all forgotten
+# as soon as it sums up an answer.
+_REMEMBERED: Final = 16
+
+
+@frozen
+class Imprint:
+    """A text by its length in characters and its hash."""
+
+    characters: int
+    digest: bytes
+
+    def is_in(self, text: str, place: int) -> bool:
+        """Whether it stands at this place of the text."""
+        end = place + self.characters
+        return end <= len(text) and _digest(text[place:end]) == self.digest
+
+
+class WrittenText:
+    """Grows piece by piece, in bounded memory."""
+
+    __slots__ = ("_hash", "_hashed", "_pieces", "_size", "characters")  # one for each answer
+
+    def __init__(self) -> None:
+        self.characters = 0
+        self._hash: blake2b | None = None
+        self._hashed = 0  # characters
+        self._size = 0  # bytes
+        self._pieces: list[str] = []
+
+    def add(self, piece: str) -> None:
+        """This was written too."""
+        self.characters += len(piece)
+        pieces = self._pieces
+        pieces.append(piece)
+        if len(pieces) >= _PIECES or self.characters - self._hashed >= _CHARACTERS:
+            self._take_in()
+
+    @property
+    def size(self) -> int:
+        """How long it is, in bytes of UTF-8."""
+        self._take_in()
+        return self._size
+
+    def imprint(self) -> Imprint:
+        """What it is so far."""
+        self._take_in()
+        digest = self._hash.digest() if self._hash is not None else _digest("")
+        return Imprint(self.characters, digest)
+
+    def _take_in(self) -> None:
+        if not self._pieces:
+            return
+        data = "".join(self._pieces).encode("utf-8", "surrogatepass")
+        self._pieces.clear()
+        if self._hash is None:
+            self._hash = blake2b(digest_size=_DIGEST_SIZE)
+        self._hash.update(data)
+        self._hashed = self.characters
+        self._size += len(data)
+
+
+class FailedWords:
+    """What failed turns of one bot have written, in order, since it last summed up an answer.
+
+    The SDK keeps its buffer after an error: the next summary begins with all of it (PROTOCOL 2,
+    "What arrives in the field").
+    """
+
+    __slots__ = ("_imprints",)  # one for each bot
+
+    def __init__(self) -> None:
+        self._imprints: deque[Imprint] | None = None  # few bots ever need one
+
+    def note(self, imprint: Imprint) -> None:
+        """One more has failed."""
+        if self._imprints is None:
+            self._imprints = deque(maxlen=_REMEMBERED)
+        self._imprints.append(imprint)
+
+    def clear(self) -> None:
+        """The bot has summed up an answer: it begins anew."""
+        self._imprints = None
+
+    def count_in(self, summary: str) -> int:
+        """How many characters at the front of this summary repeat them; 0 for none.
+
+        A bot that was started anew knows of the later ones only.
+        """
+        if self._imprints is None:
+            return 0
+        for first in range(len(self._imprints)):
+            place = 0
+            for imprint in list(self._imprints)[first:]:
+                if not imprint.is_in(summary, place):
+                    break
+                place += imprint.characters
+            else:
+                return place
+        return 0
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_SIZE).digest()

@@ -1,0 +1,139 @@
+"""A turn's channel: what comes for it waits here, in order, bounded in bytes, taken as batches."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import trio
+from attrs import define
+
+from eyeclaw_trio.core.turn_messages import TurnMessage
+from eyeclaw_trio.protocol.bot import StreamChunk, StreamError, StreamSummary
+
+# What a message costs in memory beside its text, in bytes: the object, its fields, its place in
+# the channel. It keeps a flood of empty chunks within the limit too.
+_MESSAGE_COST: Final = 200
+
+
+@define
+class Unread:
+    """How many inboxes have something that their turns have not looked at yet."""
+
+    inboxes: int = 0
+
+
+class Inbox:
+    """One turn's channel. Putting in never waits.
+
+    At most `limit` bytes wait; a message more means that the reader takes less than the bot
+    gives: it is refused, and cancels `overflow`. `unread` counts this one while it holds something.
+    """
+
+    __slots__ = (  # there may be thousands
+        "_batch",
+        "_first_at",
+        "_has_summary",
+        "_inlet",
+        "_limit",
+        "_outlet",
+        "_overflow",
+        "_refused",
+        "_unread",
+        "_waiting",
+        "overflowed",
+        "waiting_since",
+    )
+
+    def __init__(self, limit: int, overflow: trio.CancelScope, unread: Unread) -> None:
+        self.overflowed = False
+        self.waiting_since = 0.0
+        """When the first of the messages last received had come (monotonic seconds)."""
+        self._limit = limit
+        self._overflow = overflow
+        self._unread = unread
+        self._waiting = 0
+        self._first_at = 0.0
+        self._has_summary = False
+        self._refused: list[int] = []
+        # What comes while the turn is busy is one item: a batch, which grows until it is taken. It
+        # is bounded in bytes, here and not in trio.
+        self._batch: list[TurnMessage] | None = None
+        self._inlet, self._outlet = trio.open_memory_channel[list[TurnMessage]](1)
+
+    def send_nowait(self, message: TurnMessage, at: float) -> None:
+        """Put in a message that has come at that moment (monotonic seconds)."""
+        if self.overflowed:
+            self._note_refused(message)
+            return
+        cost = _MESSAGE_COST
+        if message.__class__ is StreamChunk:
+            cost += len(message.content.encode())
+        else:
+            cost += self._text_cost(message)
+        if self._batch is None:
+            self._first_at = at
+            self._unread.inboxes += 1
+            self._batch = [message]
+            self._inlet.send_nowait(self._batch)
+        elif self._waiting + cost > self._limit:
+            self.overflowed = True
+            self._note_refused(message)
+            self._overflow.cancel()
+            return
+        else:
+            self._batch.append(message)
+        self._waiting += cost
+
+    async def receive(self) -> list[TurnMessage]:
+        """Wait for at least one message and take all that are there, in order.
+
+        Cancellation loses none: what was not returned stays in the channel.
+        """
+        # What is there already comes first, without a look at the clock: a write may have taken
+        # longer than the deadline of this wait, and the bot must not be blamed for it.
+        if self._batch is not None:
+            return self.receive_nowait()
+        messages = await self._outlet.receive()
+        self._note_taken()
+        return messages
+
+    def receive_nowait(self) -> list[TurnMessage]:
+        """Take all messages that are there, in order, without waiting."""
+        try:
+            messages = self._outlet.receive_nowait()
+        except trio.WouldBlock:
+            return []
+        self._note_taken()
+        return messages
+
+    def close(self) -> list[int]:
+        """Release the channel; returns the chunks that had come and were never looked at."""
+        for message in self.receive_nowait():
+            self._note_refused(message)
+        self._inlet.close()
+        self._outlet.close()
+        return self._refused
+
+    def _note_taken(self) -> None:
+        self._batch = None
+        self._waiting = 0
+        self.waiting_since = self._first_at
+        self._unread.inboxes -= 1
+
+    def _text_cost(self, message: TurnMessage) -> int:
+        match message:
+            case StreamSummary() if not self._has_summary:
+                # One summary as long as the answer belongs to every answer: it says nothing of a
+                # slow reader, and the largest message bounds it.
+                self._has_summary = True
+                return 0
+            case StreamSummary(total_content=text, content_hash=claimed):
+                return len(text.encode()) + len(claimed or "")
+            case StreamError(error=text, reason=reason):
+                return len(text.encode()) + len(reason or "")
+            case _:
+                return 0
+
+    def _note_refused(self, message: TurnMessage) -> None:
+        if isinstance(message, StreamChunk) and message.sequence is not None:
+            self._refused.append(message.sequence)

@@ -1,0 +1,101 @@
+"""The turns that are open: what is known of each, and which there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import trio
+
+from eyeclaw_trio.core.places import Place, Stage
+from eyeclaw_trio.core.turn_messages import ForeignWord, Revoked, TurnMessage
+from eyeclaw_trio.core.written_text import Imprint
+from eyeclaw_trio.protocol.bot import ExecuteCommand
+from eyeclaw_trio.relay.inbox import Inbox, Unread
+from eyeclaw_trio.relay.link import Link
+
+# Seconds that an answer on a revoked key has to end by itself, with a word to its reader.
+REVOKED_WITHIN: Final = 1.0
+
+
+class OpenTurn:
+    """One open turn: its inbox, its command, and its place with its bot.
+
+    `overflow` is the scope of the turn; see `relay/seam`.
+    """
+
+    __slots__ = (  # there may be thousands
+        "_has_foreign_word",
+        "_overflow",
+        "command",
+        "inbox",
+        "is_revoked",
+        "place",
+        "session_id",
+        "unfinished",
+        "was_summed_up",
+    )
+
+    def __init__(
+        self, command: ExecuteCommand, place: Place[Link], inbox: Inbox, overflow: trio.CancelScope
+    ) -> None:
+        self.session_id = command.session_id
+        self.command: ExecuteCommand | None = command
+        """What is sent again where it may have been lost; None once the bot has spoken."""
+        self.place = place
+        self.inbox = inbox
+        self.is_revoked = False
+        self.was_summed_up = False
+        """Whether the bot has said its summary: after it, it begins anew."""
+        self.unfinished: Imprint | None = None
+        """What its reader was given, where that was not the whole answer."""
+        self._overflow = overflow
+        self._has_foreign_word = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it has no place yet."""
+        return self.place.stage is Stage.WAITING
+
+    def tell(self, message: TurnMessage, at: float) -> None:
+        """Put a message into its inbox, which has come at that moment (monotonic seconds)."""
+        self.inbox.send_nowait(message, at)
+
+    def note_foreign_word(self, at: float) -> None:
+        """Another bot spoke of this turn: once is enough for the record."""
+        if not self._has_foreign_word:
+            self._has_foreign_word = True
+            self.tell(ForeignWord(), at)
+
+    def revoke(self, at: float) -> None:
+        """The key or the bot is gone: say so, and end what is being written, whatever its reader
+        does, within REVOKED_WITHIN (RELIABILITY 30)."""
+        self.is_revoked = True
+        self.tell(Revoked(), at)
+        self._overflow.deadline = min(self._overflow.deadline, at + REVOKED_WITHIN)
+
+
+class OpenTurns:
+    """All open turns by their session id, which no two share; each belongs to one bot."""
+
+    def __init__(self) -> None:
+        self.unread = Unread()
+        self._turns: dict[str, OpenTurn] = {}
+
+    def __len__(self) -> int:
+        return len(self._turns)
+
+    def __iter__(self) -> Iterator[OpenTurn]:
+        return iter(tuple(self._turns.values()))
+
+    def add(self, turn: OpenTurn) -> None:
+        """It is open from now on."""
+        self._turns[turn.session_id] = turn
+
+    def remove(self, turn: OpenTurn) -> None:
+        """It is over."""
+        del self._turns[turn.session_id]
+
+    def find(self, session_id: str) -> OpenTurn | None:
+        """The open turn of this id, whosever it is."""
+        return self._turns.get(session_id)
