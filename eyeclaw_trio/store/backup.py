@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -22,14 +23,19 @@ from eyeclaw_trio.errors import StoreBusy, StoreError
 from eyeclaw_trio.store.database import (
     BUSY_TIMEOUT,
     FILE_NAME,
-    STEPS,
+    connect,
     explain,
     open_database,
     translated,
 )
 from eyeclaw_trio.store.folder_lock import hold_folder
+from eyeclaw_trio.store.schema import check_schema, list_tables
 
-_OURS: Final = frozenset({"bots", "access_keys", "bot_sessions"})
+# Longest that a file is looked through before it counts as made to keep us busy, in seconds. A
+# gigabyte takes some ten.
+CHECK_TIMEOUT: Final = 120.0
+# Instructions of SQLite between two looks at the clock; far less than a millisecond.
+_BETWEEN_LOOKS: Final = 10_000
 _SIDE_FILES: Final = ("", "-wal", "-shm")
 
 
@@ -70,7 +76,7 @@ def back_up(folder: Path, file: Path, *, overwrite: bool = False) -> DatabaseFil
             _claim(file)
     try:
         with _reachable(file), _part_of(file) as part:
-            _copy(source, part)
+            _copy(source, part, is_live=True)
             copied = check_database(part)
             _sync(part)
             part.replace(file)
@@ -95,13 +101,16 @@ def restore(folder: Path, file: Path, now: datetime) -> Restored:
     check_database(file)
     with hold_folder(folder):
         path = folder / FILE_NAME
-        kept = _keep_present(path, now) if path.exists() else None
-        with _reachable(path):
-            if not path.exists():
-                _claim(path)
-        # Into the file that is there, in one transaction of SQLite: a command that has it open
-        # now sees the new data, and not a file that was taken from under it.
-        _copy(file, path, from_live=False)
+        kept = _keep_present(path, now) if any(map(Path.exists, _with_side_files(path))) else None
+        if path.exists():
+            # Into the file that is there, in one transaction of SQLite: a command that has it
+            # open now sees the new data, and not a file that was taken from under it.
+            _copy(file, path, stands_alone=False)
+        else:
+            with _reachable(path), _part_of(path) as part:
+                _copy(file, part)
+                _sync(part)
+                part.replace(path)
         with translated(), closing(open_database(folder)) as db:
             # Still open: so that what is checked is read through the write-ahead log.
             return Restored(_check(db, path), kept)
@@ -110,7 +119,9 @@ def restore(folder: Path, file: Path, now: datetime) -> Restored:
 def check_database(file: Path) -> DatabaseFile:
     """Read the whole file and look whether it is a sound database of ours. Changes nothing.
 
-    Raises StoreError where it is not, or comes from a newer version.
+    Nothing is run from it: its schema is compared with ours before any table is read. Raises
+    StoreError where it is not sound, holds anything that we did not make, comes from a newer
+    version, or could not be looked through within CHECK_TIMEOUT (RELIABILITY 40).
     """
     try:
         with closing(_open_to_read(file)) as db:
@@ -125,37 +136,51 @@ def _check(db: sqlite3.Connection, file: Path) -> DatabaseFile:
     """As `check_database`, but SQLite's errors stay what they are."""
     with _reachable(file):
         size = file.stat().st_size
+    deadline = time.monotonic() + CHECK_TIMEOUT
+    db.set_progress_handler(lambda: time.monotonic() > deadline, _BETWEEN_LOOKS)
+    version = check_schema(db, file)
+    tables = list_tables(db)
     faults = db.execute("PRAGMA integrity_check(1)").fetchall()
-    if faults != [("ok",)] or db.execute("PRAGMA foreign_key_check").fetchone():
+    if (
+        faults != [("ok",)]
+        or db.execute("PRAGMA foreign_key_check").fetchone()
+        or any(_holds_wrong_kinds(db, table) for table in tables)
+    ):
         raise StoreError(f"{file} is damaged: choose another backup")
-    schema: int = db.execute("PRAGMA user_version").fetchone()[0]
-    tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
-    if not tables >= _OURS or schema < 1:
-        raise StoreError(f"{file} is not a database of eyeclaw-trio")
-    if schema > len(STEPS):
-        raise StoreError(
-            f"{file} was written by a newer version (schema {schema}, this one knows "
-            f"{len(STEPS)}): update eyeclaw-trio first"
-        )
     counts = [
         _count(db, table) if table in tables else 0
         for table in ("bots", "access_keys", "stream_traces")
     ]
-    return DatabaseFile(file, size, schema, *counts)
+    return DatabaseFile(file, size, version, *counts)
+
+
+def _holds_wrong_kinds(db: sqlite3.Connection, table: str) -> bool:
+    """Whether a column holds anything but what its declaration says: SQLite itself would not mind.
+
+    What reads it would, and much later.
+    """
+    columns = db.execute(f"PRAGMA table_info ({table})").fetchall()
+    wrong = " OR ".join(
+        f"typeof({name}) NOT IN (lower('{kind}'), 'null')" for _, name, kind, *_ in columns
+    )
+    return db.execute(f"SELECT 1 FROM {table} WHERE {wrong} LIMIT 1").fetchone() is not None  # noqa: S608
 
 
 def _open_to_read(file: Path, *, live: bool = False) -> sqlite3.Connection:
     """A connection that makes no file, and of one that is not `live` touches nothing at all."""
     with _reachable(file):
-        file.stat()
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise StoreError(f"{file} is not a file")
     if live:
-        mode = "rw"  # its write-ahead log is read too
-    elif file.with_name(file.name + "-wal").exists():
-        mode = "ro"  # somebody copied both
-    else:
-        mode = "ro&immutable=1"  # a plain copy in WAL mode could not be read otherwise
+        return connect(file)  # its write-ahead log is read too
+    # Where somebody copied both, the log is read too; without one a plain copy in WAL mode could
+    # not be read otherwise.
+    has_log = file.with_name(file.name + "-wal").exists()
+    mode = "ro" if has_log else "ro&immutable=1"
     uri = f"{file.resolve().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None)
+    db = sqlite3.connect(uri, uri=True, isolation_level=None)
+    db.execute("PRAGMA trusted_schema = OFF")
+    return db
 
 
 def _count(db: sqlite3.Connection, table: str) -> int:
@@ -183,8 +208,8 @@ def _part_of(file: Path) -> Iterator[Path]:
             part.with_name(part.name + ending).unlink(missing_ok=True)
 
 
-def _copy(source: Path, target: Path, *, from_live: bool = True) -> None:
-    """Copy a database; where it comes from a live one, into a file that stands alone."""
+def _copy(source: Path, target: Path, *, is_live: bool = False, stands_alone: bool = True) -> None:
+    """Copy a database, which may be live, into a file that stands alone or is live itself."""
     deadline = time.monotonic() + BUSY_TIMEOUT
 
     def give_up(status: int, _remaining: int, _total: int) -> None:
@@ -194,11 +219,11 @@ def _copy(source: Path, target: Path, *, from_live: bool = True) -> None:
 
     with (
         translated(),
-        closing(_open_to_read(source, live=from_live)) as from_db,
-        closing(sqlite3.connect(target, timeout=BUSY_TIMEOUT, isolation_level=None)) as to_db,
+        closing(_open_to_read(source, live=is_live)) as from_db,
+        closing(connect(target)) as to_db,
     ):
         from_db.backup(to_db, progress=give_up)
-        if from_live:
+        if stands_alone:
             to_db.execute("PRAGMA journal_mode = DELETE")  # without a -wal beside it
 
 
@@ -210,18 +235,23 @@ def _keep_present(path: Path, now: datetime) -> Path:
     with _reachable(kept):
         if _is_database(path):
             with _part_of(kept) as part:
-                _copy(path, part)
+                _copy(path, part, is_live=True)
                 part.replace(kept)
             return kept
-        for ending in _SIDE_FILES:
-            side = path.with_name(path.name + ending)
+        for side, aside in zip(_with_side_files(path), _with_side_files(kept), strict=True):
             if side.exists():
-                side.rename(kept.with_name(kept.name + ending))
+                side.rename(aside)
     return kept
+
+
+def _with_side_files(path: Path) -> list[Path]:
+    return [path.with_name(path.name + ending) for ending in _SIDE_FILES]
 
 
 def _is_database(path: Path) -> bool:
     """Whether SQLite can make anything of it, damaged in places or not."""
+    if not path.exists() or not path.stat().st_size:
+        return False
     try:
         with closing(_open_to_read(path, live=True)) as db:
             db.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -240,8 +270,7 @@ def _reachable(file: Path) -> Iterator[None]:
 
 
 def _refuse_own_files(folder: Path, file: Path) -> None:
-    own = {(folder / (FILE_NAME + ending)).resolve() for ending in _SIDE_FILES}
-    if file.resolve() in own:
+    if file.resolve() in map(Path.resolve, _with_side_files(folder / FILE_NAME)):
         raise StoreError(f"{file} is the database itself: name another file")
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
 from eyeclaw_trio.errors import StoreBusy, StoreError
+from eyeclaw_trio.store.schema import STEPS, check_schema, read_version, run_steps
 
 # For those who hand a connection on and have nothing else to do with SQLite.
 Database = sqlite3.Connection
@@ -34,20 +36,8 @@ _MEANINGS: Final = {
     sqlite3.SQLITE_PERM: "this user may not use it",
     sqlite3.SQLITE_CORRUPT: "the file is damaged: put back a copy of it",
     sqlite3.SQLITE_NOTADB: "the file is not a database: move it away or put back a copy",
+    sqlite3.SQLITE_INTERRUPT: "it took too long and was given up",
 }
-
-
-def _read_step(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-# The way from an empty database to the present schema. Step N leads from version N to N+1. What
-# has been released is never edited: a change is one more step.
-STEPS: Final[Sequence[str]] = (
-    _read_step("schema.sql"),
-    _read_step("step_2_traces.sql"),
-    _read_step("step_3_provider_answers.sql"),
-)
 
 
 def open_database(
@@ -60,17 +50,21 @@ def open_database(
     `eyeclaw.db.v<N>.bak` (RELIABILITY 33). The caller closes the connection; with
     `check_same_thread` false it may hand it to another thread, which then owns it alone.
 
-    Raises StoreError where the folder or file cannot be used or comes from a newer version, and
+    Raises StoreError where the folder or file cannot be used, the folder is open to others, the
+    file is empty, not ours or from a newer version (RELIABILITY 40: none of them is changed), and
     StoreBusy where another process holds it all the time.
     """
     path = folder / FILE_NAME
     make_folder(folder)
     with usable(path), translated():
+        if not path.exists():
+            _refuse_left_log(path)
+            _make(path, steps)
         _make_private(path)
-        db = _connect(path, check_same_thread=check_same_thread)
+        db = connect(path, check_same_thread=check_same_thread)
         try:
-            # First of all, so that the file of a newer version is left exactly as it is.
-            _refuse_newer(_read_version(db), len(steps))
+            # First of all, so that the file of another program or version is left as it is.
+            check_schema(db, path, steps)
             _enter_wal(db)
             _migrate(db, path, steps)
             # Only now: a step may have to rebuild a table that others refer to.
@@ -81,10 +75,49 @@ def open_database(
     return db
 
 
+def open_to_read(folder: Path) -> sqlite3.Connection:
+    """One more connection to a database that is open already, for another thread; it only reads.
+
+    Raises StoreError.
+    """
+    path = folder / FILE_NAME
+    with usable(path), translated():
+        db = connect(path, check_same_thread=False)
+        db.execute("PRAGMA query_only = ON")
+    return db
+
+
+def connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:
+    """A connection to a file that is there: SQLite never makes one. Raises SQLite's errors.
+
+    Nothing that stands in the file's schema may call a function that does more than compute.
+    """
+    db = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=BUSY_TIMEOUT,
+        isolation_level=None,
+        check_same_thread=check_same_thread,
+    )
+    db.execute("PRAGMA trusted_schema = OFF")
+    return db
+
+
 def make_folder(folder: Path) -> None:
-    """Make the data folder with mode 0700 when it is missing. Raises StoreError."""
+    """Make the data folder with mode 0700 when it is missing.
+
+    Raises StoreError where it cannot be made, or everybody may write to it: then anybody could
+    have put a database of theirs in the place of ours. It is not closed here, for it may be one
+    that others need, as /tmp is. A group's right to write stays: somebody gave it on purpose.
+    """
     with usable(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & stat.S_IWOTH:
+        raise StoreError(
+            f"{folder} is open to everybody (mode {mode:04o}), who could put another database in "
+            f"place of yours: say `chmod o-w {folder}`, or choose another folder with --data"
+        )
 
 
 @contextmanager
@@ -157,21 +190,61 @@ def _code_of(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _make_private(path: Path) -> None:
-    """Make the file with mode 0600 before SQLite does: its -wal and -shm take the mode from it."""
+def _refuse_left_log(path: Path) -> None:
+    """SQLite would play the log of another database into the new one."""
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and not path.exists():  # asked again: another process may make it now
+        raise StoreError(
+            f"{log} is there without {path.name}: put that back, or put a backup in its place "
+            "(eyeclaw restore FILE), or remove the log too to begin anew"
+        )
+
+
+def _make(path: Path, steps: Sequence[str]) -> None:
+    """Make the database, whole or not at all: an empty file of that name is never of our making."""
+    handle, name = tempfile.mkstemp(".part", f".{FILE_NAME}.", path.parent)  # mode 0600
+    os.close(handle)
+    part = Path(name)
     try:
-        # Never opened here when it exists: closing it again would drop the locks that SQLite
-        # holds on it in this process (POSIX locks belong to process and file).
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with closing(connect(part)) as db, transaction(db):
+            run_steps(db, steps)
+            db.execute(f"PRAGMA user_version = {len(steps):d}")
+        _appear(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _appear(part: Path, path: Path) -> None:
+    """Give the file its name, unless another process was first."""
+    try:
+        os.link(part, path)
     except FileExistsError:
-        if path.stat().st_mode & 0o077:
-            path.chmod(0o600)
+        return
+    except OSError:
+        # A file system without links. Two that make their first database there in the same
+        # moment may then hold two; on all others the link decides.
+        if not path.exists():
+            part.rename(path)
 
 
-def _connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:
-    return sqlite3.connect(
-        path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=check_same_thread
-    )
+def _make_private(path: Path) -> None:
+    """Before SQLite comes: its -wal and -shm take their mode from the file's.
+
+    The file is not opened here: closing it again would drop the locks that SQLite holds on it in
+    this process (POSIX locks belong to process and file).
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise StoreError(
+            f"{path} is not a file: move it away, or choose another folder with --data"
+        )
+    if status.st_size == 0:
+        raise StoreError(
+            f"{path} is empty, so all keys and bots would be lost without a word: put a backup in "
+            "its place (eyeclaw restore FILE), or remove it to begin anew"
+        )
+    if status.st_mode & 0o077:
+        path.chmod(0o600)
 
 
 def _enter_wal(db: sqlite3.Connection) -> None:
@@ -188,37 +261,18 @@ def _enter_wal(db: sqlite3.Connection) -> None:
             time.sleep(0.02)
 
 
-def _read_version(db: sqlite3.Connection) -> int:
-    version: int = db.execute("PRAGMA user_version").fetchone()[0]
-    return version
-
-
-def _refuse_newer(version: int, known: int) -> None:
-    if version > known:
-        raise StoreError(
-            f"this data folder was written by a newer version (schema {version}, this one knows "
-            f"{known}): update eyeclaw-trio, or choose another folder with --data"
-        )
-
-
 def _migrate(db: sqlite3.Connection, path: Path, steps: Sequence[str]) -> None:
-    while _read_version(db) < len(steps):
+    while read_version(db) < len(steps):
         with transaction(db):
-            # Read again, now with the lock: another process may have done this step.
-            version = _read_version(db)
-            if version >= len(steps):
-                _refuse_newer(version, len(steps))
+            # Looked at again, now with the lock: another process may have done this step.
+            version = check_schema(db, path, steps)
+            if version == len(steps):
                 return
-            target = version + 1
-            if version > 0:
-                _keep_copy(path, path.with_name(f"{FILE_NAME}.v{version}.bak"))
-            else:
-                target = len(steps)  # a new one: all at once, and there is nothing to copy
-            for statement in _split("\n".join(steps[version:target])):
-                db.execute(statement)
+            _keep_copy(path, path.with_name(f"{FILE_NAME}.v{version}.bak"))
+            run_steps(db, steps[version : version + 1])
             if db.execute("PRAGMA foreign_key_check").fetchone() is not None:
-                raise StoreError(f"the data cannot be brought to schema {target}")
-            db.execute(f"PRAGMA user_version = {target:d}")
+                raise StoreError(f"the data cannot be brought to schema {version + 1}")
+            db.execute(f"PRAGMA user_version = {version + 1:d}")
 
 
 def _keep_copy(path: Path, copy: Path) -> None:
@@ -227,18 +281,8 @@ def _keep_copy(path: Path, copy: Path) -> None:
     part.unlink(missing_ok=True)
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     # A connection of its own reads: the one that holds the write lock may not be copied from.
-    with closing(_connect(path)) as source, closing(_connect(part)) as target:
+    with closing(connect(path)) as source, closing(connect(part)) as target:
         source.backup(target)
         # One file that stands alone, without a -wal beside it.
         target.execute("PRAGMA journal_mode = DELETE")
     part.replace(copy)
-
-
-def _split(script: str) -> Iterator[str]:
-    """The statements of a script: sqlite3's own executescript would commit our transaction."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

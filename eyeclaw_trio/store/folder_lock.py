@@ -1,12 +1,18 @@
-"""One gateway per data folder: a lock that the kernel drops when its process dies (CLI)."""
+"""One gateway per data folder: a lock that the kernel drops when its process dies (CLI).
+
+It is the folder itself that is locked: a file in it could be removed, and a second gateway would
+lock the next file of that name. `gateway.lock` says who holds it, and is locked too, for a gateway
+of before that knows of no other lock.
+"""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -18,32 +24,34 @@ FILE_NAME: Final = "gateway.lock"
 # instant tries again for this long, in seconds, before it believes that another one runs.
 _PATIENCE: Final = 0.25
 _PAUSE: Final = 0.01
+# What network file systems say where a file can be locked and a folder can not: there the file's
+# lock has to do.
+_NO_LOCKS: Final = frozenset({errno.EBADF, errno.ENOLCK, errno.ENOTSUP, errno.EINVAL})
 
 
 @contextmanager
 def hold_folder(folder: Path) -> Iterator[None]:
     """Hold the data folder for this gateway, until the block is left or the process dies.
 
-    Blocks for at most 0.25 s. Raises FolderInUse with the other one's pid where it is held, and
-    StoreError where the folder cannot be used. The file stays: it is the lock that counts, and
-    removing it would let two gateways lock two files of one name.
+    Blocks for at most 0.5 s. Raises FolderInUse with the other one's pid where it is held, and
+    StoreError where the folder cannot be used. `gateway.lock` stays.
     """
     make_folder(folder)
     path = folder / FILE_NAME
-    with usable(path):
-        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        if not _lock_patiently(handle):
-            pid = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "unknown"
+    with ExitStack() as stack:
+        with usable(path):
+            of_folder = _open(folder, os.O_RDONLY | os.O_DIRECTORY, stack)
+            of_file = _open(path, os.O_CREAT | os.O_RDWR, stack)
+            is_ours = _lock_patiently(of_folder) and _lock_patiently(of_file)
+        if not is_ours:
+            pid = os.pread(of_file, 20, 0).decode("ascii", "replace").strip() or "unknown"
             raise FolderInUse(
                 f"another gateway (pid {pid}) runs on {folder}: stop it, "
                 "or choose another folder with --data"
             )
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
+        os.ftruncate(of_file, 0)
+        os.pwrite(of_file, f"{os.getpid()}\n".encode("ascii"), 0)
         yield
-    finally:
-        os.close(handle)
 
 
 def is_folder_held(folder: Path) -> bool:
@@ -51,17 +59,19 @@ def is_folder_held(folder: Path) -> bool:
 
     Raises StoreError where that cannot be found out.
     """
-    path = folder / FILE_NAME
-    with usable(path):
-        try:
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-    try:
+    with usable(folder), ExitStack() as stack:
         # Shared, so that two who ask do not take each other for a gateway.
-        return not _try_lock(handle, fcntl.LOCK_SH)
-    finally:
-        os.close(handle)
+        return not all(
+            _try_lock(_open(each, os.O_RDONLY, stack), fcntl.LOCK_SH)
+            for each in (folder, folder / FILE_NAME)
+            if each.exists()
+        )
+
+
+def _open(path: Path, flags: int, stack: ExitStack) -> int:
+    handle = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    stack.callback(os.close, handle)
+    return handle
 
 
 def _lock_patiently(handle: int) -> bool:
@@ -78,4 +88,7 @@ def _try_lock(handle: int, kind: int) -> bool:
         fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
     return True

@@ -189,7 +189,7 @@ def test_a_backup_says_what_is_in_it(tmp_path: Path) -> None:
     assert made == {
         "file": "copy",
         "bytes": size,
-        "schema": 3,
+        "schema": 4,
         "bots": 1,
         "keys": 0,
         "traces": 2,

@@ -19,9 +19,10 @@ from eyeclaw_trio.errors import FolderInUse, StoreBusy, StoreError
 from eyeclaw_trio.store import backup, database
 from eyeclaw_trio.store.backup import back_up, check_database, restore
 from eyeclaw_trio.store.bots import add_bot
-from eyeclaw_trio.store.database import STEPS, open_database, transaction
+from eyeclaw_trio.store.database import open_database, transaction
 from eyeclaw_trio.store.folder_lock import hold_folder
 from eyeclaw_trio.store.keys import create_key, list_keys
+from eyeclaw_trio.store.schema import STEPS
 from eyeclaw_trio.store.store import open_store
 from eyeclaw_trio.store.traces import count_traces, write_trace
 

@@ -14,8 +14,9 @@ import pytest
 from store_helpers import NOON, opened
 
 from eyeclaw_trio.errors import StoreBusy, StoreError
-from eyeclaw_trio.store.database import STEPS, open_database, transaction
+from eyeclaw_trio.store.database import open_database, transaction
 from eyeclaw_trio.store.keys import create_key, list_keys
+from eyeclaw_trio.store.schema import STEPS
 from eyeclaw_trio.store.traces import count_traces
 
 INSERT = "INSERT INTO bots (name, origin, created_at) VALUES (?, ?, '')"

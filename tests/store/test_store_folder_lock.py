@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import stat
 import subprocess
 import sys
@@ -53,6 +56,48 @@ def test_a_gateway_that_was_killed_holds_nothing(tmp_path: Path) -> None:
         assert not is_folder_held(tmp_path)
         with hold_folder(tmp_path):
             pass
+
+
+def test_a_gateway_whose_lock_was_removed_still_holds_the_folder(tmp_path: Path) -> None:
+    with held_by_another_process(tmp_path):
+        (tmp_path / "gateway.lock").unlink()
+        assert is_folder_held(tmp_path)
+        with pytest.raises(FolderInUse, match="pid unknown"), hold_folder(tmp_path):
+            pass
+        # Neither did the one that was refused leave anything that could be taken for its lock.
+        assert is_folder_held(tmp_path)
+    assert not is_folder_held(tmp_path)
+
+
+def test_a_gateway_of_before_which_locks_the_file_only_holds_the_folder_too(
+    tmp_path: Path,
+) -> None:
+    with (tmp_path / "gateway.lock").open("w+") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        handle.write("77\n")
+        handle.flush()
+        assert is_folder_held(tmp_path)
+        with pytest.raises(FolderInUse, match=r"pid 77\b"), hold_folder(tmp_path):
+            pass
+
+
+def test_where_a_folder_cannot_be_locked_the_lock_of_the_file_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = fcntl.flock
+
+    def flock(handle: int, kind: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EBADF, "Bad file descriptor")  # as NFS says
+        real(handle, kind)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with held_by_another_process(tmp_path) as child:
+        assert is_folder_held(tmp_path)
+        with pytest.raises(FolderInUse, match=rf"pid {child.pid}\b"), hold_folder(tmp_path):
+            pass
+    with hold_folder(tmp_path):
+        assert is_folder_held(tmp_path)
 
 
 def test_a_folder_that_nobody_ever_held_is_not_held_and_not_made(tmp_path: Path) -> None:
