@@ -1,0 +1,138 @@
+"""The certificate that a listener shows, renewed while it listens (RELIABILITY 42)."""
+
+from __future__ import annotations
+
+import signal
+import ssl
+from pathlib import Path
+from typing import Final
+
+import structlog
+import trio
+
+from eyeclaw_trio.errors import ConfigurationError
+
+log = structlog.get_logger(__name__)
+
+# Seconds between two looks at the files.
+LOOK_EVERY: Final = 60.0
+# Parts of what OpenSSL says, and what they mean to people.
+_WORDS: Final = {
+    "KEY_VALUES_MISMATCH": "the key does not belong to the certificate",
+    "PEM lib": "one of the files is not in PEM format, or damaged",
+}
+# What tells one state of a file from another.
+_Stamp = tuple[int, int, int]
+
+
+class Certificate:
+    """A certificate with its key. `context` is of the pair that was good last.
+
+    Raises ConfigurationError when the first one cannot be used.
+    """
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        self._files = certificate, key
+        self._seen = self._look()
+        self.context = _load(certificate, key)
+
+    def renew(self) -> None:
+        """Take the pair that the files hold now; one that cannot be used is said and refused.
+
+        Connections that are there keep what they have begun with.
+        """
+        self._seen = self._look()
+        try:
+            self.context = _load(*self._files)
+        except ConfigurationError as error:
+            log.warning("tls.renewal_refused", certificate=str(self._files[0]), why=error.problem)
+        else:
+            log.info("tls.renewed", certificate=str(self._files[0]))
+
+    def renew_if_changed(self) -> None:
+        """`renew`, if either file is another one than when it was read last."""
+        if self._look() != self._seen:
+            self.renew()
+
+    async def keep_renewed(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Renew at SIGHUP, and within a minute after the files have changed, until cancelled.
+
+        Started when SIGHUP does no harm any more. Reading two small files is not worth a thread.
+        """
+        with trio.open_signal_receiver(signal.SIGHUP) as hangups:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._look_again_and_again)
+                task_status.started()
+                async for _ in hangups:
+                    self.renew()
+
+    async def _look_again_and_again(self) -> None:
+        while True:
+            await trio.sleep(LOOK_EVERY)
+            self.renew_if_changed()
+
+    def _look(self) -> list[_Stamp | None]:
+        return [_stamp_of(file) for file in self._files]
+
+
+class TlsListener(trio.abc.Listener[trio.SSLStream[trio.SocketStream]]):
+    """A listener whose connections begin with the certificate of that moment.
+
+    trio.SSLListener keeps the context that it was made with.
+    """
+
+    def __init__(self, below: trio.SocketListener, certificate: Certificate) -> None:
+        self.below = below
+        self._certificate = certificate
+
+    async def accept(self) -> trio.SSLStream[trio.SocketStream]:
+        """As trio.SSLListener: the handshake is the stream's first use. Cancellation loses no
+        connection."""
+        stream = await self.below.accept()
+        return trio.SSLStream(
+            stream, self._certificate.context, server_side=True, https_compatible=True
+        )
+
+    async def aclose(self) -> None:
+        """As trio.SSLListener."""
+        await self.below.aclose()
+
+
+def _load(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Raises ConfigurationError. Never waits for a passphrase, nor for a pipe."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        for name, file in (("tls_certificate", certificate), ("tls_key", key)):
+            if not file.is_file():
+                raise ConfigurationError("there is no such file", key=name)
+        context.load_cert_chain(certificate, key, _refuse_passphrase)
+    except _NeedsPassphrase:
+        raise ConfigurationError(
+            "must be without a passphrase: nobody is there to enter it", key="tls_key"
+        ) from None
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        known = (word for part, word in _WORDS.items() if part in str(error))
+        why = next(known, getattr(error, "strerror", None) or "unreadable")
+        raise ConfigurationError(
+            f"certificate and key cannot be used ({why})", key="tls_certificate"
+        ) from None
+    return context
+
+
+class _NeedsPassphrase(Exception):
+    pass
+
+
+def _refuse_passphrase() -> str:
+    raise _NeedsPassphrase
+
+
+def _stamp_of(file: Path) -> _Stamp | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
