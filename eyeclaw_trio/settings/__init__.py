@@ -13,6 +13,7 @@ from typing import Literal
 import platformdirs
 from attrs import define, field, frozen
 
+from eyeclaw_trio.admin.settings import AdminSettings
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.errors import ConfigurationError
 from eyeclaw_trio.providers.openclaw import NAME as OPENCLAW
@@ -63,6 +64,7 @@ class Settings:
     patience: Patience = field(factory=Patience)
     limits: Limits = field(factory=Limits)
     traces: TraceSettings = field(factory=TraceSettings)
+    admin: AdminSettings = field(factory=AdminSettings)
     providers: Mapping[str, ProviderSettings] = field(factory=dict)
     unconfigured: frozenset[str] = frozenset()
     bots: tuple[ConfiguredBotSettings, ...] = ()
@@ -179,6 +181,7 @@ class _Reading(ProviderReading):
             patience=Patience(**self.values_of(("patience",), Patience)),
             limits=Limits(**self.values_of(("limits",), Limits)),
             traces=TraceSettings(**self.values_of(("traces",), TraceSettings)),
+            admin=AdminSettings(**self.values_of(("admin",), AdminSettings)),
             providers=providers,
             unconfigured=unconfigured,
             bots=bots,

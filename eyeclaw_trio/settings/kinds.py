@@ -24,6 +24,7 @@ from eyeclaw_trio.store.retention import TraceSettings
 _SWITCHES: Final = {"true": True, "1": True, "false": False, "0": False}
 # A host name, an IPv4 address, or an IPv6 address in brackets.
 _HOST_PORT: Final = re.compile(r"(\[[0-9A-Fa-f:.%a-z]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+_LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 # What browsers send as `Origin`: no path, not even a slash.
 _ORIGIN: Final = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+")
 
@@ -98,13 +99,9 @@ def _read_address(value: object) -> HostPort:
     found = _HOST_PORT.fullmatch(value) if isinstance(value, str) else None
     if found is None or int(found[2]) > 65535:
         raise problem
-    host = found[1]
-    if host.startswith("["):
-        host = host[1:-1]
-        try:
-            ipaddress.IPv6Address(host)
-        except ValueError:
-            raise problem from None
+    host = found[1].strip("[]")
+    if not (_is_ipv6(host) if found[1].startswith("[") else is_host(host)):
+        raise problem
     return HostPort(host, int(found[2]))
 
 
@@ -148,6 +145,32 @@ def _read_origins(value: object) -> tuple[str, ...]:
         if not isinstance(origin, str) or not _ORIGIN.fullmatch(origin.lower()):
             raise problem
     return tuple(origin.lower() for origin in value)
+
+
+def _read_hosts(value: object) -> tuple[str, ...]:
+    problem = _fail('an array of host names such as "eyeclaw.example.org", without a port')
+    if not isinstance(value, list):
+        raise problem
+    hosts = tuple(host.lower().strip("[]") if isinstance(host, str) else "" for host in value)
+    if not all(is_host(host) for host in hosts):
+        raise problem
+    return hosts
+
+
+def is_host(host: str) -> bool:
+    """Whether this is an IP address or a name that can be looked up: labels of 1 to 63
+    characters, 253 in all, perhaps a dot at its end."""
+    labels = host.removesuffix(".").split(".")
+    is_name = len(host) <= 254 and all(_LABEL.fullmatch(label) for label in labels)
+    return is_name or _is_ipv6(host)
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _parse_list(text: str) -> object:
@@ -255,6 +278,7 @@ SCHEMA: Final[Mapping[str, Schema]] = {
         each.name: SWITCH if each.name == "keep_content" else COUNT
         for each in attrs.fields(TraceSettings)
     },
+    "admin": {"allowed_hosts": Kind(_read_hosts, _parse_list)},
     "providers": Named(
         {
             "kind": _one_of("openai", "echo"),

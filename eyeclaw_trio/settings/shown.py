@@ -39,6 +39,7 @@ def show_settings(settings: Settings) -> tuple[ShownSetting, ...]:
         (("patience",), settings.patience),
         (("limits",), settings.limits),
         (("traces",), settings.traces),
+        (("admin",), settings.admin),
         *((("providers", name), each) for name, each in settings.providers.items()),
         *((("bots", index), each) for index, each in enumerate(settings.bots)),
     ]
