@@ -1,79 +1,175 @@
-"""The admin listener: Starlette on hypercorn, inside the gateway's own trio process."""
+"""The admin listener: Starlette on hypercorn, inside the gateway's own trio process.
+
+hypercorn's own `serve` keeps all connections in one nursery, so that a request which breaks one of
+them (an upgrade to HTTP/2 with settings that it cannot read, for one) ends the listener with all
+others; and it shields its writing, so that a reader who has stopped keeps the process. Here each
+connection has a nursery of its own, and its socket an owner who can close it.
+"""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, cast
 
 import structlog
 import trio
+from attrs import frozen
+from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.trio import serve
-from hypercorn.typing import ASGIFramework
-from starlette.applications import Starlette
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ASGIFramework, ConnectionState
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from eyeclaw_trio.wire.peer_log import PeerLog
+from eyeclaw_trio.wire.streams import wrap
 
 log = structlog.get_logger(__name__)
 
-# Seconds: whoever crashes it on purpose keeps it from nothing but the pages.
-PAUSE_AFTER_CRASH: Final = 0.1
-
-
-def bind_admin(host: str, port: int) -> socket.socket:
-    """A socket bound to the admin address. Raises OSError, as `socket.create_server`."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family)
+# Connections at once: pages and scrapers are few, and the answers need files too.
+CONNECTIONS: Final = 256
+# A page that is open when the gateway stops has so long to be written (seconds).
+PAGES_WITHIN: Final = 2.0
 
 
 async def serve_admin(
-    app: Starlette,
-    listener: socket.socket,
-    stop: Callable[[], Awaitable[None]],
+    app: ASGIApp,
+    listeners: Sequence[trio.SocketListener],
+    stopping: trio.Event,
     *,
-    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve the pages on a bound socket until `stop` returns. Takes the socket over.
+    """Serve the pages on these listeners until `stopping`, then for PAGES_WITHIN at most what is
+    open; started when it accepts.
 
-    hypercorn installs no signal handlers here; connections that are open when it stops get
-    two seconds. One of them whose reader has stopped may hold it longer, because hypercorn
-    shields its writing: the caller must not wait for it for ever.
+    Cancellation ends all connections in the middle of whatever they write.
     """
-    stopping = False
-
-    async def stop_and_remember() -> None:
-        nonlocal stopping
-        await stop()
-        stopping = True
-
-    with listener:
-        task_status.started([])
-        while not stopping:
-            try:
-                await serve(
-                    cast(ASGIFramework, app),  # Starlette's own type says it in other words
-                    _configure(listener.dup()),
-                    shutdown_trigger=stop_and_remember,
+    server = _Server(app)
+    async with trio.open_nursery() as connections:
+        try:
+            async with trio.open_nursery() as accepting:
+                await accepting.start(
+                    partial(
+                        trio.serve_listeners,
+                        server.serve_connection,
+                        list(listeners),
+                        handler_nursery=connections,
+                    )
                 )
-            except* Exception as group:
-                # Some requests that hypercorn cannot read end all of it. They must not end the
-                # answers on the public listener, nor the pages for good.
-                log.warning("admin.crashed", errors=[repr(each) for each in _leaves(group)])
-                await trio.sleep(PAUSE_AFTER_CRASH)
+                task_status.started()
+                await stopping.wait()
+                accepting.cancel_scope.cancel()
+            with trio.move_on_after(PAGES_WITHIN):
+                await server.finish()
+        finally:
+            server.close()
+            connections.cancel_scope.cancel()
 
 
-def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
-    for each in group.exceptions:
-        if isinstance(each, BaseExceptionGroup):
-            yield from _leaves(each)
-        else:
-            yield each
+class _Server:
+    """hypercorn, one connection at a time."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        page = cast(ASGIFramework, _Page(app))  # Starlette says it in other words
+        self._app = ASGIWrapper(page)
+        self._config = _configure()
+        self._context = WorkerContext(None)
+        self._log = PeerLog()
+        self._streams: set[trio.SocketStream] = set()
+        self._is_last_gone = trio.Event()
+
+    async def serve_connection(self, stream: trio.SocketStream) -> None:
+        """Serve one peer until it leaves. Whatever fails ends this connection only."""
+        if len(self._streams) >= CONNECTIONS:
+            await trio.aclose_forcefully(stream)
+            return
+        self._streams.add(stream)
+        peer = wrap(stream).peer
+        try:
+            watched = _WatchedStream(stream)
+            server = TCPServer(
+                self._app,
+                self._config,
+                self._context,
+                ConnectionState({}),
+                cast("trio.SSLStream[trio.SocketStream]", watched),  # it takes both kinds
+            )
+            watched.on_end = server.idle_task.stop
+            await server.run()
+        except* Exception as group:
+            self._log.info(peer, "admin.connection_failed", error=repr(group.exceptions[0]))
+        finally:
+            self._streams.discard(stream)
+            if not self._streams:
+                self._is_last_gone.set()
+            stream.socket.close()
+
+    async def finish(self) -> None:
+        """End idle connections and wait for the others. Cancellation leaves them as they are."""
+        await self._context.terminated.set()
+        while self._streams:
+            self._is_last_gone = trio.Event()
+            await self._is_last_gone.wait()
+
+    def close(self) -> None:
+        """End every connection, also one whose writing is shielded."""
+        for stream in self._streams:
+            stream.socket.close()
 
 
-def _configure(listener: socket.socket) -> Config:
+class _WatchedStream:
+    """A socket's stream as hypercorn uses it. `on_end` is awaited when nothing more will come:
+    hypercorn would keep a connection that its peer has closed until it has been idle for long."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self.on_end: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+        self.socket = stream.socket
+        self.send_all = stream.send_all
+        self.send_eof = stream.send_eof
+        self.aclose = stream.aclose
+        self._receive_some = stream.receive_some
+
+    async def receive_some(self, max_bytes: int) -> bytes | bytearray:
+        """As trio.SocketStream."""
+        try:
+            data = await self._receive_some(max_bytes)
+        except trio.BrokenResourceError:
+            await self.on_end()
+            raise
+        if not data:
+            await self.on_end()
+        return data
+
+
+@frozen
+class _Page:
+    """An application whose faults are logged; those of sending are the peer's."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_failed_to_send = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal has_failed_to_send
+            try:
+                await send(message)
+            except Exception:
+                has_failed_to_send = True
+                raise
+
+        try:
+            await self.app(scope, receive, send_on)
+        except Exception:
+            if not has_failed_to_send:
+                log.exception("page.bug", path=scope.get("path"))
+            raise
+
+
+def _configure() -> Config:
     config = Config()
-    config.bind = [f"fd://{listener.detach()}"]
-    config.graceful_timeout = 2.0
     config.accesslog = None
-    config.errorlog = None
+    config.errorlog = None  # it cannot tell a page's fault from a peer's: see _Page
     config.include_server_header = False
     return config

@@ -10,18 +10,16 @@ import gc
 import os
 import signal
 import sys
-import threading
-from contextlib import AsyncExitStack
-from functools import partial
+from collections.abc import AsyncIterator
 from typing import Final
 
 import trio
 
-from eyeclaw_trio.admin.listener import bind_admin, serve_admin
+from eyeclaw_trio.admin.listener import serve_admin
 from eyeclaw_trio.admin.pages import make_admin_app
 from eyeclaw_trio.app.first_start import enter_bots_and_keys
 from eyeclaw_trio.app.gateway import Gateway
-from eyeclaw_trio.app.listening import allow_connections, open_listeners, port_of, serve_public
+from eyeclaw_trio.app.listening import Listeners, allow_connections, open_listeners, port_of
 from eyeclaw_trio.connector.embedded_bots import EmbeddedBots
 from eyeclaw_trio.connector.link import keep_connected
 from eyeclaw_trio.errors import EyeclawError
@@ -39,45 +37,35 @@ from eyeclaw_trio.wire.gateway_address import GatewayAddress
 # Python's own thresholds collect so often that ten thousand links, which are hardly garbage,
 # cost most of the processor in pauses of up to a second. Cycles are rare here.
 GC_THRESHOLDS: Final = (50_000, 20, 100)
-# A page that is open when the gateway stops has so long to be written (seconds).
-PAGES_WITHIN: Final = 3.0
 
 
 async def serve(settings: Settings) -> None:
     """Run the gateway until SIGTERM or Ctrl-C, then let running answers finish.
 
-    Raises EyeclawError for what keeps it from starting, and when a second signal has cut
-    answers off. OSError where an address cannot be listened on. Cancellation cuts all answers
-    off, and closes the store in order.
+    Raises EyeclawError for what keeps it from starting, and when a second signal has cut answers
+    off. Cancellation cuts all answers off, and closes the store in order.
     """
     configure_logging()
     gc.set_threshold(*GC_THRESHOLDS)
     for name in settings.providers.keys() - settings.unconfigured:
         await open_provider(settings.providers[name]).aclose()  # a fault shows now, not later
-    async with trio.open_nursery() as pages:
-        cut_answers = await _serve_until_told(settings, pages)
-        # All is said and written. A page's reader who has stopped reading must not keep the
-        # process: hypercorn shields its writing, so that nothing in here could end it.
-        watchdog = threading.Timer(PAGES_WITHIN, os._exit, (1 if cut_answers else 0,))
-        watchdog.daemon = True
-        watchdog.start()
-    watchdog.cancel()
+    changes = Wakeup()
+    with hold_folder(settings.data):
+        async with open_store(
+            settings.data, on_change=lambda _: changes.set(), traces=settings.traces
+        ) as store:
+            cut_answers = await _serve_until_told(settings, store, changes)
     if cut_answers:
         raise EyeclawError(f"stopped at once by a second signal: {cut_answers} cut off")
 
 
-async def _serve_until_told(settings: Settings, pages: trio.Nursery) -> int:
-    """Open the store, run the gateway, close the store; returns how many answers were cut."""
-    async with AsyncExitStack() as stack:
-        stack.enter_context(hold_folder(settings.data))
-        changes = Wakeup()
-        store = await stack.enter_async_context(
-            open_store(settings.data, on_change=lambda _: changes.set(), traces=settings.traces)
-        )
-        await enter_bots_and_keys(store, settings.bots, settings.providers)
-        connections = allow_connections(settings.limits.connections)
-        gateway = Gateway(settings, store, connections)
-        async with trio.open_nursery() as nursery:
+async def _serve_until_told(settings: Settings, store: Store, changes: Wakeup) -> int:
+    """Listen, and run what answers until a signal has ended it; how many answers were cut off."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with open_listeners(settings) as listeners, trio.open_nursery() as nursery:
+            # Behind listening: a start that fails must not have shown a key.
+            await enter_bots_and_keys(store, settings.bots, settings.providers)
+            gateway = Gateway(settings, store, allow_connections(settings.limits.connections))
             embedded = EmbeddedBots(
                 nursery,
                 gateway.switchboard,
@@ -88,40 +76,38 @@ async def _serve_until_told(settings: Settings, pages: trio.Nursery) -> int:
             embedded.follow(store.directory.bots.values())
             nursery.start_soon(_follow_directory, store, changes, embedded, gateway.revocation)
             nursery.start_soon(measure_loop_delay, gateway.observer.metrics.loop_delay)
-            await _listen_until_told(gateway, pages)
+            if listeners.certificate is not None:
+                await nursery.start(listeners.certificate.keep_renewed)
+            await _serve_connections(gateway, listeners, signals)
             nursery.cancel_scope.cancel()
     return gateway.shutdown.cut_answers
 
 
-async def _listen_until_told(gateway: Gateway, pages: trio.Nursery) -> None:
-    """Listen, say so on stdout, and serve until told to stop.
-
-    The admin listener lives in `pages`, which may end a little later than all else.
-    """
+async def _serve_connections(
+    gateway: Gateway, listeners: Listeners, signals: AsyncIterator[int]
+) -> None:
+    """Accept, say so on stdout, and serve until told to stop; pages end a little later."""
     settings, observer = gateway.settings, gateway.observer
-    stopped = trio.Event()
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        listeners = await open_listeners(settings)
-        admin_socket = bind_admin(settings.admin_listen.host, settings.admin_listen.port)
-        admin_address = settings.admin_listen.at_port(admin_socket.getsockname()[1])
-        admin_app = make_admin_app(observer.metrics, observer.health)
-        await pages.start(serve_admin, admin_app, admin_socket, stopped.wait)
-        try:
-            async with trio.open_nursery() as public:
-                await public.start(gateway.run)
-                serve_connection = gateway.front_door.serve_connection
-                await public.start(partial(serve_public, serve_connection, listeners))
-                _print_event(
-                    {
-                        "event": "ready",
-                        "listen": str(settings.listen.at_port(port_of(listeners[0]))),
-                        "admin_listen": str(admin_address),
-                        "pid": os.getpid(),
-                    }
-                )
-                public.start_soon(gateway.shutdown.stop_on, signals, public.cancel_scope)
-        finally:
-            stopped.set()
+    pages = make_admin_app(observer.metrics, observer.health, settings.admin.allowed_hosts)
+    stopping = trio.Event()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve_admin, pages, listeners.admin, stopping)
+        async with trio.open_nursery() as public:
+            await public.start(gateway.run)
+            await public.start(
+                trio.serve_listeners, gateway.front_door.serve_connection, listeners.public
+            )
+            ready = {
+                "event": "ready",
+                "listen": str(settings.listen.at_port(port_of(listeners.public))),
+                "admin_listen": str(settings.admin_listen.at_port(port_of(listeners.admin))),
+                "pid": os.getpid(),
+            }
+            _print_event(ready)
+            public.start_soon(gateway.shutdown.stop_on, signals, public.cancel_scope)
+        if gateway.shutdown.is_hurried:
+            nursery.cancel_scope.cancel()
+        stopping.set()
 
 
 async def _follow_directory(

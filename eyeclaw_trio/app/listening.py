@@ -1,55 +1,99 @@
-"""The public address: its listeners, TLS, and how many connections the system has files for."""
+"""The two addresses: their listeners, and how many connections the system has files for."""
 
 from __future__ import annotations
 
+import errno
 import resource
-import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
 import trio
+from attrs import field, frozen
 
-from eyeclaw_trio.errors import ConfigurationError
-from eyeclaw_trio.settings import Settings
+from eyeclaw_trio.errors import ConfigurationError, EyeclawError
+from eyeclaw_trio.settings import HostPort, Settings
+from eyeclaw_trio.wire.certificate import Certificate, TlsListener
 
 log = structlog.get_logger(__name__)
 
 # Files that are open beside connections: the database, logs, providers' connections.
 SPARE_FILES: Final = 256
+# Ports below this one are only for programs with a privilege, unless the system says otherwise.
+_FIRST_FREE_PORT: Final = 1024
 
 
-async def serve_public(
-    handler: Callable[[trio.abc.Stream], Awaitable[None]],
-    listeners: list[trio.abc.Listener[trio.abc.Stream]],
-    *,
-    task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Serve these listeners until cancelled; started when they accept."""
-    await trio.serve_listeners(handler, listeners, task_status=task_status)
+@frozen
+class Listeners:
+    """Both addresses, listened on. `certificate` is the public one's, where it has TLS."""
+
+    public: Sequence[trio.abc.Listener[trio.abc.Stream]]
+    admin: Sequence[trio.SocketListener]
+    certificate: Certificate | None = field(default=None)
 
 
-async def open_listeners(settings: Settings) -> list[trio.abc.Listener[trio.abc.Stream]]:
-    """Listen on the public address, with TLS where a certificate is configured."""
-    tcp = await trio.open_tcp_listeners(settings.listen.port, host=settings.listen.host)
-    if settings.tls_certificate is None:
-        return list(tcp)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.set_alpn_protocols(["http/1.1"])
+@asynccontextmanager
+async def open_listeners(settings: Settings) -> AsyncIterator[Listeners]:
+    """Listen on both addresses inside the block, with TLS on the public one where a certificate is
+    configured.
+
+    Raises EyeclawError that names the address that failed, ConfigurationError for a certificate
+    that cannot be used. Whatever was opened is closed, also when cancelled.
+    """
+    certificate = None
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        certificate = Certificate(settings.tls_certificate, settings.tls_key)
+    opened: list[trio.SocketListener] = []
     try:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    except (ssl.SSLError, OSError) as error:
-        why = getattr(error, "strerror", None) or getattr(error, "reason", None) or "unreadable"
-        raise ConfigurationError(
-            f"certificate and key cannot be used ({why})", key="tls_certificate"
-        ) from None
-    return [trio.SSLListener(listener, context, https_compatible=True) for listener in tcp]
+        public = await _listen(settings.listen, "--listen")
+        opened += public
+        admin = await _listen(settings.admin_listen, "--admin-listen")
+        opened += admin
+        if certificate is None:
+            yield Listeners(public, admin)
+        else:
+            yield Listeners([TlsListener(each, certificate) for each in public], admin, certificate)
+    finally:
+        for listener in opened:
+            listener.socket.close()
 
 
-def port_of(listener: trio.abc.Listener[trio.abc.Stream]) -> int:
-    """The port that it listens on, also where the system chose it."""
-    while isinstance(listener, trio.SSLListener):
-        listener = listener.transport_listener
+async def _listen(address: HostPort, option: str) -> list[trio.SocketListener]:
+    try:
+        listeners = await trio.open_tcp_listeners(address.port, host=address.host)
+    except OSError as error:
+        raise EyeclawError(explain_refusal(error, address, option)) from error
+    if address.port == 0:  # a name's second address would get another port, which nobody is told
+        for other in listeners[1:]:
+            other.socket.close()
+        return listeners[:1]
+    return listeners
+
+
+def explain_refusal(error: OSError, address: HostPort, option: str) -> str:
+    """Why one cannot listen there, and what helps; `option` is the one that says where."""
+    match error.errno:
+        case errno.EADDRINUSE:
+            advice = f"stop what is there, or choose another address with {option}"
+        case errno.EACCES | errno.EPERM if address.port < _FIRST_FREE_PORT:
+            advice = (
+                f"ports below {_FIRST_FREE_PORT} need the privilege CAP_NET_BIND_SERVICE: in a "
+                "systemd unit `AmbientCapabilities=CAP_NET_BIND_SERVICE`; or put a proxy before "
+                f"it, or choose another address with {option}"
+            )
+        case errno.EADDRNOTAVAIL:
+            advice = f"this machine has no such address; choose another one with {option}"
+        case _:
+            advice = f"choose another address with {option}"
+    return f"cannot listen on {address} ({error.strerror or type(error).__name__}): {advice}"
+
+
+def port_of(listeners: Sequence[trio.abc.Listener[trio.abc.Stream]]) -> int:
+    """The port that they listen on, also where the system chose it."""
+    listener = listeners[0]
+    if isinstance(listener, TlsListener):
+        listener = listener.below
     if not isinstance(listener, trio.SocketListener):
         raise TypeError("only sockets have ports")
     return int(listener.socket.getsockname()[1])

@@ -29,8 +29,8 @@ GOODBYES_A_SECOND: Final = 500.0
 class Shutdown:
     """Lets running answers finish, says goodbye, and ends what is left.
 
-    `is_draining` says that no new turn may begin. `cut_answers` is how many answers a second
-    signal has cut off.
+    `is_draining` says that no new turn may begin; `is_hurried` that a second signal has come, and
+    `cut_answers` how many answers it has cut off.
     """
 
     drain_timeout: float
@@ -38,6 +38,7 @@ class Shutdown:
     roster: Roster
     turn_logs: TurnLogs
     is_draining: bool = False
+    is_hurried: bool = False
     cut_answers: int = 0
 
     async def stop_on(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
@@ -48,6 +49,7 @@ class Shutdown:
         async with trio.open_nursery() as nursery:
             async for _ in signals:
                 if self.is_draining:
+                    self.is_hurried = True
                     self.cut_answers = self.roster.answers.count
                     scope.cancel()
                     return

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import errno
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
 from eyeclaw_trio.errors import EyeclawError
-from eyeclaw_trio.settings import Settings
-from eyeclaw_trio.settings.kinds import HostPort
 
 # What a shell says of a program that Ctrl-C has ended: 128 + SIGINT.
 INTERRUPTED = 130
@@ -35,26 +32,6 @@ def explained() -> Iterator[None]:
         raise click.ClickException(" ".join(str(lines[0]).split())) from None
 
 
-@contextmanager
-def explained_addresses(settings: Settings) -> Iterator[None]:
-    """Name the address that a gateway could not listen on."""
-    try:
-        yield
-    except (OSError, BaseExceptionGroup) as error:
-        causes = [cause for cause in find_causes(error) if isinstance(cause, OSError)]
-        for cause in causes:
-            for option, address in (
-                ("--listen", settings.listen),
-                ("--admin-listen", settings.admin_listen),
-            ):
-                if _is_about_listening(cause) and (why := _try(address)):
-                    raise EyeclawError(
-                        f"cannot listen on {address} ({why}): stop what is there, "
-                        f"or choose another address with {option}"
-                    ) from error
-        raise
-
-
 def find_causes(error: BaseException) -> list[BaseException]:
     """What a group holds, at any depth; of another exception itself."""
     if not isinstance(error, BaseExceptionGroup):
@@ -74,24 +51,3 @@ def _describe(error: BaseException) -> str | None:
             return f"{file}: {why}"
         case _:
             return None
-
-
-def _is_about_listening(error: OSError) -> bool:
-    known = {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM}
-    return isinstance(error, socket.gaierror) or error.errno in known
-
-
-def _try(address: HostPort) -> str | None:
-    """Why one cannot listen there, or None; the error itself does not say which address it was."""
-    try:
-        found = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        for family, kind, protocol, _, place in found:
-            with socket.socket(family, kind, protocol) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(place)
-                probe.listen(1)
-    except OSError as error:
-        return error.strerror or type(error).__name__
-    return None

@@ -16,7 +16,6 @@ from eyeclaw_trio.cli.choices import (
     require_secret,
     secret_option,
 )
-from eyeclaw_trio.cli.failures import explained_addresses
 from eyeclaw_trio.client.ask import (
     AskedQuestion,
     JsonDisplay,
@@ -44,8 +43,7 @@ def serve(choices: Choices, listen: str | None, admin_listen: str | None) -> Non
 
     settings = choices.load(listen=listen, admin_listen=admin_listen)
     _warn(settings)
-    with explained_addresses(settings):
-        trio.run(run_gateway, settings)
+    trio.run(run_gateway, settings)
 
 
 @click.command()

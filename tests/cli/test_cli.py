@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from contextlib import closing
@@ -413,17 +411,6 @@ def test_ctrl_c_is_quiet(monkeypatch: pytest.MonkeyPatch, error: BaseException) 
     fail_with(error, monkeypatch)
     result = run("serve")
     assert (result.exit_code, result.output) == (130, "")
-
-
-def test_an_address_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    fail_with(ExceptionGroup("", [OSError(errno.EADDRINUSE, "in use")]), monkeypatch)
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-        line = failure("serve", "--listen", "127.0.0.1:0", "--admin-listen", address)
-        assert f"cannot listen on {address} (" in line
-        assert "--admin-listen" in line
-        line = failure("serve", "--listen", address)
-        assert "choose another address with --listen" in line
 
 
 def test_connect_is_given_what_it_needs(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

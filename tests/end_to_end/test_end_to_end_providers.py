@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import httpx2
 import pytest
-import trio
 import trustme
 from click.testing import CliRunner
-from fakes import FAILED, Glasses, assert_whole, spoken
+from fakes import FAILED, assert_whole, spoken
 from processes import Gateway, House, Model, eventually
 from scripted_model import PIECES, WHOLE_TEXT
 
@@ -85,12 +85,10 @@ async def get(gateway: Gateway, target: str) -> Any:
 
 
 async def get_metrics(gateway: Gateway) -> str:
-    host, _, port = gateway.admin_listen.rpartition(":")
-    async with await trio.open_tcp_stream(host, int(port)) as stream:
-        glasses = Glasses(stream)
-        await glasses.send(method="GET", target="/metrics", key=None)
-        await glasses.receive_head()
-        return (await glasses.receive_body()).decode()
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        response = await client.get(f"http://{gateway.admin_listen}/metrics")
+    assert response.status_code == 200
+    return response.text
 
 
 async def test_twenty_answers_over_one_connection_are_timed_shown_and_remembered(

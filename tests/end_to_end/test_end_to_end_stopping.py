@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Final
 
-import httpx2
 import pytest
 import trio
 from attrs import frozen
@@ -168,23 +167,3 @@ async def test_after_sigkill_it_starts_again_on_the_same_data_and_the_bots_come_
                     while (await connector.line())["event"] != "connected":
                         pass
                 assert_whole(await gateway.ask("又在", agent_id="connected"), "又在")
-
-
-async def test_a_request_that_breaks_the_admin_listener_costs_no_answer(tmp_path: Path) -> None:
-    async with House(tmp_path).serve() as gateway:
-        host, port = gateway.admin_listen.rsplit(":", 1)
-        for upgrade in ("HTTP2-Settings: A", "HTTP2-Settings: AAUAAAAA"):
-            stream = await trio.open_tcp_stream(host, int(port))
-            async with stream:
-                await stream.send_all(
-                    b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\n"
-                    b"Upgrade: h2c\r\n" + upgrade.encode() + b"\r\n\r\n"
-                )
-                with trio.fail_after(5):
-                    while await stream.receive_some():
-                        pass
-            assert_whole(await gateway.ask("还在吗"), "还在吗")
-        async with httpx2.AsyncClient(trust_env=False) as client:
-            with trio.fail_after(10):
-                response = await client.get(f"http://{gateway.admin_listen}/health")
-        assert response.status_code == 200
