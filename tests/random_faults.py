@@ -33,12 +33,12 @@ from fakes import Glasses, make_bot, make_key, question
 from peers import HOST, FakeModel, SdkPeer, ask, open_files, open_gateway, split_apology
 
 from eyeclaw_trio.connector.link import keep_connected
+from eyeclaw_trio.connector.target import LinkTarget
 from eyeclaw_trio.core import backoff
 from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
-from eyeclaw_trio.wire.gateway_address import GatewayAddress
 
 PATIENCE = Patience(
     idle_timeout=6.0,
@@ -153,7 +153,7 @@ class World:
     async def _run_connector(
         self, bot_id: int, port: int, *, task_status: trio.TaskStatus[None]
     ) -> None:
-        address = GatewayAddress(f"http://{HOST}:{port}", bot_id, f"bt_token-of-bot-{bot_id}")
+        address = LinkTarget(f"http://{HOST}:{port}", bot_id, f"bt_token-of-bot-{bot_id}")
 
         def announce(event: dict[str, object]) -> None:
             nonlocal task_status

@@ -42,6 +42,7 @@ HEIGHTS: Final = {
 BESIDE: Final = {
     "logs": {"errors"},
     "metrics": {"errors", "protocol", "core"},
+    "trust": {"errors"},
     "wakeup": set[str](),
 }
 FROM_HEIGHT: Final = HEIGHTS["relay"]
@@ -228,7 +229,7 @@ def test_a_made_up_violation_is_found_at_the_top_and_inside_of_a_function(
         ("cli.running", "from eyeclaw_trio.app.compose import App"),
         ("cli.running", "from eyeclaw_trio.client.ask import ask"),
         ("cli.choices", "from eyeclaw_trio.settings import Settings"),
-        ("client.ask", "from eyeclaw_trio.wire.gateway_address import GatewayAddress"),
+        ("client.ask", "from eyeclaw_trio.wire.connect import open_stream"),
         ("app", "from eyeclaw_trio.app.first_start import make"),
         ("app", "from eyeclaw_trio.settings import Settings"),
         ("app", "from eyeclaw_trio import server, connector, admin, relay, providers, store"),

@@ -22,6 +22,7 @@ from eyeclaw_trio.app.gateway import Gateway
 from eyeclaw_trio.app.listening import Listeners, allow_connections, open_listeners, port_of
 from eyeclaw_trio.connector.embedded_bots import EmbeddedBots
 from eyeclaw_trio.connector.link import keep_connected
+from eyeclaw_trio.connector.target import LinkTarget
 from eyeclaw_trio.errors import EyeclawError
 from eyeclaw_trio.logs import configure_logging
 from eyeclaw_trio.metrics import measure_loop_delay
@@ -32,7 +33,6 @@ from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.store.folder_lock import hold_folder
 from eyeclaw_trio.store.store import Store, open_store
 from eyeclaw_trio.wakeup import Wakeup
-from eyeclaw_trio.wire.gateway_address import GatewayAddress
 
 # Python's own thresholds collect so often that ten thousand links, which are hardly garbage,
 # cost most of the processor in pauses of up to a second. Cycles are rare here.
@@ -130,7 +130,7 @@ async def connect(
     """
     configure_logging()
     provider = provider or settings.only_provider()
-    address = GatewayAddress(server, bot, token)
+    address = LinkTarget(server, bot, token)
     asked = open_provider(settings.providers[provider], settings.providers)
     try:
         async with trio.open_nursery() as nursery:

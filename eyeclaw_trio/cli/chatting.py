@@ -16,10 +16,10 @@ from eyeclaw_trio.cli.choices import (
     secret_option,
 )
 from eyeclaw_trio.cli.running import check_words, own_server
-from eyeclaw_trio.client.ask import trust_only
 from eyeclaw_trio.client.chat import JsonDisplay, TextDisplay, standard_lines
 from eyeclaw_trio.client.chat import chat as chat_with_gateway
-from eyeclaw_trio.client.chat_place import find_place
+from eyeclaw_trio.client.chat_target import ChatTarget
+from eyeclaw_trio.trust import trust_only
 
 
 @click.command()
@@ -47,16 +47,18 @@ def chat(
     for words in (session, provider):
         check_words(words)
     key = require_secret("key", key, "`eyeclaw key create NAME` makes one.")
-    verify = None
+    context = None
     if server is None:
         settings = choices.load()
         server, certificate = own_server(settings), settings.tls_certificate
-        verify = trust_only(certificate) if certificate is not None else None
+        context = trust_only(certificate) if certificate is not None else None
     lines, is_person = standard_lines(is_json=choices.json)
     if not session:
         session = secrets.token_hex(4)
         if is_person:
             click.echo(f"A new session; `--session {session}` comes back to it.", err=True)
-    place = find_place(server, session, key, provider)
+    target = ChatTarget(server, session, key, provider)
     display = JsonDisplay() if choices.json else TextDisplay()
-    trio.run(partial(chat_with_gateway, place, display, lines, is_patient=is_person, verify=verify))
+    trio.run(
+        partial(chat_with_gateway, target, display, lines, is_patient=is_person, context=context)
+    )

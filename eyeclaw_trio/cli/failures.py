@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import click
 
-from eyeclaw_trio.errors import EyeclawError
+from eyeclaw_trio.errors import EyeclawError, leaves
 
 # What a shell says of a program that Ctrl-C has ended: 128 + SIGINT.
 INTERRUPTED = 130
@@ -23,20 +23,13 @@ def explained() -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, Exception, BaseExceptionGroup) as error:
-        causes = find_causes(error)
+        causes = list(leaves(error))
         if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
             raise click.exceptions.Exit(INTERRUPTED) from None
         lines = [_describe(cause) for cause in causes]
         if None in lines or not lines:
             raise
         raise click.ClickException(" ".join(str(lines[0]).split())) from None
-
-
-def find_causes(error: BaseException) -> list[BaseException]:
-    """What a group holds, at any depth; of another exception itself."""
-    if not isinstance(error, BaseExceptionGroup):
-        return [error]
-    return [cause for inner in error.exceptions for cause in find_causes(inner)]
 
 
 def _describe(error: BaseException) -> str | None:

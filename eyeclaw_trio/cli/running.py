@@ -20,13 +20,13 @@ from eyeclaw_trio.client.ask import (
     AskedQuestion,
     JsonDisplay,
     TextDisplay,
-    find_endpoint,
     local_server,
-    trust_only,
 )
 from eyeclaw_trio.client.ask import ask as ask_gateway
 from eyeclaw_trio.errors import EyeclawError
+from eyeclaw_trio.protocol.endpoint import read_endpoint
 from eyeclaw_trio.settings import Settings
+from eyeclaw_trio.trust import trust_only
 
 
 @click.command()
@@ -114,11 +114,11 @@ def ask(
         settings = choices.load()
         server, certificate = own_server(settings), settings.tls_certificate
     question = AskedQuestion(
-        find_endpoint(server), key, text, image, user, *([message_id] if message_id else [])
+        read_endpoint(server), key, text, image, user, *([message_id] if message_id else [])
     )
     display = JsonDisplay() if choices.json else TextDisplay()
-    verify = trust_only(certificate) if certificate is not None else True
-    trio.run(partial(ask_gateway, question, display, verify=verify))
+    context = trust_only(certificate) if certificate is not None else None
+    trio.run(partial(ask_gateway, question, display, context=context))
 
 
 def own_server(settings: Settings) -> str:

@@ -6,9 +6,7 @@ import ssl
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
 
 import click
 import httpx2
@@ -16,12 +14,15 @@ import orjson
 import trio
 from attrs import define, field, frozen
 
+from eyeclaw_trio.client.hints import with_hint
 from eyeclaw_trio.errors import BadMessage, EyeclawError
+from eyeclaw_trio.protocol.endpoint import OTHER_SSE_PATH, SSE_PATH, Endpoint
 from eyeclaw_trio.protocol.event_stream import EventStreamReader, ServerSentEvent
 from eyeclaw_trio.providers.response_body import ResponseBody
+from eyeclaw_trio.trust import trusted_context
+from eyeclaw_trio.wire.connect import explain_refusal, speaks_tls
+from eyeclaw_trio.wire.connect_failures import describe_failure, suggest_tls
 
-SSE_PATH: Final = "/sse/rokid"
-_OTHER_SSE_PATH: Final = "/metis/agent/api/sse"
 # Shaped like the ids that real glasses send, and the id or name of no bot: the key, the wearer or
 # the default decides who answers.
 _AGENT_ID: Final = "0" * 32
@@ -31,23 +32,24 @@ _REFUSAL_LIMIT: Final = 64 * 1024  # bytes read of an answer that is no stream
 # A proxy of the environment cannot reach what only this machine can.
 _DIRECT: Final = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 _EVERY_HOST: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (read, never bound)
-HINTS: Final = {
-    401: "check EYECLAW_KEY; `eyeclaw key list` shows which keys there are",
-    403: "this key is for another bot; `eyeclaw key list` shows which",
-    404: "check the address; `eyeclaw bot list` shows which bots there are",
-}
 
 
 @frozen
 class AskedQuestion:
-    """One question. `url` is the whole address, `image` the address of a photo."""
+    """One question to the gateway at `endpoint`. `image` is the address of a photo."""
 
-    url: str
+    endpoint: Endpoint
     key: str = field(repr=False)
     text: str
     image: str | None = None
     user_id: str | None = None
     message_id: str = field(factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def url(self) -> str:
+        """Where it is asked: at the door that the address named, else at the usual one."""
+        path = OTHER_SSE_PATH if self.endpoint.path == OTHER_SSE_PATH else SSE_PATH
+        return f"{self.endpoint.url}{path}"
 
     def encode(self) -> bytes:
         """The body as glasses send it."""
@@ -107,25 +109,31 @@ class JsonDisplay:
 
 
 async def ask(
-    question: AskedQuestion, display: Display, *, verify: ssl.SSLContext | bool = True
+    question: AskedQuestion, display: Display, *, context: ssl.SSLContext | None = None
 ) -> None:
-    """Ask, and show every event until `done`.
+    """Ask, and show every event until `done`; over TLS with `context`, else with whom we trust.
 
     Raises EyeclawError, one line for the user, when the gateway cannot be reached, refuses, breaks
-    off, or ends the answer with an apology (a finishing `message` with a text). Can be cancelled.
+    off, or ends the answer with an apology (a finishing `message` with a text). Cancelled, it
+    closes the connection, by which the gateway knows.
     """
     answer = _Answer(display)
+    endpoint = question.endpoint
+    if endpoint.is_secure and context is None:
+        context = trusted_context()
     try:
-        await _listen(question, answer, verify)
+        await _listen(question, answer, context)
     except BadMessage as error:
         raise EyeclawError(f"{question.url} does not speak as a gateway does: {error}") from error
+    except httpx2.ConnectTimeout:
+        raise EyeclawError(f"cannot reach {endpoint.url}: no connection in time") from None
     except httpx2.ConnectError as error:
-        raise EyeclawError(
-            f"cannot reach {question.url} ({root_words(error)}); does the gateway run there?"
-        ) from error
+        raise EyeclawError(describe_failure(error, endpoint)) from error
     except httpx2.TimeoutException as error:
         raise EyeclawError(f"{question.url} did not answer in time; ask again") from error
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        if not answer.has_begun and await speaks_tls(endpoint):
+            raise EyeclawError(suggest_tls(endpoint)) from error
         # Not its own words: they can hold a header, and so the key.
         kind = type(error).__name__
         raise EyeclawError(f"the connection to {question.url} broke off ({kind})") from error
@@ -137,25 +145,6 @@ async def ask(
         raise EyeclawError(f"the bot did not answer: {one_line(answer.failure)}")
 
 
-def find_endpoint(server: str) -> str:
-    """The address to ask at, from a gateway's with or without its path.
-
-    Raises EyeclawError when this is no http address.
-    """
-    problem = "the server must be an address such as http://127.0.0.1:8001"
-    try:
-        url = urlsplit(server if "://" in server else f"http://{server}")
-        good = url.scheme in {"http", "https"} and bool(url.hostname) and (url.port or 1) > 0
-    except ValueError:
-        raise EyeclawError(problem) from None
-    if not good or "@" in url.netloc:
-        raise EyeclawError(problem)
-    path = url.path.rstrip("/")
-    if not path.endswith((SSE_PATH, _OTHER_SSE_PATH)):
-        path += SSE_PATH
-    return f"{url.scheme}://{url.netloc}{path}"
-
-
 def local_server(host: str, port: int, *, tls: bool) -> str:
     """The address of a gateway on this machine that listens there."""
     host = _EVERY_HOST.get(host, host)
@@ -163,25 +152,12 @@ def local_server(host: str, port: int, *, tls: bool) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def trust_only(certificate: Path) -> ssl.SSLContext:
-    """TLS with our own gateway, which is asked by an address that its certificate need not name.
-
-    Nobody but the owner of the first certificate in this PEM file is trusted, whatever the name.
-    """
-    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
-    first = certificate.read_text("ascii").partition(begin)[2].partition(end)[0]
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.load_verify_locations(cadata=f"{begin}{first}{end}\n")
-    return context
-
-
 @define
 class _Answer:
     """What was heard so far; `failure` is what went wrong in the gateway's own words."""
 
     display: Display
+    has_begun: bool = field(default=False, init=False)
     is_done: bool = field(default=False, init=False)
     failure: str | None = field(default=None, init=False)
 
@@ -196,7 +172,7 @@ class _Answer:
             self.failure = _read_failure(event.event, data)
 
 
-async def _listen(question: AskedQuestion, answer: _Answer, verify: ssl.SSLContext | bool) -> None:
+async def _listen(question: AskedQuestion, answer: _Answer, context: ssl.SSLContext | None) -> None:
     headers = {
         "Authorization": f"Bearer {question.key}",
         "Content-Type": "application/json",
@@ -206,15 +182,19 @@ async def _listen(question: AskedQuestion, answer: _Answer, verify: ssl.SSLConte
     }
     reader = EventStreamReader()
     client = httpx2.AsyncClient(
-        verify=verify, timeout=_TIMEOUT, mounts=dict.fromkeys(_DIRECT, None)
+        # Without TLS nothing is verified, and no certificates need be read.
+        verify=context if context is not None else False,
+        timeout=_TIMEOUT,
+        mounts=dict.fromkeys(_DIRECT, None),
     )
     async with client:
         sent_at = trio.current_time()
         request = client.stream("POST", question.url, content=question.encode(), headers=headers)
         async with request as response:
+            answer.has_begun = True
             body = ResponseBody(response)
             try:
-                await _refuse_what_is_no_stream(response, body)
+                await _refuse_what_is_no_stream(question.endpoint, response, body)
                 while not answer.is_done and (piece := await body.read()) is not None:
                     for event in reader.feed(piece):
                         answer.hear(event, round((trio.current_time() - sent_at) * 1000))
@@ -222,23 +202,15 @@ async def _listen(question: AskedQuestion, answer: _Answer, verify: ssl.SSLConte
                 await body.release(whole=answer.is_done)
 
 
-async def _refuse_what_is_no_stream(response: httpx2.Response, body: ResponseBody) -> None:
+async def _refuse_what_is_no_stream(
+    endpoint: Endpoint, response: httpx2.Response, body: ResponseBody
+) -> None:
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if response.status_code == 200 and kind == "text/event-stream":
+    status = response.status_code
+    if status == 200 and kind == "text/event-stream":
         return
-    try:
-        said = orjson.loads(await body.read_all(_REFUSAL_LIMIT))
-        reasons = [said.get("error"), said.get("detail")]
-    except (orjson.JSONDecodeError, AttributeError):
-        reasons = ["this is no answer of a gateway"]
-    words = [
-        each if isinstance(each, str) else orjson.dumps(each).decode()
-        for each in reasons
-        if each is not None
-    ]
-    hint = HINTS.get(response.status_code)
-    text = ": ".join([f"{response.url} said {response.status_code}", *map(one_line, words)])
-    raise EyeclawError(f"{text}; {hint}" if hint else text)
+    said = await explain_refusal(endpoint, status, await body.read_all(_REFUSAL_LIMIT))
+    raise EyeclawError(with_hint(one_line(said), status))
 
 
 def _read_failure(event: str, data: object) -> str | None:
@@ -254,16 +226,6 @@ def _read_failure(event: str, data: object) -> str | None:
 def printable(text: str) -> str:
     """Without control characters: an answer must not command the terminal."""
     return "".join(each for each in text if each in "\n\t" or not _is_control(each))
-
-
-def root_words(error: BaseException) -> str:
-    """What was wrong in the end: the words of the innermost cause that has any."""
-    words = type(error).__name__
-    cause: BaseException | None = error
-    while cause is not None:
-        words = str(cause) or words
-        cause = cause.__cause__ or cause.__context__
-    return words
 
 
 def one_line(text: str) -> str:

@@ -17,8 +17,10 @@ from attrs import define, field, frozen
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
 
 from eyeclaw_trio.client.ask import one_line, printable
-from eyeclaw_trio.client.chat_place import ChatPlace, describe, open_stream, upgrade
-from eyeclaw_trio.errors import EyeclawError
+from eyeclaw_trio.client.chat_target import ChatTarget
+from eyeclaw_trio.client.hints import with_hint
+from eyeclaw_trio.errors import EyeclawError, leaves
+from eyeclaw_trio.wire.connect import explain_refusal, open_stream, upgrade
 
 # A goodbye to a gateway that does not answer takes no longer (seconds).
 _LEAVE_WITHIN: Final = 1.0
@@ -100,12 +102,12 @@ class Lines:
 
 
 async def chat(
-    place: ChatPlace,
+    target: ChatTarget,
     display: Display,
     lines: Lines,
     *,
     is_patient: bool,
-    verify: ssl.SSLContext | None = None,
+    context: ssl.SSLContext | None = None,
 ) -> None:
     """Send each line as a question and show its answer, until there are no more lines.
 
@@ -114,7 +116,7 @@ async def chat(
     new connection where the old one broke, as people want it; else that raises EyeclawError, as
     does a gateway that cannot be reached or does not let us in. Can be cancelled.
     """
-    client = _Client(place, display, lines, is_patient, verify)
+    client = _Client(target, display, lines, is_patient, context)
     with trio.open_signal_receiver(signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(client.obey, signals, nursery.cancel_scope)
@@ -127,11 +129,11 @@ async def chat(
 
 @define(eq=False)
 class _Client:
-    place: ChatPlace
+    target: ChatTarget
     display: Display
     lines: Lines
     is_patient: bool
-    verify: ssl.SSLContext | None
+    context: ssl.SSLContext | None
     is_interrupted: bool = False
     _line: WebSocketConnection | None = None
     _is_answering: bool = False
@@ -155,10 +157,11 @@ class _Client:
 
     async def _visit(self, question: str | None) -> str | None:
         """One connection, from opening to end; returns the question that found it gone."""
-        stream = await open_stream(self.place, self.verify)
+        target = self.target
+        stream = await open_stream(target.endpoint, self.context)
         try:
             async with trio.open_nursery() as nursery:
-                self._line = line = await upgrade(nursery, stream, self.place)
+                self._line = line = await upgrade(nursery, stream, target.endpoint, target.upgrade)
                 if question is None:
                     question = await self._next_question()
                 while question is not None and line.closed is None:
@@ -167,10 +170,13 @@ class _Client:
                 with trio.move_on_after(_LEAVE_WITHIN):
                     await line.aclose()
                 nursery.cancel_scope.cancel()
-        except* ConnectionRejected as refused:  # the library's reader says so
-            raise EyeclawError(describe(refused, self.place)) from None
+        except* ConnectionRejected as group:  # the library's reader says so
+            refused = next(each for each in leaves(group) if isinstance(each, ConnectionRejected))
+            status = refused.status_code
+            said = await explain_refusal(target.endpoint, status, refused.body)
+            raise EyeclawError(with_hint(said, status)) from None
         finally:
-            await trio.aclose_forcefully(stream)
+            await stream.aclose()
         return question
 
     async def _next_question(self) -> str | None:
@@ -181,8 +187,8 @@ class _Client:
 
     async def _ask(self, line: WebSocketConnection, question: str) -> None:
         message = {"message": question}
-        if self.place.provider is not None:
-            message["provider"] = self.place.provider
+        if self.target.provider is not None:
+            message["provider"] = self.target.provider
         failure: str | None
         try:
             self._is_answering = True

@@ -7,25 +7,21 @@ it is in `linked`.
 from __future__ import annotations
 
 import random as random_module
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NoReturn, cast
+import ssl
+from collections.abc import Callable, Sequence
+from typing import Final, NoReturn
 
 import structlog
 import trio
-from trio_websocket import (
-    ConnectionClosed,
-    ConnectionRejected,
-    WebSocketConnection,
-    wrap_client_stream,
-)
+from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
 
 from eyeclaw_trio.connector.linked import LinkedBot
 from eyeclaw_trio.connector.running import keep_warm
+from eyeclaw_trio.connector.target import LinkTarget
 from eyeclaw_trio.core.backoff import backoff
-from eyeclaw_trio.errors import BadMessage, LinkBroken, LinkFailed, LinkRefused
+from eyeclaw_trio.errors import BadMessage, LinkBroken, LinkFailed, LinkRefused, leaves
 from eyeclaw_trio.protocol.bot import FromBot, Ping, build_to_bot, encode_from_bot
 from eyeclaw_trio.protocol.cable import (
-    SUBPROTOCOL,
     BotIdentifier,
     CablePing,
     ChannelMessage,
@@ -40,13 +36,12 @@ from eyeclaw_trio.protocol.cable import (
     encode_subscribe,
 )
 from eyeclaw_trio.providers.provider import Provider
-from eyeclaw_trio.wire.gateway_address import GatewayAddress
-from eyeclaw_trio.wire.link_stream import LinkStream, open_link_stream
+from eyeclaw_trio.trust import trusted_context
+from eyeclaw_trio.wire.connect import ClientStream, explain_refusal, open_stream, upgrade
 
 log = structlog.get_logger(__name__)
 
-# Seconds for the way to the gateway (TCP and TLS), and for each of its first words.
-OPEN_WITHIN: Final = 10.0
+# Seconds for the gateway to let us in once the WebSocket is open.
 ANSWER_WITHIN: Final = 10.0
 SUBSCRIBE_EVERY: Final = 0.5  # seconds, as ActionCable clients do until they are confirmed
 PING_EVERY: Final = 60.0  # seconds, as the SDK does
@@ -56,10 +51,6 @@ SILENCE: Final = 10.0
 # again. One that breaks sooner goes on with longer delays, so that a gateway in trouble is not
 # kept there by those who come back.
 SETTLED: Final = 60.0
-# A question with its whole history, in characters; a gateway takes requests of 1 MiB, and a
-# command holds what was asked up to three times.
-LARGEST_COMMAND: Final = 8_388_608
-RECEIVE_SIZE: Final = 65_536
 
 _REFUSALS: Final = {
     "unauthorized": "The gateway does not know this bot with this token: check both, or make a "
@@ -70,7 +61,7 @@ _REFUSALS: Final = {
 
 
 async def keep_connected(
-    target: GatewayAddress,
+    target: LinkTarget,
     provider: Provider,
     *,
     max_concurrency: int = 8,
@@ -79,7 +70,8 @@ async def keep_connected(
 ) -> NoReturn:
     """Keep the bot linked and answer its commands with the provider, until cancelled.
 
-    Raises LinkRefused when the gateway does not want the bot back. Everything else is tried
+    Raises LinkRefused when the gateway does not want the bot back, ConfigurationError as
+    `trusted_context`. Everything else is tried
     again, after the delays of `core/backoff`; they start over behind a link that was confirmed
     and lived for SETTLED. Answers go on while the link is down. `announce` gets
     `{"event": "connected", …}` for each confirmed link and
@@ -95,14 +87,15 @@ async def keep_connected(
 
 
 async def _link_until_refused(
-    target: GatewayAddress,
+    target: LinkTarget,
     bot: LinkedBot,
     announce: Callable[[dict[str, object]], None],
     random: Callable[[], float],
 ) -> LinkRefused:
+    context = trusted_context() if target.endpoint.is_secure else None
     delays = backoff(random)
     while True:
-        link = _Link(target, bot, announce)
+        link = _Link(target, bot, announce, context)
         try:
             await link.live()
         except LinkRefused as refusal:
@@ -123,14 +116,16 @@ class _Link:
 
     def __init__(
         self,
-        target: GatewayAddress,
+        target: LinkTarget,
         bot: LinkedBot,
         announce: Callable[[dict[str, object]], None],
+        context: ssl.SSLContext | None,
     ) -> None:
         self.confirmed_at = float("inf")
         self._target = target
         self._bot = bot
         self._announce = announce
+        self._context = context
         self._identifier = encode_identifier(
             BotIdentifier(target.bot_id, bot.max_concurrency, cancel=True, resume=True)
         )
@@ -140,19 +135,16 @@ class _Link:
     async def live(self) -> NoReturn:
         """Open the link and serve it until it ends. Raises LinkFailed, always."""
         failure: LinkFailed | None = None
-        stream = None
-        with trio.move_on_after(OPEN_WITHIN):
-            stream = await open_link_stream(self._target)
-        if stream is None:
-            raise LinkBroken(f"cannot connect within {OPEN_WITHIN:.0f} s")
+        target = self._target
+        stream = await open_stream(target.endpoint, self._context)
         try:
             async with trio.open_nursery() as nursery:
-                websocket = await self._upgrade(nursery, stream)
+                websocket = await upgrade(nursery, stream, target.endpoint, target.upgrade)
                 nursery.start_soon(_end_when_silent, stream)
                 nursery.start_soon(self._talk, websocket, stream)
                 await self._listen(websocket)
         except* Exception as group:
-            failure = _explain(group)
+            failure = await _explain(group, target)
         finally:
             # No closing handshake: the library's waits for a peer that may be gone, and the end
             # of the connection says enough.
@@ -160,31 +152,6 @@ class _Link:
         raise failure or LinkBroken("the link has ended")
 
     # ---- beginning ------------------------------------------------------------------------------
-
-    async def _upgrade(self, nursery: trio.Nursery, stream: LinkStream) -> WebSocketConnection:
-        """Make a WebSocket of the stream; its reader lives in the nursery."""
-        websocket: WebSocketConnection | None = None
-        with trio.move_on_after(ANSWER_WITHIN):
-            async with trio.open_nursery() as race:
-                # The library waits for ever for a gateway that hangs up instead of answering.
-                race.start_soon(_cancel_when_ended, stream, race.cancel_scope)
-                websocket = await wrap_client_stream(
-                    nursery,
-                    # The library asks for less than it says: any stream will do.
-                    cast(trio.SocketStream, stream),
-                    self._target.authority,
-                    self._target.resource,
-                    subprotocols=[SUBPROTOCOL],
-                    extra_headers=[(b"Authorization", f"Bearer {self._target.token}".encode())],
-                    max_message_size=LARGEST_COMMAND,
-                    receive_buffer_size=RECEIVE_SIZE,
-                )
-                race.cancel_scope.cancel()
-        if websocket is not None:
-            return websocket
-        if stream.ended.is_set():
-            raise LinkBroken("the gateway hung up on our upgrade")
-        raise LinkBroken(f"the gateway did not answer within {ANSWER_WITHIN:.0f} s")
 
     async def _subscribe(self, websocket: WebSocketConnection) -> None:
         """Wait for the welcome and ask for the channel until it is granted."""
@@ -199,7 +166,7 @@ class _Link:
 
     # ---- speaking -------------------------------------------------------------------------------
 
-    async def _talk(self, websocket: WebSocketConnection, stream: LinkStream) -> None:
+    async def _talk(self, websocket: WebSocketConnection, stream: ClientStream) -> None:
         """All that is said on the link, one task: subscription, answers, heartbeat."""
         await self._subscribe(websocket)
         self.confirmed_at = trio.current_time()
@@ -222,7 +189,7 @@ class _Link:
                 await self._bot.wait()
 
     async def _say(
-        self, websocket: WebSocketConnection, stream: LinkStream, messages: Sequence[FromBot]
+        self, websocket: WebSocketConnection, stream: ClientStream, messages: Sequence[FromBot]
     ) -> None:
         """Send these messages, one frame each, in one write."""
         with stream.hold():
@@ -263,32 +230,27 @@ class _Link:
                 log.debug("connector.unknown_frame", name=name[:40])
 
 
-async def _end_when_silent(stream: LinkStream) -> None:
+async def _end_when_silent(stream: ClientStream) -> None:
     """A link on which nothing is heard is dead, whatever TCP believes (RELIABILITY 3)."""
     while trio.current_time() < stream.heard_at + SILENCE:
         await trio.sleep_until(stream.heard_at + SILENCE)
     raise LinkBroken(f"nothing heard from the gateway for {SILENCE:.0f} s")
 
 
-async def _cancel_when_ended(stream: LinkStream, scope: trio.CancelScope) -> None:
-    await stream.ended.wait()
-    scope.cancel()
-
-
 # ---- why a link has ended -----------------------------------------------------------------------
 
 
-def _explain(group: BaseExceptionGroup[Exception]) -> LinkFailed:
+async def _explain(group: BaseExceptionGroup[Exception], target: LinkTarget) -> LinkFailed:
     """The one reason among all that went wrong at once: the gateway's own word before the rest."""
-    errors = list(_leaves(group))
+    errors = list(leaves(group))
     for kind in (LinkRefused, LinkBroken):
         for error in errors:
             if isinstance(error, kind):
                 return error
     for error in errors:
         match error:
-            case ConnectionRejected(status_code=status):
-                return LinkBroken(f"the gateway answered HTTP {status}")
+            case ConnectionRejected(status_code=status, body=body):
+                return LinkBroken(await explain_refusal(target.endpoint, status, body))
             case ConnectionClosed(reason=reason):
                 return LinkBroken(_describe_close(reason.code if reason is not None else 1006))
             case trio.BrokenResourceError() | trio.ClosedResourceError():
@@ -299,11 +261,3 @@ def _explain(group: BaseExceptionGroup[Exception]) -> LinkFailed:
 
 def _describe_close(code: int) -> str:
     return "the connection was lost" if code == 1006 else f"the gateway closed the link ({code})"
-
-
-def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error

@@ -13,6 +13,7 @@ from eyeclaw_trio import __version__
 from eyeclaw_trio.errors import ConfigurationError
 from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.providers.transport import KeepingTransport
+from eyeclaw_trio.trust import trusted_context
 
 # Seconds that an unused connection is kept. Servers and balancers hang up after 60 to 75 s, which
 # the pool sees; what it cannot see is a NAT that forgets in silence, from about 120 s on.
@@ -34,7 +35,7 @@ def open_client(settings: ProviderSettings) -> httpx2.AsyncClient:
     """
     url = _check_url(settings)
     headers = _headers(settings)
-    context = httpx2.create_ssl_context()  # SSL_CERT_FILE counts for this machine too
+    context = trusted_context()  # SSL_CERT_FILE counts for this machine too
     try:
         transport = KeepingTransport(
             verify=context, limits=_POOL, proxy=_find_proxy(url, context), trust_env=False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import socket
 import ssl
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -13,7 +12,7 @@ from typing import Final
 import httpx2
 from attrs import field, frozen
 
-from eyeclaw_trio.errors import ProviderFailed, Reason
+from eyeclaw_trio.errors import ProviderFailed, Reason, causes, root_words
 from eyeclaw_trio.protocol.completions import Failure, decode_error
 
 # Characters of a model's own words that are kept: a line of a log.
@@ -55,13 +54,13 @@ class Blame:
 
     def unreachable(self, error: httpx2.HTTPError, connect_timeout: float) -> ProviderFailed:
         """No response at all: nobody there, no way there, no trust, or it hung up at once."""
-        causes = list(_causes(error))
-        what = f"{type(error).__name__}: {self.excerpt(_root_words(error))}".removesuffix(": ")
+
+        what = f"{type(error).__name__}: {self.excerpt(root_words(error))}".removesuffix(": ")
         if isinstance(error, httpx2.ConnectTimeout):
             return ProviderFailed(
                 Reason.MODEL_UNREACHABLE, f"no connection within {connect_timeout:g} s ({what})"
             )
-        for cause in causes:
+        for cause in causes(error):
             match cause:
                 case ssl.SSLCertVerificationError(verify_message=why):
                     why = f"its certificate is not trusted: {self.excerpt(why)}"
@@ -89,7 +88,7 @@ class Blame:
         if error is None:
             return ProviderFailed(Reason.CUT_ANSWER, "neither finish_reason nor [DONE]")
         return ProviderFailed(
-            Reason.CUT_ANSWER, f"{type(error).__name__}: {self.excerpt(_root_words(error))}"
+            Reason.CUT_ANSWER, f"{type(error).__name__}: {self.excerpt(root_words(error))}"
         )
 
     def excerpt(self, words: str) -> str:
@@ -117,25 +116,3 @@ def parse_retry_after(value: str, now: datetime) -> float | None:
 
 def _is_json(response: httpx2.Response) -> bool:
     return "json" in response.headers.get("content-type", "")
-
-
-def _root_words(error: BaseException) -> str:
-    """What the innermost cause says: the client's own wrappers are often without words."""
-    words = ""
-    for cause in _causes(error):
-        words = str(cause) or words
-    return words
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what led to it, outermost first; of a group what is in it."""
-    waiting: list[BaseException] = [error]
-    for _ in range(20):  # a chain could be a ring
-        if not waiting:
-            return
-        cause = waiting.pop(0)
-        yield cause
-        if isinstance(cause, BaseExceptionGroup):
-            waiting += cause.exceptions
-        elif (next_cause := cause.__cause__ or cause.__context__) is not None:
-            waiting.append(next_cause)

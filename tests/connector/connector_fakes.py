@@ -20,6 +20,7 @@ from trio_websocket import (
 )
 from trio_websocket import WebSocketServer as Server
 
+from eyeclaw_trio.connector.target import LinkTarget
 from eyeclaw_trio.errors import LinkBroken
 from eyeclaw_trio.protocol.bot import (
     ChunkReceived,
@@ -44,10 +45,10 @@ from eyeclaw_trio.protocol.cable import (
     encode_disconnect,
     encode_ping,
 )
+from eyeclaw_trio.protocol.endpoint import Endpoint
 from eyeclaw_trio.providers.provider import ProviderQuestion
 from eyeclaw_trio.providers.settings import Conversation
-from eyeclaw_trio.wire.gateway_address import GatewayAddress
-from eyeclaw_trio.wire.link_stream import LinkStream
+from eyeclaw_trio.wire.connect import ClientStream
 
 TOKEN = "bt_a-secret-of-the-tests"
 
@@ -232,9 +233,9 @@ class Gateway:
         """The next link that was opened."""
         return await self._come.receive()
 
-    def address(self, bot_id: int = 1) -> GatewayAddress:
+    def address(self, bot_id: int = 1) -> LinkTarget:
         """Where it is."""
-        return GatewayAddress(f"http://127.0.0.1:{self.port}", bot_id, TOKEN)
+        return LinkTarget(f"http://127.0.0.1:{self.port}", bot_id, TOKEN)
 
     async def serve(
         self,
@@ -260,7 +261,7 @@ class Gateway:
             task_status.started()
             await trio.sleep_forever()
 
-    async def open_stream(self, _: GatewayAddress) -> LinkStream:
+    async def open_stream(self, _: Endpoint, _context: ssl.SSLContext | None) -> ClientStream:
         """What the connector opens instead of a connection."""
         await trio.lowlevel.checkpoint()
         if self.refuses:
@@ -268,7 +269,7 @@ class Gateway:
         ours, theirs = trio.testing.memory_stream_pair()
         assert self._nursery is not None
         self._nursery.start_soon(self._serve_stream, theirs)
-        return LinkStream(ours)
+        return ClientStream(ours)
 
     async def _serve_stream(self, stream: trio.abc.Stream) -> None:
         async with trio.open_nursery() as nursery:

@@ -22,7 +22,7 @@ async def connected(
     monkeypatch: pytest.MonkeyPatch, provider: Dictated, said: Announcements
 ) -> AsyncIterator[Gateway]:
     gateway = Gateway()
-    monkeypatch.setattr("eyeclaw_trio.connector.link.open_link_stream", gateway.open_stream)
+    monkeypatch.setattr("eyeclaw_trio.connector.link.open_stream", gateway.open_stream)
     async with trio.open_nursery() as nursery:
         await nursery.start(gateway.serve_in_memory)
         connector = partial(keep_connected, announce=said, random=lambda: 0.5)

@@ -380,7 +380,7 @@ async def test_what_goes_wrong_is_one_line_and_status_1(house: House) -> None:
             stranger = attrs.evolve(gateway, key="ak_wrong")
             status, _, stderr = await piped(house, stranger, "q\n")
             assert status == 1
-            assert "said 401: Invalid access key; check EYECLAW_KEY" in stderr
+            assert "said HTTP 401: Invalid access key; check EYECLAW_KEY" in stderr
             assert stranger.key not in stderr
             status, _, stderr = await piped(house, gateway, "q\n", "--provider", "nvidia9")
             assert status == 1

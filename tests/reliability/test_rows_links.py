@@ -38,11 +38,11 @@ from trio.testing import MockClock
 from trio_websocket import ConnectionClosed
 
 from eyeclaw_trio.connector.link import keep_connected
+from eyeclaw_trio.connector.target import LinkTarget
 from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.core.reassembly import Anomaly
 from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.protocol.bot import StreamChunk, encode_from_bot
-from eyeclaw_trio.wire.gateway_address import GatewayAddress
 
 # ---- 1: the link of a bot breaks in mid-answer --------------------------------------------------
 
@@ -73,7 +73,7 @@ async def test_row_01_our_connector_resends_what_was_not_acknowledged(how: str) 
         trio.open_nursery() as bots,
     ):
         model = FakeModel(long_answer, lambda: 0.02)
-        address = GatewayAddress(f"http://{HOST}:{proxy.port}", 1, TOKEN)
+        address = LinkTarget(f"http://{HOST}:{proxy.port}", 1, TOKEN)
 
         async def connect() -> None:
             # The shortest of the delays that `core/backoff` allows: 0.75 s.

@@ -29,6 +29,7 @@ from trio_websocket import ConnectionClosed
 from eyeclaw_trio.app.gateway import Gateway as ServedGateway
 from eyeclaw_trio.connector.embedded import run_embedded_bot
 from eyeclaw_trio.connector.link import keep_connected
+from eyeclaw_trio.connector.target import LinkTarget
 from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.trace import Outcome, Trace
@@ -38,7 +39,6 @@ from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.settings.kinds import HostPort
 from eyeclaw_trio.store.store import Store
-from eyeclaw_trio.wire.gateway_address import GatewayAddress
 
 BOT_2 = "?sdk_token=bt_test-token-of-bot-2&bot_id=2"
 
@@ -300,7 +300,7 @@ async def test_row_05_our_connector_stops_its_model_within_a_second(chunks: int)
     ):
         pause = 0.02 if chunks else 60.0
         model = FakeModel(lambda _: ["好"] * 10_000, lambda: pause)
-        address = GatewayAddress(f"http://{HOST}:{port}", 1, TOKEN)
+        address = LinkTarget(f"http://{HOST}:{port}", 1, TOKEN)
 
         async def connect() -> None:
             await keep_connected(address, model, announce=lambda _: None)

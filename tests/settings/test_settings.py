@@ -184,7 +184,7 @@ def test_an_address_is_a_host_and_a_port(folder: Path, text: str, expected: Host
     ["8001", ":8001", "::1:8001", "[::1]", "[nonsense]:1", "a:65536", "a:-1", "a b:1", "a:１", ""],
 )
 def test_what_is_no_address_is_refused(folder: Path, text: str) -> None:
-    with pytest.raises(ConfigurationError, match='--listen: listen: must be "HOST:PORT"'):
+    with pytest.raises(ConfigurationError, match=r'^--listen: must be "HOST:PORT"'):
         load(folder, flags={"listen": text})
 
 

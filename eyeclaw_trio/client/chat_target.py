@@ -1,0 +1,43 @@
+"""Where to chat: one session at one gateway (PROTOCOL 4)."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote
+
+from attrs import field, frozen
+
+from eyeclaw_trio.protocol.endpoint import CHAT_PATH, Endpoint, read_endpoint
+from eyeclaw_trio.wire.connect import Upgrade
+
+_LARGEST_FRAME: Final = 1_048_576  # bytes
+
+
+@frozen
+class ChatTarget:
+    """One session at one gateway, whose address is `server` (`protocol/endpoint`).
+
+    Raises ConfigurationError for an address that cannot be used.
+    """
+
+    server: str
+    session: str
+    key: str = field(repr=False)
+    provider: str | None = None
+    endpoint: Endpoint = field(init=False)
+
+    @endpoint.default
+    def _read_endpoint(self) -> Endpoint:
+        return read_endpoint(self.server)
+
+    @property
+    def upgrade(self) -> Upgrade:
+        """What is asked for there."""
+        return Upgrade(
+            resource=f"{CHAT_PATH}/{quote(self.session, safe='')}?format=json",
+            headers=[
+                (b"Authorization", f"Bearer {self.key}".encode()),
+                (b"Accept-Language", b"en"),
+            ],
+            largest_message=_LARGEST_FRAME,
+        )
