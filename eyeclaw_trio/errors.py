@@ -127,9 +127,16 @@ class TurnFailed(EyeclawError):
 
 
 class BotOffline(TurnFailed):
-    """No link of the bot lives, or it did not come back within `resume_grace`."""
+    """No link of the bot lives, or it did not come back within `resume_grace`.
+
+    `code` is our word for what keeps it away, where that is known.
+    """
 
     outcome = code = "offline"
+
+    def __init__(self, why: str = "", *, code: str = "") -> None:
+        self.code = code or self.code
+        super().__init__(why or self.code)
 
 
 class BotSilent(TurnFailed):

@@ -11,8 +11,10 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Final
 
+import structlog
 import trio
 
 from eyeclaw_trio.admin.listener import serve_admin
@@ -23,16 +25,22 @@ from eyeclaw_trio.app.listening import Listeners, allow_connections, open_listen
 from eyeclaw_trio.connector.embedded_bots import EmbeddedBots
 from eyeclaw_trio.connector.link import keep_connected
 from eyeclaw_trio.connector.target import LinkTarget
-from eyeclaw_trio.errors import EyeclawError
+from eyeclaw_trio.errors import EyeclawError, StoreError
 from eyeclaw_trio.logs import configure_logging
 from eyeclaw_trio.metrics import measure_loop_delay
 from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.providers.catalogue import open_provider
-from eyeclaw_trio.server.revocation import Revocation
 from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.store.folder_lock import hold_folder
+from eyeclaw_trio.store.running_gateway import (
+    RunningGateway,
+    forget_running_gateway,
+    write_running_gateway,
+)
 from eyeclaw_trio.store.store import Store, open_store
 from eyeclaw_trio.wakeup import Wakeup
+
+log = structlog.get_logger(__name__)
 
 # Python's own thresholds collect so often that ten thousand links, which are hardly garbage,
 # cost most of the processor in pauses of up to a second. Cycles are rare here.
@@ -74,7 +82,9 @@ async def _serve_until_told(settings: Settings, store: Store, changes: Wakeup) -
                 settings.unconfigured,
             )
             embedded.follow(store.directory.bots.values())
-            nursery.start_soon(_follow_directory, store, changes, embedded, gateway.revocation)
+            forget_running_gateway(settings.data)
+            await _say_who_runs(settings.data, embedded)
+            nursery.start_soon(_follow_directory, gateway, changes, embedded)
             nursery.start_soon(measure_loop_delay, gateway.observer.metrics.loop_delay)
             if listeners.certificate is not None:
                 await nursery.start(listeners.certificate.keep_renewed)
@@ -110,14 +120,25 @@ async def _serve_connections(
         stopping.set()
 
 
-async def _follow_directory(
-    store: Store, changes: Wakeup, embedded: EmbeddedBots, revocation: Revocation
-) -> None:
+async def _follow_directory(gateway: Gateway, changes: Wakeup, embedded: EmbeddedBots) -> None:
     """Obey what changes in keys and bots, by command or by page, until cancelled."""
+    store = gateway.store
     while True:
         await changes.wait()
         embedded.follow(store.directory.bots.values())
-        revocation.enforce(store.directory)
+        gateway.revocation.enforce(store.directory)
+        await _say_who_runs(gateway.settings.data, embedded)
+
+
+async def _say_who_runs(folder: Path, embedded: EmbeddedBots) -> None:
+    """Tell commands beside this process which embedded bots it has, and why not. On a full disk
+    they are not told, and the log says so. Cancellation waits for the small write."""
+    bots = {str(bot_id): reason for bot_id, reason in embedded.why_offline().items()}
+    running = RunningGateway(os.getpid(), bots)
+    try:
+        await trio.to_thread.run_sync(write_running_gateway, folder, running)
+    except StoreError as error:
+        log.warning("gateway.not_described", why=str(error))
 
 
 async def connect(

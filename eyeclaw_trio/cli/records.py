@@ -15,6 +15,7 @@ from typing import Final
 import click
 
 from eyeclaw_trio.cli.choices import Choices, common_options, pass_choices, record_id
+from eyeclaw_trio.cli.kept_away import wait_until_known, warn_if_kept_away
 from eyeclaw_trio.cli.showing import show_json, show_table
 from eyeclaw_trio.core.directory import AccessKey, Bot
 from eyeclaw_trio.settings import Settings
@@ -22,6 +23,7 @@ from eyeclaw_trio.store import bots, keys
 from eyeclaw_trio.store.columns import read_clock
 from eyeclaw_trio.store.database import Database, open_database
 from eyeclaw_trio.store.folder_lock import is_folder_held
+from eyeclaw_trio.store.running_gateway import RunningGateway, read_running_gateway
 from eyeclaw_trio.store.sessions import Presence, list_presence
 
 Record = dict[str, object]
@@ -106,13 +108,17 @@ def add_bot(choices: Choices, name: str, provider: str | None) -> None:
         settings.require_provider(provider)
     with _changing(settings.data) as db:
         made, token = bots.add_bot(db, name, provider, now=read_clock())
+    reason = wait_until_known(settings.data, made) if provider is not None else None
     if choices.json:
         embedded = {} if provider is None else {"provider": provider}
+        if reason is not None:
+            embedded["reason"] = reason
         show_json({"id": made.id, "name": made.name, "token": token, **embedded})
     elif token is None:
         click.echo(f"Bot {made.id} answers by {provider}.", err=True)
     else:
         _show_token(made.id, token)
+    warn_if_kept_away(made.id, provider, reason)
 
 
 @bot.command("list")
@@ -124,7 +130,9 @@ def list_bots(choices: Choices) -> None:
     if choices.json:
         show_json(records)
         return
-    show_table(records, list(_BOT_COLUMNS))
+    show_table(records, [name for name in _BOT_COLUMNS if name != "reason"])
+    for record in records:
+        warn_if_kept_away(record["id"], record["provider"], record["reason"])
     if not records:
         click.echo("No bots yet: `eyeclaw bot add NAME` adds one.", err=True)
 
@@ -135,9 +143,13 @@ def list_bots(choices: Choices) -> None:
 @pass_choices
 def make_default(choices: Choices, bot_id: int) -> None:
     """Have a bot answer whoever asks for no other."""
-    with _changing(choices.load().data) as db:
+    folder = choices.load().data
+    with _changing(folder) as db:
         bots.make_default(db, bot_id)
+        bot = next(each for each in bots.list_bots(db) if each.id == bot_id)
     _show_bot(choices, bot_id, "is the default")
+    if bot.provider is not None:
+        warn_if_kept_away(bot.id, bot.provider, wait_until_known(folder, bot))
 
 
 @bot.command("token")
@@ -192,6 +204,7 @@ _BOT_COLUMNS = (
     "created_at",
     "origin",
     "is_default",
+    "reason",
 )
 
 
@@ -234,22 +247,32 @@ def _read_bots(choices: Choices) -> list[Record]:
     with closing(open_database(settings.data)) as db:
         known, presence = bots.list_bots(db), list_presence(db)
     is_held = is_folder_held(settings.data)
-    return [
-        _bot_record(each, presence.get(each.id), is_held and _is_online(each, presence, settings))
-        for each in known
-    ]
+    running = read_running_gateway(settings.data)
+    records = []
+    for each in known:
+        reason = None if running is None else running.why_offline(each.id) or None
+        online = is_held and _is_online(each, presence, settings, running)
+        records.append(_bot_record(each, presence.get(each.id), online, reason))
+    return records
 
 
-def _bot_record(bot: Bot, presence: Presence | None, online: bool) -> Record:
+def _bot_record(bot: Bot, presence: Presence | None, online: bool, reason: str | None) -> Record:
     last_ping_at = None if presence is None else presence.last_ping_at
-    extra = {"online": online, "last_ping_at": last_ping_at}
+    extra = {"online": online, "last_ping_at": last_ping_at, "reason": reason}
     return {name: extra[name] if name in extra else getattr(bot, name) for name in _BOT_COLUMNS}
 
 
-def _is_online(bot: Bot, presences: Mapping[int, Presence], settings: Settings) -> bool:
+def _is_online(
+    bot: Bot,
+    presences: Mapping[int, Presence],
+    settings: Settings,
+    running: RunningGateway | None,
+) -> bool:
     """Whether a bot is there, as far as a living gateway has written down."""
     if bot.provider is not None:
-        return bot.is_configured and bot.provider in settings.providers
+        if running is None:  # it has just been started, or has no room on its disk to say it
+            return bot.is_configured and bot.provider in settings.providers
+        return running.why_offline(bot.id) == ""
     presence = presences.get(bot.id)
     if presence is None or not presence.is_open:
         return False

@@ -19,6 +19,12 @@ from eyeclaw_trio.relay.switchboard import NO_BOT, Switchboard
 
 log = structlog.get_logger(__name__)
 
+# What keeps an embedded bot away, as traces and `bot list` have it: its provider is not in this
+# gateway's settings, mostly because its key is not in this process's environment; or it is, and
+# cannot work.
+UNKNOWN_PROVIDER: Final = "unknown_provider"
+UNUSABLE_PROVIDER: Final = "unusable_provider"
+
 # Heartbeats an embedded bot gives within one `presence_timeout`.
 _BEATS: Final = 3
 
@@ -38,8 +44,8 @@ class EmbeddedBots:
     Every provider is also there without a bot, for chat clients who name it. All who ask one
     share its connections, which are kept warm from the beginning; those of the `unconfigured`,
     which nobody may ever ask, only where a bot needs them. A bot whose provider is not in the
-    settings stays known and offline, and the log says why. `note` is told of every answer of a
-    provider.
+    settings stays known and offline; log, station and `why_offline` say why. `note` is told of
+    every answer of a provider.
     """
 
     nursery: trio.Nursery
@@ -48,7 +54,7 @@ class EmbeddedBots:
     note: Note = ignore
     unconfigured: Collection[str] = ()
     _running: dict[tuple[int, str], trio.CancelScope] = field(factory=dict, init=False)
-    _unknown: set[tuple[int, str]] = field(factory=set, init=False)
+    _kept_away: dict[tuple[int, str], str] = field(factory=dict, init=False)
     _opened: dict[str, _Opened] = field(factory=dict, init=False)
 
     def follow(self, bots: Iterable[Bot]) -> None:
@@ -57,25 +63,46 @@ class EmbeddedBots:
         wanted += [(NO_BOT, name) for name in self.providers]
         for key in [key for key in self._running if key not in wanted]:
             self._running.pop(key).cancel()
+        for key in [key for key in self._kept_away if key not in wanted]:
+            del self._kept_away[key]
+            self._tell_station(key, "")
         for key in wanted:
-            bot_id, name = key
-            if name not in self.providers:
-                if key not in self._unknown:
-                    self._unknown.add(key)
-                    log.warning("bot.unknown_provider", bot_id=bot_id, provider=name)
-            elif key not in self._running:
-                self._running[key] = scope = trio.CancelScope()
-                self.nursery.start_soon(self._run, bot_id, name, scope)
+            if key not in self._running and key not in self._kept_away:
+                self._start(key)
 
-    async def _run(self, bot_id: int, name: str, scope: trio.CancelScope) -> None:
-        is_bot = bot_id != NO_BOT
-        board = self.switchboard
-        try:
-            opened = self._open(name)
-        except ConfigurationError as error:  # one bot's, and no reason to end the others
-            log.error("bot.provider_unusable", bot_id=bot_id, provider=name, why=str(error))
+    def why_offline(self) -> dict[int, str]:
+        """Each embedded bot by its id: what keeps it away, in a word of ours, or "" if nothing."""
+        reasons = dict.fromkeys(self._running, "") | self._kept_away
+        return {bot_id: reason for (bot_id, _), reason in reasons.items() if bot_id != NO_BOT}
+
+    def _start(self, key: tuple[int, str]) -> None:
+        bot_id, name = key
+        reason = ""
+        if name not in self.providers:
+            reason = UNKNOWN_PROVIDER
+            log.warning("bot.unknown_provider", bot_id=bot_id, provider=name)
+        else:
+            try:
+                opened = self._open(name)
+            except ConfigurationError as error:  # one bot's, and no reason to end the others
+                reason = UNUSABLE_PROVIDER
+                log.error("bot.unusable_provider", bot_id=bot_id, provider=name, why=str(error))
+        self._tell_station(key, reason)
+        if reason:
+            self._kept_away[key] = reason
             return
         opened.users += 1
+        self._running[key] = scope = trio.CancelScope()
+        self.nursery.start_soon(self._run, bot_id, name, opened, scope)
+
+    def _tell_station(self, key: tuple[int, str], reason: str) -> None:
+        bot_id, _ = key
+        if bot_id != NO_BOT:
+            self.switchboard.station(bot_id).offline_reason = reason
+
+    async def _run(self, bot_id: int, name: str, opened: _Opened, scope: trio.CancelScope) -> None:
+        is_bot = bot_id != NO_BOT
+        board = self.switchboard
         try:
             with scope:
                 await run_embedded_bot(

@@ -58,6 +58,8 @@ class Station:
         self.late_messages = 0
         self.foreign_messages = 0
         self.links_ever = 0
+        self.offline_reason = ""
+        """What keeps the bot away, in a word of ours, where somebody knows."""
         self._all_turns = turns
         self._patience = patience
         self._limits = limits
@@ -168,7 +170,7 @@ class Station:
     def begin_turn(self, command: ExecuteCommand, overflow: trio.CancelScope) -> OpenTurn:
         """Listen for this turn and ask for its place (for blocks). Raises BotOffline, BotBusy."""
         if not self.is_online:
-            raise BotOffline
+            raise BotOffline(code=self.offline_reason)
         now = self._now()
         self._grant(now)  # what silence has freed belongs to those who wait already
         place = self._places.ask(command.session_id, now)

@@ -83,8 +83,9 @@ class TriggerDoor:
     def _choose_bot(self, asked: Asked, trace: Trace) -> Bot:
         try:
             bot = self._reception.choose_bot(asked, trace)
-            if not self._reception.switchboard.is_online(bot.id):
-                trace.end(Outcome.OFFLINE)
+            switchboard = self._reception.switchboard
+            if not switchboard.is_online(bot.id):
+                trace.end(Outcome.OFFLINE, reason=switchboard.station(bot.id).offline_reason)
                 raise BotOffline
         except BotOffline as offline:
             language = choose_language(asked.question.metadata.get("lang"))

@@ -257,6 +257,7 @@ def test_bots_are_listed_with_all_that_the_contract_says() -> None:
         "created_at",
         "origin",
         "is_default",
+        "reason",
     ]
     assert (listed["online"], listed["last_ping_at"], listed["origin"]) == (False, None, "command")
 
