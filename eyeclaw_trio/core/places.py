@@ -114,10 +114,8 @@ class Places(Generic[L]):
     @property
     def newest(self) -> L | None:
         """The link that takes the next command: one that was told to end takes none."""
-        for attached in reversed(self._links):
-            if attached.link.is_alive:
-                return attached.link
-        return None
+        newest = self._newest_attached
+        return newest.link if newest is not None else None
 
     def find_left(self, session_id: str) -> Place[L] | None:
         """The place of a turn that its reader has left, if the bot may still be at it."""
@@ -152,11 +150,12 @@ class Places(Generic[L]):
         """The older links that nothing holds any more (RELIABILITY 25): a link is busy with what
         it answers, also for a reader who has left, and with the last words of a turn that
         somebody still reads."""
-        if len(self._links) < 2:
+        newest = self._newest_attached
+        if newest is None or len(self._links) < 2:
             return
         holding = (*self._taken.values(), *self._left.values(), *self._over.values())
         busy = {id(place.link) for place in holding}
-        for attached in self._links[:-1]:
+        for attached in self._links[: self._links.index(newest)]:
             if id(attached.link) not in busy:
                 yield attached.link
 
@@ -240,6 +239,10 @@ class Places(Generic[L]):
     # ---- inside ---------------------------------------------------------------------------------
 
     @property
+    def _newest_attached(self) -> _Attached[L] | None:
+        return next((each for each in reversed(self._links) if each.link.is_alive), None)
+
+    @property
     def _capacity(self) -> int:
         link = self.newest
         return link.capacity if link is not None else 1
@@ -264,8 +267,8 @@ class Places(Generic[L]):
         Where the bot has linked anew since, that comes sooner: the process behind the new link
         is probably a new one, which knows nothing of the turn.
         """
-        newest = self._links[-1] if self._links else None
-        if newest is None or place.link is newest.link:
+        newest = self._newest_attached
+        if newest is None or place.link is newest.link or newest.at < place.heard_at:
             return place.heard_at + self._idle_timeout
         sooner = max(place.heard_at + self._resume_grace, newest.at + SETTLES_WITHIN)
         return min(sooner, place.heard_at + self._idle_timeout)

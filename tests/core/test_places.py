@@ -1,0 +1,379 @@
+"""Whose turn a bot is busy with: by example, and against a slow and simple model at random."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from attrs import define
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
+
+from eyeclaw_trio.core.places import SETTLES_WITHIN, Place, Places, Stage
+from eyeclaw_trio.errors import BotBusy
+
+IDLE, GRACE = 60.0, 20.0
+
+
+@define(eq=False)
+class ALink:
+    """A link without a bot."""
+
+    capacity: int = 1
+    can_cancel: bool = False
+    can_resume: bool = False
+    is_alive: bool = True
+
+
+def make_places(queue_limit: int = 4) -> Places[ALink]:
+    return Places(IDLE, GRACE, queue_limit)
+
+
+def begun(places: Places[ALink], session_id: str, now: float = 0.0) -> Place[ALink]:
+    """A turn whose command has been sent."""
+    place = places.ask(session_id, now)
+    assert places.grant(now) == [place]
+    assert places.begin(place, now) is not None
+    return place
+
+
+# ---- places and the queue -----------------------------------------------------------------------
+
+
+def test_turns_get_their_places_in_order_as_far_as_the_newest_link_has_some() -> None:
+    places = make_places()
+    places.attach(ALink(capacity=2), 0.0)
+    one, two, three, four = (places.ask(name, 0.0) for name in "1234")
+    assert places.grant(0.0) == [one, two]
+    assert (places.taken, places.waiting) == (2, 2)
+    places.begin(two, 0.0)
+    assert places.end(two)
+    assert places.grant(1.0) == [three]
+    assert places.leave(four) is None
+    assert (places.taken, places.waiting) == (2, 0)
+
+
+def test_too_many_that_wait_are_refused_and_told_whose_turn_it_is() -> None:
+    places = make_places(queue_limit=1)
+    places.attach(ALink(), 0.0)
+    begun(places, "busy")
+    assert places.ask("waits", 1.0).held_by == "busy"
+    with pytest.raises(BotBusy) as refused:
+        places.ask("refused", 2.0)
+    assert refused.value.held_by == "busy"
+
+
+def test_of_several_the_one_that_is_silent_for_longest_is_said_to_hold_the_place() -> None:
+    places, link = make_places(), ALink(capacity=2)
+    places.attach(link, 0.0)
+    one, _ = begun(places, "1", 0.0), begun(places, "2", 1.0)
+    places.hear(one, link, 5.0)
+    assert places.ask("3", 6.0).held_by == "2"
+
+
+def test_a_command_is_sent_once_and_only_by_a_turn_that_has_its_place() -> None:
+    places, link = make_places(), ALink()
+    places.attach(link, 0.0)
+    place = places.ask("1", 0.0)
+    assert places.begin(place, 0.0) is None
+    places.grant(0.0)
+    assert places.begin(place, 0.0) is link
+    assert places.begin(place, 0.0) is None
+
+
+def test_an_end_frees_the_place_once() -> None:
+    places = make_places()
+    places.attach(ALink(), 0.0)
+    place = begun(places, "1")
+    assert places.end(place)
+    assert not places.end(place)
+    assert places.leave(place) is None
+
+
+# ---- turns that are left ------------------------------------------------------------------------
+
+
+def test_a_left_turn_holds_its_place_until_the_bot_was_silent_for_the_idle_timeout() -> None:
+    places, link = make_places(), ALink()
+    places.attach(link, 0.0)
+    place = begun(places, "1")
+    assert places.leave(place) is link
+    waiting = places.ask("2", 1.0)
+    places.hear(place, link, 30.0)
+    assert places.find_left("1") is place
+    assert places.free_at() == 90.0
+    assert places.grant(90.0 - 0.001) == []
+    assert places.grant(90.0) == [waiting]
+    assert places.free_at() == math.inf
+
+
+def test_a_bot_that_can_cancel_is_free_as_soon_as_it_is_told() -> None:
+    places, link = make_places(), ALink(can_cancel=True)
+    places.attach(link, 0.0)
+    assert places.leave(begun(places, "1")) is link
+    assert places.taken == 0
+
+
+def test_a_turn_that_leaves_before_it_has_asked_tells_nobody() -> None:
+    places = make_places()
+    places.attach(ALink(), 0.0)
+    place = places.ask("1", 0.0)
+    places.grant(0.0)
+    assert places.leave(place) is None
+    assert places.taken == 0
+
+
+def test_left_turns_are_cancelled_on_the_link_that_comes_next() -> None:
+    places, gone, back = make_places(), ALink(can_cancel=True), ALink(can_cancel=True)
+    places.attach(gone, 0.0)
+    place = begun(places, "1")
+    gone.is_alive = False
+    places.detach(gone)
+    assert places.leave(place) is None
+    assert places.taken == 1
+    assert places.attach(back, 5.0) == [place]
+    assert places.taken == 0
+
+
+@pytest.mark.parametrize(
+    ("heard", "back", "free"),
+    [
+        (0.0, 5.0, 20.0),  # the resume grace of silence about that turn
+        (10.0, 15.0, 30.0),
+        (0.0, 40.0, 40.0 + SETTLES_WITHIN),  # silent for long: the new process has to settle
+        (0.0, 59.5, 60.0),  # never later than without a new link
+    ],
+)
+def test_a_left_place_is_free_sooner_when_the_bot_has_linked_anew(
+    heard: float, back: float, free: float
+) -> None:
+    places, old, new = make_places(), ALink(), ALink()
+    places.attach(old, 0.0)
+    place = begun(places, "1")
+    places.hear(place, old, heard)
+    places.leave(place)
+    old.is_alive = False
+    places.detach(old)
+    assert places.free_at() == math.inf
+    places.attach(new, back)
+    assert places.free_at() == free
+    # Who is heard on the new link is no new process.
+    places.hear(place, new, back + 0.1)
+    assert places.free_at() == back + 0.1 + IDLE
+
+
+# ---- links that come and go ---------------------------------------------------------------------
+
+
+def test_the_newest_link_that_lives_takes_the_next_command() -> None:
+    places, one, two = make_places(), ALink(), ALink()
+    places.attach(one, 0.0)
+    places.attach(two, 0.0)
+    assert places.newest is two
+    two.is_alive = False
+    assert places.newest is one
+
+
+def test_an_older_link_is_not_sent_away_while_the_newer_one_is_about_to_end() -> None:
+    places, old, ending = make_places(), ALink(), ALink()
+    places.attach(old, 0.0)
+    places.attach(ending, 1.0)
+    ending.is_alive = False
+    assert list(places.retiring()) == []
+
+
+def test_an_older_link_that_remains_is_no_link_anew() -> None:
+    places, old, new = make_places(), ALink(), ALink()
+    places.attach(old, 0.0)
+    places.attach(new, 1.0)
+    place = begun(places, "1", 2.0)
+    places.leave(place)
+    new.is_alive = False
+    places.detach(new)
+    assert places.free_at() == 62.0
+
+
+def test_a_command_that_found_no_link_is_granted_again_when_there_is_one() -> None:
+    places, dead, new = make_places(), ALink(), ALink()
+    places.attach(dead, 0.0)
+    place = places.ask("1", 0.0)
+    places.grant(0.0)
+    dead.is_alive = False
+    assert places.begin(place, 0.0) is None
+    places.attach(new, 1.0)
+    assert places.grant_again(1.0) == [place]
+    assert places.grant_again(1.0) == []
+    assert places.begin(place, 1.0) is new
+
+
+@pytest.mark.parametrize(("can_resume", "is_again"), [(True, True), (False, False)])
+def test_a_command_that_may_have_died_with_its_link_is_granted_again_where_that_is_safe(
+    can_resume: bool, is_again: bool
+) -> None:
+    places, old, new = make_places(), ALink(), ALink(can_resume=can_resume)
+    places.attach(old, 0.0)
+    place = begun(places, "1")
+    assert places.detach(old) == [place]
+    places.attach(new, 1.0)
+    assert (places.grant_again(1.0) == [place]) is is_again
+
+
+def test_a_turn_of_which_the_bot_has_spoken_is_not_asked_again() -> None:
+    places, old, new = make_places(), ALink(), ALink(can_resume=True)
+    places.attach(old, 0.0)
+    place = begun(places, "1")
+    places.detach(old)
+    places.attach(new, 1.0)
+    places.grant_again(1.0)
+    places.hear(place, new, 1.0)  # between the grant and the turn that has been told of it
+    assert places.begin(place, 1.0) is None
+
+
+def test_an_older_link_retires_when_nothing_holds_it_any_more() -> None:
+    places, old, new = make_places(), ALink(), ALink()
+    places.attach(old, 0.0)
+    place = begun(places, "1")
+    places.attach(new, 1.0)
+    assert list(places.retiring()) == []
+    places.end(place)
+    assert list(places.retiring()) == []  # its last words are still read
+    places.leave(place)
+    assert list(places.retiring()) == [old]
+
+
+# ---- at random ----------------------------------------------------------------------------------
+
+
+class PlacesAtRandom(RuleBasedStateMachine):
+    """Anything in any order: no two commands too many, nobody forgotten, nobody held for ever."""
+
+    links = Bundle("links")
+    turns = Bundle("turns")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.places = make_places()
+        self.attached: list[ALink] = []
+        self.asked: list[Place[ALink]] = []  # somebody reads, in the order of asking
+        self.sent: dict[str, int] = {}
+
+    @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 19.0, 20.0, 60.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(
+        target=links,
+        capacity=st.integers(1, 3),
+        can_cancel=st.booleans(),
+        can_resume=st.booleans(),
+    )
+    def attach(self, capacity: int, can_cancel: bool, can_resume: bool) -> ALink:
+        link = ALink(capacity, can_cancel, can_resume)
+        cancelled = self.places.attach(link, self.now)
+        assert can_cancel or not cancelled
+        self.attached.append(link)
+        self.act()
+        return link
+
+    @rule(link=links)
+    def detach(self, link: ALink) -> None:
+        link.is_alive = False
+        if link in self.attached:
+            self.attached.remove(link)
+            assert all(place in self.asked for place in self.places.detach(link))
+            self.act()
+
+    @rule(link=links)
+    def told_to_end(self, link: ALink) -> None:
+        link.is_alive = False
+
+    @precondition(lambda self: len(self.asked) < 6)
+    @rule(target=turns)
+    def ask(self) -> Place[ALink] | None:
+        name = f"turn {len(self.sent)}"
+        try:
+            place = self.places.ask(name, self.now)
+        except BotBusy:
+            assert self.places.waiting == 4
+            return None
+        self.sent[name] = 0
+        self.asked.append(place)
+        self.act()
+        return place
+
+    @rule(place=turns)
+    def begin(self, place: Place[ALink] | None) -> None:
+        if place is None or place not in self.asked:
+            return
+        before = place.stage
+        link = self.places.begin(place, self.now)
+        if link is not None:
+            assert before is Stage.GRANTED
+            assert link is self.newest
+            assert not self.sent[place.session_id] or link.can_resume
+            self.sent[place.session_id] += 1
+
+    @rule(place=turns, link=links, is_end=st.booleans())
+    def hear(self, place: Place[ALink] | None, link: ALink, is_end: bool) -> None:
+        if place is None or not self.sent[place.session_id]:
+            return  # a bot does not know of it yet
+        if place not in self.asked and self.places.find_left(place.session_id) is None:
+            return
+        self.places.hear(place, link, self.now)
+        if is_end:
+            self.places.end(place)
+            self.act()
+
+    @rule(place=turns)
+    def leave(self, place: Place[ALink] | None) -> None:
+        if place is None or place not in self.asked:
+            return
+        was_busy = place.stage in (Stage.GRANTED, Stage.BUSY)
+        link = self.places.leave(place)
+        self.asked.remove(place)
+        # Whoever was asked is told, where anybody can be.
+        assert link is None or (was_busy and place.link is not None)
+        self.act()
+
+    def act(self) -> None:
+        """What a station does after each change."""
+        self.places.grant(self.now)
+        self.places.grant_again(self.now)
+        assert self.places.newest not in list(self.places.retiring())
+
+    @property
+    def newest(self) -> ALink | None:
+        return next((link for link in reversed(self.attached) if link.is_alive), None)
+
+    @invariant()
+    def nobody_is_forgotten_and_the_queue_is_in_order(self) -> None:
+        waiting = [place for place in self.asked if place.stage is Stage.WAITING]
+        assert self.places.waiting == len(waiting)
+        granted = [self.asked.index(p) for p in self.asked if p.stage is not Stage.WAITING]
+        assert all(self.asked.index(place) > max(granted, default=-1) for place in waiting)
+
+    @invariant()
+    def no_bot_has_more_commands_than_a_link_of_it_could_take(self) -> None:
+        assert self.places.taken <= 3
+
+    @invariant()
+    def who_waits_has_a_reason(self) -> None:
+        newest = self.newest
+        self.places.grant(self.now)
+        if self.places.waiting and newest is not None:
+            assert self.places.taken >= newest.capacity
+
+    @invariant()
+    def no_left_place_is_held_for_ever(self) -> None:
+        self.places.grant(self.now)
+        if self.newest is not None:
+            free_at = self.places.free_at()
+            read = [place for place in self.asked if place.stage in (Stage.GRANTED, Stage.BUSY)]
+            if self.places.taken > len(read):
+                assert self.now < free_at <= self.now + IDLE
+
+
+TestPlacesAtRandom = PlacesAtRandom.TestCase
+TestPlacesAtRandom.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
