@@ -1,4 +1,5 @@
-"""Who may import whom, kept by reading every import of the package.
+"""Who may import whom, and that no modules import each other in a circle, kept by reading every
+import of the package, also those for type checkers only.
 
     cli -> app -> client | server | connector | admin -> relay | providers | store | wire
         -> core -> protocol -> errors
@@ -9,7 +10,7 @@ Everything may import what is further right; neighbours never import each other.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Final
 
@@ -140,6 +141,42 @@ def modules() -> list[tuple[str, Path]]:
     return found
 
 
+def circles_in(imports: Mapping[str, Set[str]]) -> list[list[str]]:
+    """The groups of modules that import each other, directly or by way of others (Tarjan)."""
+    found: list[list[str]] = []
+    order: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+
+    def visit(module: str) -> None:
+        order[module] = lowest[module] = len(order)
+        stack.append(module)
+        for imported in sorted(imports.get(module, ())):
+            if imported not in order:
+                visit(imported)
+                lowest[module] = min(lowest[module], lowest[imported])
+            elif imported in stack:
+                lowest[module] = min(lowest[module], order[imported])
+        if lowest[module] == order[module]:
+            circle = stack[stack.index(module) :]
+            del stack[stack.index(module) :]
+            if len(circle) > 1 or module in imports.get(module, ()):
+                found.append(sorted(circle))
+
+    for module in sorted(imports):
+        if module not in order:
+            visit(module)
+    return found
+
+
+def module_of(imported: str, names: Set[str]) -> str | None:
+    """The module of the package that an import names: itself, or what it is found in."""
+    if imported in names:
+        return imported
+    parent = imported.rpartition(".")[0]
+    return parent if parent in names else None
+
+
 # ---- the package --------------------------------------------------------------------------------
 
 
@@ -157,6 +194,18 @@ def test_a_module_imports_only_what_its_part_may(module: str, path: Path) -> Non
 def test_every_folder_and_module_at_the_top_has_its_place_in_the_plan() -> None:
     tops = {part_of(module) for module, _ in modules()} - {""}
     assert tops <= HEIGHTS.keys() | BESIDE.keys()
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    names = {name for name, _ in modules()}
+    imports = {}
+    for module, path in modules():
+        source = path.read_text(encoding="utf-8")
+        named = imports_of(source, module, is_package=path.name == "__init__.py")
+        # That a package's own `__version__` is looked up in it is no circle.
+        found = {module_of(each, names) for _, each in named if each != f"{PACKAGE}.__version__"}
+        imports[module] = {each for each in found if each is not None}
+    assert circles_in(imports) == []
 
 
 # ---- the checker itself, with made-up modules ---------------------------------------------------
@@ -258,3 +307,16 @@ def test_a_relative_import_in_a_packages_own_file_is_counted_from_that_package()
     assert faults_in("from .turn import relay_turn", name, is_package=True) == []
     assert faults_in("from ..server import http", name, is_package=True) != []
     assert faults_in("from ..core import answer", name, is_package=True) == []
+
+
+def test_circles_are_found_whatever_leads_into_them() -> None:
+    imports = {"a": {"b"}, "b": {"c"}, "c": {"d", "e"}, "d": {"b"}, "e": {"f"}, "f": {"f"}}
+    assert circles_in(imports) == [["f"], ["b", "c", "d"]]
+    assert circles_in({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_what_is_imported_from_a_module_is_that_module() -> None:
+    names = {f"{PACKAGE}.relay", f"{PACKAGE}.relay.turn"}
+    assert module_of(f"{PACKAGE}.relay.turn.relay_turn", names) == f"{PACKAGE}.relay.turn"
+    assert module_of(f"{PACKAGE}.relay.turn", names) == f"{PACKAGE}.relay.turn"
+    assert module_of("trio.lowlevel", names) is None
