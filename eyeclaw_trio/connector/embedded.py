@@ -22,14 +22,14 @@ from eyeclaw_trio.protocol.bot import (
     ToBot,
 )
 from eyeclaw_trio.providers.provider import Provider
-from eyeclaw_trio.relay.station import Station
+from eyeclaw_trio.relay.seam import LinkSide
 
 # Questions at once; a model's own limits are lower, and say so themselves.
 CAPACITY: Final = 64
 
 
 async def run_embedded_bot(
-    station: Station,
+    station: LinkSide,
     provider: Provider,
     *,
     heartbeat: float = 60.0,
@@ -73,7 +73,7 @@ class EmbeddedLink:
     can_resume = True
     is_alive = True
 
-    def __init__(self, station: Station, runs: Runs) -> None:
+    def __init__(self, station: LinkSide, runs: Runs) -> None:
         self._station = station
         self._runs = runs
         self._answers: dict[str, _Answer] = {}

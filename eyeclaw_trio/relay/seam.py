@@ -1,7 +1,7 @@
 """The seam where a second host would join: what a bot's link needs of the relay, and a turn.
 
 In one process a `relay/station` is both. One contract suite runs on each implementation
-(tests/relay/seam_contract).
+(tests/relay/test_seam_contract).
 """
 
 from __future__ import annotations

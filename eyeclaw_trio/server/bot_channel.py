@@ -45,7 +45,7 @@ from eyeclaw_trio.protocol.cable import (
     encode_rejection,
 )
 from eyeclaw_trio.protocol.timestamps import format_timestamp
-from eyeclaw_trio.relay.station import Station
+from eyeclaw_trio.relay.seam import LinkSide
 from eyeclaw_trio.server.cable_socket import say_disconnect
 from eyeclaw_trio.wire.websocket import ServerSocket
 
@@ -72,7 +72,7 @@ class BotLink:
     and the summary of the running turn first.
     """
 
-    def __init__(self, socket: ServerSocket, station: Station, sessions: SessionBook) -> None:
+    def __init__(self, socket: ServerSocket, station: LinkSide, sessions: SessionBook) -> None:
         self.session_id = secrets.token_hex(16)
         self._socket = socket
         self._station = station

@@ -31,7 +31,7 @@ from eyeclaw_trio.protocol.chat import (
     read_session_id,
 )
 from eyeclaw_trio.protocol.timestamps import format_timestamp
-from eyeclaw_trio.relay.station import Station
+from eyeclaw_trio.relay.seam import TurnSide
 from eyeclaw_trio.server.chat_reply import ChatReply, encode_failure
 from eyeclaw_trio.server.front_door import Continuation, Origins, Upgrade
 from eyeclaw_trio.server.live_set import LiveSet
@@ -257,7 +257,7 @@ class ChatSession:
         command = self._make_command(question, trace)
         await reception.relay_command(command, station, running.reply, running.turn, self.key_id)
 
-    def _find_station(self, chosen: Bot | str, trace: Trace) -> Station:
+    def _find_station(self, chosen: Bot | str, trace: Trace) -> TurnSide:
         if isinstance(chosen, str):
             trace.agent_id = trace.provider = chosen
             return self._reception.switchboard.provider_station(chosen)

@@ -21,7 +21,7 @@ from eyeclaw_trio.errors import BadMessage, BotOffline, RequestRefused
 from eyeclaw_trio.protocol.bot import CommandMetadata, CommandParams, ExecuteCommand
 from eyeclaw_trio.protocol.rokid import LONGEST_ID, Question, decode_question
 from eyeclaw_trio.protocol.timestamps import format_timestamp
-from eyeclaw_trio.relay.station import Station
+from eyeclaw_trio.relay.seam import TurnSide
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn import Reply, relay_turn
 from eyeclaw_trio.server.gate import Gate
@@ -193,7 +193,7 @@ class Reception:
     def relay_command(
         self,
         command: ExecuteCommand,
-        station: Station,
+        station: TurnSide,
         reply: Reply,
         turn: TracedTurn,
         key_id: int,

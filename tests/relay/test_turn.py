@@ -20,10 +20,12 @@ from fakes import (
 )
 from trio.testing import MockClock
 
-from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.core.patience import ANSWER_LIMIT, Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly
-from eyeclaw_trio.core.trace import Outcome
-from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamError
+from eyeclaw_trio.core.trace import KEPT_EVENTS, Outcome
+from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamError, StreamSummary
+
+TOO_LONG = "回答过长，已中断。"
 
 
 async def test_an_answer_streams_back_chunk_by_chunk_and_is_acknowledged_once_written() -> None:
@@ -649,3 +651,49 @@ async def test_a_word_at_the_last_moment_moves_every_deadline(mock_clock: MockCl
             mock_clock.jump(5)
             assert_whole(await glasses.receive_answer(), SILENT)
     assert gateway.traces[0].outcome is Outcome.TIMEOUT
+
+
+async def test_an_answer_without_end_is_cut_off_told_and_cancelled() -> None:
+    gateway = Gateway()
+    bot = gateway.bot(can_cancel=True)
+    with bot.station.attached(bot):
+        async with gateway.glasses() as glasses:
+            await glasses.send()
+            [command] = await bot.wait_for_commands()
+            turn = command.session_id
+            await glasses.receive_head()
+            assert await glasses.receive_event() == ": connected"
+            piece = "x" * 60_000
+            for n in range(ANSWER_LIMIT // 60_000 + 1):
+                bot.say(StreamChunk(turn, piece, n))
+                await glasses.receive_event()
+            assert_whole([": connected", *await glasses.receive_answer()], TOO_LONG)
+            await bot.wait_for_cancel()
+    assert gateway.traces[0].outcome is Outcome.REJECTED
+    assert gateway.traces[0].reason == "too_long"
+
+
+async def test_summaries_without_text_for_ever_end_the_turn_all_the_same(
+    autojump_clock: MockClock,
+) -> None:
+    gateway = Gateway()
+    bot = gateway.bot()
+    with bot.station.attached(bot):
+        async with gateway.glasses() as glasses, trio.open_nursery() as nursery:
+            await glasses.send()
+            [command] = await bot.wait_for_commands()
+            turn = command.session_id
+
+            async def sum_up_for_ever() -> None:
+                while True:
+                    bot.say(StreamSummary(turn, total_chunks=1))
+                    await trio.sleep(0.01)
+
+            began = trio.current_time()
+            bot.say(StreamChunk(turn, "好", 0))
+            nursery.start_soon(sum_up_for_ever)
+            await glasses.receive_head()
+            assert_whole(await glasses.receive_answer(), "好")
+            assert trio.current_time() == began + 2
+            nursery.cancel_scope.cancel()
+    assert len(gateway.traces[0].events) <= KEPT_EVENTS + 1

@@ -1,0 +1,54 @@
+"""A bot's link on its own: when it writes what it has to say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+from attrs import define, field
+from cable_fakes import Sessions
+
+from eyeclaw_trio.relay.seam import LinkSide
+from eyeclaw_trio.server.bot_channel import BotLink
+from eyeclaw_trio.wire.websocket import ServerSocket
+
+
+@define
+class Socket:
+    """Remembers when it was asked to write."""
+
+    waiting: int = 0
+    written: list[int] = field(factory=list)
+
+    def enqueue(self, payloads: list[bytes]) -> None:
+        self.waiting += len(payloads)
+
+    def write_nowait(self) -> None:
+        self.written.append(self.waiting)
+        self.waiting = 0
+
+
+@define
+class Side:
+    """The relay's side, where others may have something to read."""
+
+    bot_id: int = 1
+    is_quiet: bool = True
+
+    @contextmanager
+    def attached(self, _: object) -> Iterator[None]:
+        yield
+
+
+async def test_acknowledgements_are_written_now_when_nobody_has_anything_to_read() -> None:
+    socket, side = Socket(), Side()
+    link = BotLink(cast(ServerSocket, socket), cast(LinkSide, side), Sessions())
+    link.acknowledge("turn", [0])
+    assert socket.written == [1]
+    side.is_quiet = False  # the readers of others come first, and what they have to say
+    link.acknowledge("turn", [1])
+    assert (socket.written, socket.waiting) == ([1], 1)
+    side.is_quiet = True
+    link.acknowledge("turn", [2, 3])
+    assert socket.written == [1, 3]
