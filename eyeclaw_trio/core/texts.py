@@ -83,9 +83,10 @@ _ANSWERING: Final = {
 
 def choose_language(lang: object) -> Language:
     """English for `en`, `en-US` and the like; Chinese for everything else."""
-    if isinstance(lang, str) and lang.strip().lower().replace("_", "-").split("-")[0] == "en":
-        return "en"
-    return "zh"
+    if not isinstance(lang, str):
+        return "zh"
+    name = lang[:16].strip().lower().replace("_", "-")  # it may be a megabyte long
+    return "en" if name.partition("-")[0] == "en" else "zh"
 
 
 def apology(failure: TurnFailed, language: Language) -> str:

@@ -16,6 +16,8 @@ from eyeclaw_trio.errors import BadMessage
 from eyeclaw_trio.protocol.decoding import Opaque, UnfitError, build, checked, read_json
 
 LONGEST_ID: Final = 128  # characters (RELIABILITY 22)
+# Entries of one question: a conversation of an evening has fewer.
+MOST_ENTRIES: Final = 200
 _ROLES: Final = {"user": "user", "agent": "agent", "assistant": "agent"}
 _TYPES: Final = ("text", "image")
 
@@ -38,7 +40,7 @@ class Entry:
 
 @frozen
 class Question:
-    """One question: the last entry of role `user`, with what came before and along with it.
+    """One question: the last entry of role `user`, with what came along with it.
 
     `agent_id` is as it came, for the echo; `messages` are the entries as they came, for a bot
     that wants them all; `metadata` is flat, its unknown keys kept.
@@ -48,7 +50,6 @@ class Question:
     agent_id: str | int | float
     user_id: str | None
     asked: Entry
-    history: tuple[Entry, ...]
     messages: tuple[Opaque, ...]
     metadata: Mapping[str, Any]
     original_metadata: Opaque = field(factory=dict)
@@ -113,7 +114,9 @@ class _EntryOnTheWire:
 class _QuestionOnTheWire:
     message_id: str | int | float = field(metadata=checked(_check_id))
     agent_id: str | int | float = field(metadata=checked(_check_id))
-    message: tuple[_EntryOnTheWire, ...] = field(metadata=checked(_check_messages))
+    message: tuple[_EntryOnTheWire, ...] = field(
+        metadata=checked(_check_messages, most=MOST_ENTRIES)
+    )
     user_id: str | int | float | None = field(default=None, metadata=checked(_check_user_id))
     metadata: Opaque | None = None
     bot_id: int | str | None = field(default=None, metadata=checked(_check_bot_id))
@@ -124,14 +127,12 @@ def decode_question(body: bytes) -> Question:
     value = read_json(body)
     wire = build(value, _QuestionOnTheWire)
     entries = tuple(_read_entry(entry) for entry in wire.message)
-    asked = _place_of_question(entries)
     metadata = wire.metadata or {}
     return Question(
         message_id=str(wire.message_id),
         agent_id=wire.agent_id,
         user_id=None if wire.user_id is None else str(wire.user_id),
-        asked=entries[asked],
-        history=entries[:asked],
+        asked=entries[_place_of_question(entries)],
         messages=tuple(value["message"]),
         metadata=flatten_metadata(metadata),
         original_metadata=metadata,

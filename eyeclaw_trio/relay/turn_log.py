@@ -19,6 +19,7 @@ from attrs import define, frozen
 
 from eyeclaw_trio.core.patience import ANSWER_LIMIT
 from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, ReplyEvent
+from eyeclaw_trio.core.shares import Portion, Shares
 from eyeclaw_trio.core.texts import Language, apology
 from eyeclaw_trio.errors import AnswerTooLong, GatewayStopping, TurnFailed
 from eyeclaw_trio.protocol.worker import LogEntry, LoggedChunk, LoggedEnd, LoggedError
@@ -30,7 +31,8 @@ KEPT_FOR: Final = 60.0
 # than ten thousand pieces in small ones. A log holds the whole of it, or says that it could not.
 LOG_LIMIT: Final = ANSWER_LIMIT
 # All logs together (bytes), and how many there may be: with two kilobytes of text in sixty pieces,
-# which is a long answer for a wearer, the two are reached at about the same time.
+# which is a long answer for a wearer, the two are reached at about the same time. All access keys
+# share both, so that one of them alone has half of it at most.
 ROOM: Final = 64 * 1_048_576
 KEPT_TURNS: Final = 4_096
 # What an entry costs beside its text (bytes): the object, its numbers, its place in the list.
@@ -41,19 +43,6 @@ _BATCH_COST: Final = 400  # of it for what stands around each text on the wire
 # When the gateway stops, whoever has triggered has so long after the end of the turn to fetch the
 # rest (seconds): workers in the field subscribe within half a second.
 READ_WITHIN: Final = 5.0
-
-
-@define
-class Room:
-    """Memory that all logs share, in bytes."""
-
-    limit: int = ROOM
-    taken: int = 0
-
-    @property
-    def left(self) -> int:
-        """How much nobody has taken."""
-        return self.limit - self.taken
 
 
 @define
@@ -74,14 +63,13 @@ class TurnLog:
     answer that does not fit raises AnswerTooLong, whose text is then the last entry.
     """
 
-    def __init__(self, language: Language, room: Room, limit: int = LOG_LIMIT) -> None:
+    def __init__(self, language: Language, room: Portion, limit: int = LOG_LIMIT) -> None:
         self.ended_at: float | None = None
         """When the last entry came (monotonic seconds); None while the turn runs."""
         self.is_forgotten = False
         self._language = language
         self._room = room
         self._limit = limit
-        self._size = 0
         self._entries: list[LogEntry] = []
         self._readers = 0
         self._was_read = False
@@ -190,16 +178,13 @@ class TurnLog:
         """Give the memory back. Who still reads gets nothing more."""
         self.is_forgotten = True
         self._entries = []
-        self._room.taken -= self._size
-        self._size = 0
+        self._room.release()
 
     # ---- inside ---------------------------------------------------------------------------------
 
     def _take_room(self, size: int) -> None:
-        if self._size + size > self._limit or size > self._room.left:
+        if self._room.size + size > self._limit or not self._room.take(size):
             raise AnswerTooLong
-        self._size += size
-        self._room.taken += size
 
     def _end(self, entry: LoggedEnd | LoggedError) -> None:
         # The last word is short, and there is always room for it.
@@ -219,10 +204,14 @@ class TriggeredTurn:
 
 
 class TurnLogs:
-    """The triggered turns that can be read: those that run, and those that ended lately."""
+    """The triggered turns that can be read: those that run, and those that ended lately.
 
-    def __init__(self, room: Room | None = None) -> None:
-        self._room = room or Room()
+    The access keys share `room` (bytes) and the number that is `kept`.
+    """
+
+    def __init__(self, room: Shares | None = None, kept: Shares | None = None) -> None:
+        self._room = room or Shares(ROOM)
+        self._kept = kept or Shares(KEPT_TURNS)
         self._turns: dict[str, TriggeredTurn] = {}
         self._ended: deque[tuple[float, TriggeredTurn]] = deque()  # with when to forget it
         self._one_more_ended = Wakeup()
@@ -230,19 +219,20 @@ class TurnLogs:
     def __len__(self) -> int:
         return len(self._turns)
 
-    @property
-    def has_room(self) -> bool:
-        """Whether one more turn can be kept, however long its answer."""
-        return len(self._turns) < KEPT_TURNS and self._room.left >= LOG_LIMIT
+    def has_room(self, key_id: int) -> bool:
+        """Whether one more turn of this key can be kept, however long its answer. What other keys
+        have taken leaves it a part of its own (RELIABILITY 36)."""
+        return self._kept.allows(key_id, 1) and self._room.allows(key_id, LOG_LIMIT)
 
-    def make_log(self, language: Language) -> TurnLog:
-        """An empty log, for a turn that is about to run."""
-        return TurnLog(language, self._room)
+    def make_log(self, language: Language, key_id: int) -> TurnLog:
+        """An empty log, for a turn of this key that is about to run."""
+        return TurnLog(language, self._room.portion(key_id))
 
     @contextmanager
     def running(self, turn: TriggeredTurn) -> Iterator[None]:
         """The turn runs while inside; it can be read from now on until KEPT_FOR after its end."""
         self._turns[turn.session_id] = turn
+        self._kept.move(turn.key_id, 1)
         try:
             yield
         finally:
@@ -266,6 +256,7 @@ class TurnLogs:
             forget_at, turn = self._ended.popleft()
             await trio.sleep_until(forget_at)
             del self._turns[turn.session_id]
+            self._kept.move(turn.key_id, -1)
             turn.log.forget()
 
     async def wait_until_read(self) -> None:

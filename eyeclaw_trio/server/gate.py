@@ -26,7 +26,8 @@ class Gate:
     ) -> None:
         self.directory = directory
         self._throttle = Throttle()
-        self._peers = PeerLog()
+        self.peers = PeerLog()
+        """What is logged about those who ask."""
         self._on_failure = on_failure
 
     def admit(self, request: Request, *, in_query: bool = False) -> AccessKey:
@@ -42,7 +43,7 @@ class Gate:
         if key is None:
             if presented is not None:
                 self.note_failure(request)
-                self._peers.info(request.peer, "gate.refused", path=request.path[:100])
+                self.peers.info(request.peer, "gate.refused", path=request.path[:100])
             raise RequestRefused(
                 401, "Invalid access key", headers=[("WWW-Authenticate", "Bearer")]
             )

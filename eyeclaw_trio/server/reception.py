@@ -16,6 +16,7 @@ from eyeclaw_trio.core.answer import Answer
 from eyeclaw_trio.core.directory import AccessKey, Bot, Directory
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.routing import Asker, choose_bot
+from eyeclaw_trio.core.shares import Portion, Shares
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.errors import BadMessage, BotOffline, RequestRefused
 from eyeclaw_trio.protocol.bot import CommandMetadata, CommandParams, ExecuteCommand
@@ -35,6 +36,9 @@ Chosen = TypeVar("Chosen")
 
 # What a caller is told to wait while the gateway stops (seconds): a restart takes about that.
 RETRY_AFTER: Final = "5"
+# Bodies of questions that are being received or answered, together (bytes). All keys share it, and
+# what is made of a body may take some times its size.
+QUESTIONS: Final = 24 * 1_048_576
 _NO_BOT: Final = "`eyeclaw bot add NAME` adds one, `eyeclaw bot default ID` says which one answers"
 
 
@@ -53,11 +57,14 @@ class OpenAnswers(LiveSet[OpenAnswer]):
 
 @frozen
 class Asked:
-    """A question that has come in at `at` (monotonic seconds), and the key it came with."""
+    """A question that has come in at `at` (monotonic seconds), from which address, with which
+    key, and how much room it takes."""
 
     question: Question
     key: AccessKey
     at: float
+    peer: str
+    room: Portion
 
 
 @define(eq=False)
@@ -65,6 +72,7 @@ class TracedTurn:
     """A block for a turn; smaller than a generator, because there may be thousands."""
 
     trace: Trace
+    _room: Portion | None
     _on_over: Callable[[Trace], None]
     _life: AbstractContextManager[None] = field(factory=nullcontext)
 
@@ -77,6 +85,8 @@ class TracedTurn:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._room is not None:
+            self._room.release()
         self.trace.end(Outcome.INTERRUPTED)
         self.trace.note(Happening.FINISHED, trio.current_time())
         try:
@@ -105,21 +115,30 @@ class Reception:
     on_turn_over: Callable[[Trace], None]
     on_turn_begun: Callable[[Trace], None] = lambda _: None
     keeps_content: bool = False
+    questions: Shares = field(factory=lambda: Shares(QUESTIONS))
 
     async def receive(self, request: Request, connection: HttpConnection) -> Asked:
         """Check who asks and read what.
 
-        Raises RequestRefused (PROTOCOL 1, last paragraph) and ListenerGone.
+        Raises RequestRefused (PROTOCOL 1, last paragraph; 503 where too much of this key's is
+        being asked already) and ListenerGone. Cancellation leaves nothing of the question.
         """
         key, directory = self.admit(request), self.gate.directory()
-        question = await self._receive_question(request, connection)
-        await trio.lowlevel.checkpoint()  # that was work: others have their turn
-        # From here on nothing waits until the turn is open: a drain and a revocation act once, on
-        # what they find.
-        if self.is_draining() or self.gate.directory() is not directory:
-            key = self.admit(request)  # much can happen in the seconds that a body may take
+        room = self.questions.portion(key.id)
+        is_in = False
+        try:
+            question = await self._receive_question(request, connection, room)
+            await trio.lowlevel.checkpoint()  # that was work: others have their turn
+            # From here on nothing waits until the turn is open: a drain and a revocation act once,
+            # on what they find.
+            if self.is_draining() or self.gate.directory() is not directory:
+                key = self.admit(request)  # much can happen in the seconds that a body may take
+            is_in = True
+        finally:
+            if not is_in:
+                room.release()
         self.on_key_used(key.id)
-        return Asked(question, key, trio.current_time())
+        return Asked(question, key, trio.current_time(), request.peer, room)
 
     def traced(self, asked: Asked, source: str) -> TracedTurn:
         """The trace of the turn that this question begins; over when it is left as a block."""
@@ -130,6 +149,7 @@ class Reception:
             message_id=question.message_id,
             agent_id=question.agent_name,
             user_id=question.user_id,
+            room=asked.room,
         )
 
     def begin(
@@ -140,9 +160,10 @@ class Reception:
         message_id: str,
         agent_id: str = "",
         user_id: str | None = None,
+        room: Portion | None = None,
     ) -> TracedTurn:
         """The trace of a turn that begins `at` (monotonic seconds), whoever asks; over when it is
-        left as a block."""
+        left as a block, which gives `room` back."""
         random = secrets.token_hex(12 + 16)
         trace = Trace(
             trace_id=f"trace_{random[:24]}",
@@ -156,7 +177,7 @@ class Reception:
             keeps_content=self.keeps_content,
         )
         trace.note(Happening.REQUEST_RECEIVED, at)
-        return TracedTurn(trace, self.on_turn_over)
+        return TracedTurn(trace, room, self.on_turn_over)
 
     def choose_bot(self, asked: Asked, trace: Trace) -> Bot:
         """The bot that answers. Raises RequestRefused and BotOffline as `core/routing` does."""
@@ -211,14 +232,16 @@ class Reception:
             raise RequestRefused(503, "Shutting down", headers=[("Retry-After", RETRY_AFTER)])
         return self.gate.admit(request, in_query=in_query)
 
-    async def _receive_question(self, request: Request, connection: HttpConnection) -> Question:
+    async def _receive_question(
+        self, request: Request, connection: HttpConnection, room: Portion
+    ) -> Question:
         content_type = request.headers.get("content-type", "application/json")
         if content_type.partition(";")[0].strip().lower() != "application/json":
             raise RequestRefused(415, "Content-Type must be application/json")
         length = request.headers.get("content-length", "0")
         if length.isdigit() and int(length) > self.limits.request_body:
             raise RequestRefused(413, "Request body too large", {"limit": self.limits.request_body})
-        body = await connection.receive_body(self.limits.request_body)
+        body = await connection.receive_body(self.limits.request_body, room.take)
         try:
             return decode_question(body)
         except BadMessage as bad:
@@ -228,10 +251,12 @@ class Reception:
 def make_command(question: Question, bot_id: int, trace: Trace) -> ExecuteCommand:
     """The command that asks a bot this question (PROTOCOL 2, `execute_command`).
 
-    The conversation is the bot's shared one unless the request's metadata names one.
+    The conversation is the bot's shared one unless the request's metadata names one. Whatever is
+    named stays within this bot's own: a key for it opens no other's (RELIABILITY 37).
     """
     named = question.metadata.get("openclaw_session_id")
     is_named = isinstance(named, str) and 0 < len(named) <= LONGEST_ID
+    shared = f"bot_{bot_id}"
     return ExecuteCommand(
         params=CommandParams(question.text),
         metadata=CommandMetadata(
@@ -239,7 +264,7 @@ def make_command(question: Question, bot_id: int, trace: Trace) -> ExecuteComman
             user_id=question.user_id,
             message_id=question.message_id,
             session_id=trace.session_id,
-            openclaw_session_id=str(named) if is_named else f"bot_{bot_id}",
+            openclaw_session_id=f"{shared}_session_{named}" if is_named else shared,
             trace_id=trace.trace_id,
             full_messages=question.messages,
             original_metadata=question.original_metadata,

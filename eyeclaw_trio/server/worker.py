@@ -71,7 +71,7 @@ class TriggerDoor:
             trace = traced.trace
             bot = self._choose_bot(asked, trace)
             language = choose_language(asked.question.metadata.get("lang"))
-            turn_log = self._turns.make_log(language)
+            turn_log = self._turns.make_log(language, asked.key.id)
             turn = TriggeredTurn(trace.session_id, asked.key.id, bot.id, turn_log)
             with self._turns.running(turn):
                 task_status.started(turn)
@@ -90,9 +90,11 @@ class TriggerDoor:
         except BotOffline as offline:
             language = choose_language(asked.question.metadata.get("lang"))
             raise RequestRefused(503, "Bot offline", apology(offline, language)) from None
-        if not self._turns.has_room:
+        if not self._turns.has_room(asked.key.id):
             trace.end(Outcome.REJECTED, reason="too_many_turns")
-            log.warning("trigger.no_room", turns=len(self._turns))
+            self._reception.gate.peers.warning(
+                asked.peer, "trigger.no_room", key_id=asked.key.id, turns=len(self._turns)
+            )
             raise RequestRefused(
                 503, "Too many triggered turns", headers=[("Retry-After", RETRY_AFTER)]
             )

@@ -6,6 +6,7 @@ is what lies between two requests, and how a connection ends.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import h11
@@ -49,10 +50,10 @@ class HttpConnection:
             self.writer.method = request.method
         return request
 
-    async def receive_body(self, limit: int) -> bytes:
+    async def receive_body(self, limit: int, take: Callable[[int], bool]) -> bytes:
         """As `RequestReader.receive_body`. A client that waits for 100 Continue gets it."""
         await self.writer.allow_body()
-        return await self.reader.receive_body(limit)
+        return await self.reader.receive_body(limit, take)
 
     def give_back(self) -> ReplayedStream:
         """The stream with the current request's bytes put back, for a WebSocket upgrade: no HTTP

@@ -134,11 +134,11 @@ class RequestReader:
             self._raw += data
             self._h11.receive_data(data)
 
-    async def receive_body(self, limit: int) -> bytes:
-        """Read the body, of at most `limit` bytes.
+    async def receive_body(self, limit: int, take: Callable[[int], bool]) -> bytes:
+        """Read the body, of at most `limit` bytes. `take` is asked for the room of each piece.
 
-        Raises RequestRefused (400, 408, 413), and HungUp where the peer is gone. Cancellation
-        loses what has come: the connection has to end.
+        Raises RequestRefused (400, 408, 413, and 503 where there is no room), and HungUp where
+        the peer is gone. Cancellation loses what has come: the connection has to end.
         """
         body = bytearray()
         received = len(self._h11.trailing_data[0])
@@ -146,8 +146,10 @@ class RequestReader:
             event = self._next_event()
             size = 0
             if isinstance(event, h11.Data):
-                body += event.data
                 size = len(event.data)
+                if not take(size):
+                    raise RequestRefused(503, "Too much at once", headers=[("Retry-After", "5")])
+                body += event.data
             elif isinstance(event, h11.EndOfMessage):
                 self._raw = bytearray()  # nobody asks for it again, and the answer may be long
                 return bytes(body)

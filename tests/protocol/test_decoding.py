@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from eyeclaw_trio.errors import BadMessage
 from eyeclaw_trio.protocol.decoding import (
+    MOST_FAULTS,
+    MOST_VALUES,
     Opaque,
     UnfitError,
     build,
     checked,
+    count_values,
     decode,
     encode,
     read_json,
@@ -347,3 +350,54 @@ def test_json_is_compact_and_in_utf8_without_escapes() -> None:
 )
 def test_what_is_written_is_read_back(value: object) -> None:
     assert read_json(encode(value)) == value
+
+
+# ---- what one message may cost ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", ["[]", "{}", "1", '""', '"\\\\"', '"\\""', '{"a":0}'])
+@pytest.mark.parametrize("is_text", [True, False], ids=["text", "bytes"])
+def test_a_message_of_too_many_values_is_refused_before_they_are_made(
+    value: str, *, is_text: bool
+) -> None:
+    def decode_many(count: int) -> object:
+        text = '{"name":"x","extra":{"many":[' + ",".join([value] * count) + "]}}"
+        return read_json(text if is_text else text.encode())
+
+    assert isinstance(decode_many(MOST_VALUES // 3), dict)
+    with pytest.raises(BadMessage) as caught:
+        decode_many(MOST_VALUES * 2)
+    assert caught.value.faults == {"": "must hold at most 20000 values"}
+
+
+@pytest.mark.parametrize("piece", ["{[,]}", '\\"', "\\\\", '\\\\\\",', "，"])
+def test_what_stands_inside_a_text_is_no_value(piece: str) -> None:
+    text = piece * 100_000
+    assert read_json(f'{{"text":"{text}"}}')["text"] == orjson.loads(f'"{text}"')
+
+
+@given(
+    st.recursive(
+        st.text('"\\[]{},:x') | st.integers(0, 9),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text('"\\,{x'), inner),
+        max_leaves=40,
+    )
+)
+def test_the_values_of_a_message_are_counted_as_they_are(value: object) -> None:
+    def count(value: object) -> int:
+        if isinstance(value, dict | list):
+            inside = list(value.values()) if isinstance(value, dict) else value
+            return max(len(inside), 1) + sum(map(count, inside))
+        return 0
+
+    assert count_values(orjson.dumps(value)) == count(value)
+
+
+def test_an_array_is_looked_through_as_far_as_its_faults_are_told() -> None:
+    faults = faults_of({"name": "x", "leaves": [{"count": 1}, *[{"count": "1"}] * 1_500]})
+    assert len(faults) == MOST_FAULTS + 1
+    assert next(iter(faults)) == "leaves[1].count"
+    assert list(faults)[-1] == "…"
+    assert faults_of({"name": "x", "leaves": [{}] * 2_001}) == {
+        "leaves": "must hold at most 2000 entries"
+    }

@@ -14,6 +14,7 @@ from eyeclaw_trio.errors import BadMessage
 from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.protocol.rokid import (
     LONGEST_ID,
+    MOST_ENTRIES,
     Entry,
     Question,
     decode_question,
@@ -87,7 +88,6 @@ def test_a_text_with_metadata_as_the_platform_documents_it() -> None:
         agent_id="1",
         user_id="user_123",
         asked=Entry("user", "若琪帮我写一首诗"),
-        history=(),
         messages=(entry,),
         metadata=context,
         original_metadata={"context": context},
@@ -143,7 +143,8 @@ def test_the_last_entry_of_the_user_is_the_question_and_the_earlier_ones_are_his
     ]
     question = ask(a_body(message=messages))
     assert question.asked == Entry("user", "我叫什么？")
-    assert question.history == (Entry("user", "我叫小明"), Entry("agent", "你好小明"))
+    before = (Entry("user", "我叫小明"), Entry("agent", "你好小明"))
+    assert read_history(question.messages) == before
     assert list(question.messages) == messages
 
 
@@ -184,13 +185,13 @@ def test_a_photo_with_words_is_asked_with_both() -> None:
 
 def test_the_role_assistant_is_the_agent_too() -> None:
     messages = [{"role": "assistant", "content": "早"}, {"role": "user", "content": "早"}]
-    assert ask(a_body(message=messages)).history == (Entry("agent", "早"),)
+    assert read_history(ask(a_body(message=messages)).messages) == (Entry("agent", "早"),)
 
 
 def test_what_the_agent_said_after_the_question_is_not_history() -> None:
     messages = [{"role": "user", "content": "一"}, {"role": "agent", "content": "二"}]
     question = ask(a_body(message=messages))
-    assert (question.text, question.history) == ("一", ())
+    assert (question.text, read_history(question.messages)) == ("一", ())
 
 
 def test_a_history_entry_may_be_empty() -> None:
@@ -198,7 +199,21 @@ def test_a_history_entry_may_be_empty() -> None:
         {"role": "agent", "type": "text", "text": None},
         {"role": "user", "content": "x"},
     ]
-    assert ask(a_body(message=messages)).history == (Entry("agent", ""),)
+    question = ask(a_body(message=messages))
+    assert (question.text, read_history(question.messages)) == ("x", ())
+
+
+def test_a_question_has_two_hundred_entries_and_no_more() -> None:
+    entries = [{"role": "user", "content": str(number)} for number in range(MOST_ENTRIES)]
+    assert MOST_ENTRIES == 200
+    assert ask(a_body(message=entries)).text == "199"
+    assert faults_of(a_body(message=[*entries, {}])) == {"message": "must hold at most 200 entries"}
+
+
+def test_of_many_faults_the_first_twenty_are_named() -> None:
+    faults = faults_of(a_body(message=[{"role": "user", "content": "x"}, *[{}] * 150]))
+    assert list(faults) == [*(f"message[{place}].role" for place in range(1, 21)), "…"]
+    assert faults["…"] == "and more"
 
 
 # ---- ids ----------------------------------------------------------------------------------------

@@ -13,23 +13,24 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from eyeclaw_trio.core.reply_events import KeepAlive
+from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.errors import AnswerTooLong, BotSilent
 from eyeclaw_trio.protocol.worker import LogEntry, LoggedChunk, LoggedEnd, LoggedError
-from eyeclaw_trio.relay import turn_log
 from eyeclaw_trio.relay.turn_log import (
     BATCH,
     KEPT_FOR,
+    KEPT_TURNS,
     LOG_LIMIT,
     READ_WITHIN,
-    Room,
+    ROOM,
     TriggeredTurn,
     TurnLog,
     TurnLogs,
 )
 
 
-def make_log(limit: int = LOG_LIMIT, room: Room | None = None) -> TurnLog:
-    return TurnLog("zh", room or Room(), limit)
+def make_log(limit: int = LOG_LIMIT, room: Shares | None = None, key_id: int = 1) -> TurnLog:
+    return TurnLog("zh", (room or Shares(ROOM)).portion(key_id), limit)
 
 
 def texts(entries: Sequence[LogEntry]) -> list[str]:
@@ -135,7 +136,7 @@ def test_batches_are_bounded_and_together_they_are_everything(pieces: list[str])
 
 
 async def test_what_does_not_fit_is_an_error_and_never_a_hole() -> None:
-    room = Room()
+    room = Shares(ROOM)
     log = make_log(10_000, room)
     with pytest.raises(AnswerTooLong):
         log.send_nowait(["x" * 4_000, "y" * 4_000, "z" * 4_000, "!"])
@@ -157,7 +158,7 @@ async def test_a_flood_of_tiny_pieces_is_bounded_too() -> None:
 
 
 async def test_logs_share_one_room() -> None:
-    room = Room(limit=20_000)
+    room = Shares(40_000)
     first, second = make_log(room=room), make_log(room=room)
     first.send_nowait(["x" * 15_000])
     with pytest.raises(AnswerTooLong):
@@ -166,11 +167,20 @@ async def test_logs_share_one_room() -> None:
     second.send_nowait(["y" * 15_000])
 
 
+async def test_what_one_key_has_filled_leaves_room_for_another() -> None:
+    room = Shares(40_000)
+    greedy, modest = make_log(room=room), make_log(room=room, key_id=2)
+    with pytest.raises(AnswerTooLong):
+        greedy.send_nowait(["x" * 1_000] * 100)
+    modest.send_nowait(["y" * 9_000])
+    assert room.of(1) > 16_000
+
+
 # ---- the logs of a gateway ----------------------------------------------------------------------
 
 
 @asynccontextmanager
-async def swept_logs(room: Room | None = None) -> AsyncIterator[TurnLogs]:
+async def swept_logs(room: Shares | None = None) -> AsyncIterator[TurnLogs]:
     logs = TurnLogs(room)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(logs.sweep)
@@ -179,7 +189,7 @@ async def swept_logs(room: Room | None = None) -> AsyncIterator[TurnLogs]:
 
 
 def make_turn(logs: TurnLogs, session_id: str = "turn", key_id: int = 1) -> TriggeredTurn:
-    return TriggeredTurn(session_id, key_id, 1, logs.make_log("zh"))
+    return TriggeredTurn(session_id, key_id, 1, logs.make_log("zh", key_id))
 
 
 async def test_a_turn_is_found_with_its_own_key_and_bot_only() -> None:
@@ -197,7 +207,7 @@ async def test_a_turn_is_found_with_its_own_key_and_bot_only() -> None:
 async def test_each_turn_is_forgotten_sixty_seconds_after_its_own_end(
     autojump_clock: MockClock,
 ) -> None:
-    room = Room()
+    room = Shares(ROOM)
     began = trio.current_time()
     async with swept_logs(room) as logs:
 
@@ -243,22 +253,36 @@ async def test_a_reader_of_a_forgotten_log_gets_nothing_more(autojump_clock: Moc
         await turn.log.wait_after(1)  # and is not kept waiting
 
 
-async def test_turns_are_taken_while_there_is_room_for_a_whole_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(turn_log, "KEPT_TURNS", 2)
-    logs = TurnLogs()
-    room: list[bool] = [logs.has_room]
+async def test_turns_are_taken_while_there_is_room_for_a_whole_one() -> None:
+    logs = TurnLogs(kept=Shares(4))
+    room: list[bool] = [logs.has_room(1)]
     with logs.running(make_turn(logs, "one")), logs.running(make_turn(logs, "two")):
-        room.append(logs.has_room)
-    room.append(logs.has_room)  # they are kept
+        room.append(logs.has_room(1))
+    room.append(logs.has_room(1))  # they are kept
     assert room == [True, False, False]
-    full = TurnLogs(Room(limit=LOG_LIMIT + 1_000))
+    full = TurnLogs(Shares(LOG_LIMIT + 1_000))
     turn = make_turn(full)
     with full.running(turn):
-        had_room = full.has_room
+        had_room = full.has_room(1)
         turn.log.send_nowait(["x" * 2_000])
-        assert (had_room, full.has_room) == (True, False)
+        assert (had_room, full.has_room(1)) == (True, False)
+
+
+async def test_a_key_that_triggers_all_it_can_leaves_as_much_to_the_next_one(
+    autojump_clock: MockClock,
+) -> None:
+    async with swept_logs() as logs:
+        triggered = 0
+        while logs.has_room(1):
+            with logs.running(make_turn(logs, f"turn {triggered}")):
+                triggered += 1
+        assert triggered == KEPT_TURNS // 2
+        assert logs.has_room(2)
+        with logs.running(make_turn(logs, "another's", key_id=2)):
+            pass
+        assert not logs.has_room(1)
+        await trio.sleep(KEPT_FOR + 0.1)
+        assert logs.has_room(1)
 
 
 # ---- whom a gateway waits for when it stops -----------------------------------------------------

@@ -82,7 +82,7 @@ async def test_a_chat_client_gets_the_texts_only() -> None:
 
 
 async def test_a_log_keeps_the_texts_only() -> None:
-    log = TurnLogs().make_log("zh")
+    log = TurnLogs().make_log("zh", 1)
     assert log.send_nowait(EVENTS)
     assert [getattr(entry, "content", None) for entry in log.after(0)] == ["湖光", "秋月"]
     with trio.fail_after(1):

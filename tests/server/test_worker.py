@@ -13,10 +13,10 @@ from trio.testing import MockClock
 from worker_fakes import OTHER_KEY, WorkerGateway, poll, poll_target, text_of, trigger
 
 from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamError
-from eyeclaw_trio.relay import turn_log
-from eyeclaw_trio.relay.turn_log import BATCH, KEPT_FOR
+from eyeclaw_trio.relay.turn_log import BATCH, KEPT_FOR, LOG_LIMIT, TurnLogs
 from eyeclaw_trio.server.revocation import Revocation
 from eyeclaw_trio.server.roster import Roster
 from eyeclaw_trio.server.worker import POLL_WAITS
@@ -209,11 +209,8 @@ async def test_while_draining_nothing_is_triggered_and_running_turns_are_read_to
                 assert text_of((await poll(poller, turn, 1))[1]) == "二"
 
 
-async def test_more_turns_than_can_be_kept_are_refused_and_kept_ones_stay(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(turn_log, "KEPT_TURNS", 1)
-    gateway = WorkerGateway()
+async def test_more_turns_than_can_be_kept_are_refused_and_kept_ones_stay() -> None:
+    gateway = WorkerGateway(turns=TurnLogs(kept=Shares(2)))
     bot = gateway.bot()
     with bot.station.attached(bot):
         async with gateway.open(), gateway.glasses() as glasses:
@@ -225,6 +222,8 @@ async def test_more_turns_than_can_be_kept_are_refused_and_kept_ones_stay(
             await glasses.receive_body()
             bot.answer(turn, "留着")
             assert text_of((await poll(glasses, turn))[1]) == "留着"
+            # Another key has its part of what can be kept.
+            assert (await trigger(glasses, key=OTHER_KEY))[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -321,7 +320,7 @@ async def test_an_answer_that_is_too_long_ends_with_an_error_and_never_with_a_ho
                 entries += more
     said = text_of(entries)
     assert said == "".join(pieces)[: len(said)]
-    assert 3_500_000 < len(said) < turn_log.LOG_LIMIT
+    assert 3_500_000 < len(said) < LOG_LIMIT
     assert entries[-1]["error"] == "回答过长，已中断。"
     [trace] = gateway.traces
     assert (trace.outcome, trace.reason) == (Outcome.REJECTED, "too_long")

@@ -1,0 +1,64 @@
+"""A bound that many share, so that one who takes all he can get leaves enough for the others.
+
+Everybody may have as much as is free. Who is alone gets half of it, two who want everything a
+third each, and there is always something left for whoever comes next (RELIABILITY 36). Nobody has
+to be known beforehand, and nothing is set aside for those who do not come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from attrs import define, field
+
+
+class Shares:
+    """What of `limit` is taken, and by whom; bytes, or whatever is counted."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.taken = 0
+        self._of: dict[Hashable, int] = {}
+
+    def of(self, owner: Hashable) -> int:
+        """How much this owner has."""
+        return self._of.get(owner, 0)
+
+    def allows(self, owner: Hashable, amount: int) -> bool:
+        """Whether this owner may have so much more."""
+        return self.of(owner) + amount <= self.limit - self.taken
+
+    def portion(self, owner: Hashable) -> Portion:
+        """Something of this owner's that will take its part."""
+        return Portion(self, owner)
+
+    def move(self, owner: Hashable, amount: int) -> None:
+        """Count so much more of this owner's, or less; for portions."""
+        self.taken += amount
+        has = self.of(owner) + amount
+        if has:
+            self._of[owner] = has
+        else:
+            self._of.pop(owner, None)
+
+
+@define(eq=False)
+class Portion:
+    """What one thing of an owner's takes of his share, until it is released."""
+
+    _shares: Shares = field(repr=False)
+    _owner: Hashable
+    size: int = 0
+
+    def take(self, amount: int) -> bool:
+        """Take so much more; false, and nothing taken, where that is too much."""
+        if not self._shares.allows(self._owner, amount):
+            return False
+        self._shares.move(self._owner, amount)
+        self.size += amount
+        return True
+
+    def release(self) -> None:
+        """Give all of it back."""
+        self._shares.move(self._owner, -self.size)
+        self.size = 0

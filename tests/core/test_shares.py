@@ -1,0 +1,54 @@
+"""A bound that many share: what the greedy get, and what is left for the next."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eyeclaw_trio.core.shares import Portion, Shares
+
+
+def take_all(shares: Shares, owners: int, amount: int = 1) -> list[int]:
+    """Everybody takes all he can get, in turns; what each has in the end."""
+    portions = [shares.portion(owner) for owner in range(owners)]
+    while sum(portion.take(amount) for portion in portions):
+        pass
+    return [portion.size for portion in portions]
+
+
+@pytest.mark.parametrize(("owners", "each"), [(1, 2048), (2, 1365), (3, 1024), (7, 512)])
+def test_the_greedy_leave_as_much_as_each_of_them_has(owners: int, each: int) -> None:
+    shares = Shares(4096)
+    assert all(abs(size - each) <= 1 for size in take_all(shares, owners))
+    assert shares.allows("the next", each - owners)
+
+
+def test_what_is_released_is_there_again_and_nobody_is_remembered_for_nothing() -> None:
+    shares = Shares(100)
+    portion = shares.portion("a")
+    assert portion.take(50)
+    assert not portion.take(1)
+    assert shares.of("a") == 50
+    portion.release()
+    portion.release()
+    assert (shares.taken, shares.of("a"), shares._of) == (0, 0, {})
+    assert portion.take(50)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 60)), max_size=100))
+def test_no_more_than_the_bound_is_ever_taken_and_all_of_it_comes_back(
+    taken: list[tuple[int, int]],
+) -> None:
+    shares = Shares(200)
+    portions: list[Portion] = []
+    for owner, amount in taken:
+        portions.append(shares.portion(owner))
+        if not portions[-1].take(amount):
+            assert portions[-1].size == 0
+        assert shares.taken == sum(portion.size for portion in portions) <= 200
+        if amount % 3 == 0:
+            portions.pop(0).release()
+    for portion in portions:
+        portion.release()
+    assert (shares.taken, shares._of) == (0, {})
