@@ -102,7 +102,7 @@ class Gateway:
             gate=gate,
             origins=origins,
             switchboard=self.switchboard,
-            sessions=store,
+            sessions=store.sessions,
             links=self.roster.links,
             is_draining=self._is_draining,
             kind=self._cable_kind(),

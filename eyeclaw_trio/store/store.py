@@ -1,21 +1,20 @@
 """The running gateway's store: a snapshot to read, writes that nobody waits for.
 
-No request waits for SQLite (DESIGN, "What requests read"; RELIABILITY 8, 9): what it reads is in
-memory, what it writes goes into the bounded queue of the one writer thread.
+No question waits for SQLite (DESIGN, "What requests read"; RELIABILITY 8, 9): what it reads is in
+memory, what it writes goes into the bounded queue of the one writer thread. Pages read on a thread
+of their own.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-import attrs
 import structlog
 import trio
 from attrs import define
@@ -26,9 +25,11 @@ from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.errors import StoreBusy
 from eyeclaw_trio.protocol.timestamps import to_stamp
 from eyeclaw_trio.store.columns import read_clock
-from eyeclaw_trio.store.database import open_database, transaction
+from eyeclaw_trio.store.database import open_database, open_to_read, transaction
 from eyeclaw_trio.store.keys import note_use
 from eyeclaw_trio.store.provider_answers import write_provider_answer
+from eyeclaw_trio.store.reader import Reader
+from eyeclaw_trio.store.requests import Request
 from eyeclaw_trio.store.retention import (
     STEP_EVERY,
     Retention,
@@ -36,10 +37,12 @@ from eyeclaw_trio.store.retention import (
     TraceSettings,
     start_clock,
 )
-from eyeclaw_trio.store.sessions import BotSession, close_left_sessions, write_session
+from eyeclaw_trio.store.session_notes import SessionNotes
+from eyeclaw_trio.store.sessions import close_left_sessions
 from eyeclaw_trio.store.snapshot import load_directory, read_data_version
 from eyeclaw_trio.store.traces import as_begun, close_left_traces, write_trace
-from eyeclaw_trio.store.writer import FLUSH_TIMEOUT, Chore, Request, Write, Writer
+from eyeclaw_trio.store.write_queue import Write
+from eyeclaw_trio.store.writer import LAST_WRITES, Chore, Writer
 
 log = structlog.get_logger()
 
@@ -47,33 +50,25 @@ T = TypeVar("T")
 
 # Writes waiting at once. At 1 kB each a megabyte, and seconds of the busiest gateway.
 CAPACITY: Final = 1000
-# "Last used" and "last heard" are for people to read: seconds between two writes of one of them.
+# "Last used" is for people to read: seconds between two writes of one key's.
 KEY_USE_EVERY: Final = 60.0
-HEARD_EVERY: Final = 10.0
 
 OnChange = Callable[[Directory], None]
 
 
 @define(eq=False)
 class _Opened:
-    """What `_open` found: the connection, the first snapshot with its version, the trace clock."""
+    """What `_open` found: the connections, the first snapshot with its version, the trace clock."""
 
     db: sqlite3.Connection
+    to_read: sqlite3.Connection
     directory: Directory
     seen: int
     clock: TraceClock
 
 
-@define(eq=False)
-class _OpenSession:
-    """A session whose link lives, and when it was written last (monotonic seconds)."""
-
-    session: BotSession
-    written_at: float
-
-
 class Store:
-    """What `open_store` yields. All of it belongs to the trio thread; only `run` waits."""
+    """What `open_store` yields. It belongs to the trio thread; only `run` and `read` wait."""
 
     def __init__(
         self,
@@ -99,10 +94,11 @@ class Store:
             partial(self._post, self._accept),
             Chore(retention.step, tidy_every),
         )
+        self._reader = Reader(opened.to_read)
         self._is_closed = False
         self._refused = 0
         self._keys_used: dict[int, float] = {}
-        self._sessions: dict[str, _OpenSession] = {}
+        self.sessions = SessionNotes(self.write_nowait, now)
 
     @property
     def directory(self) -> Directory:
@@ -113,11 +109,6 @@ class Store:
     def dropped(self) -> int:
         """Writes that were given up so far: the queue was full, or the disk."""
         return self._refused + self._writer.dropped
-
-    @property
-    def failures(self) -> int:
-        """Errors of SQLite so far in what nobody waits for."""
-        return self._writer.failures
 
     @property
     def is_degraded(self) -> bool:
@@ -145,35 +136,6 @@ class Store:
         stamp = to_stamp(self._now())
         if self.write_nowait(partial(note_use, key_id=key_id, stamp=stamp)):
             self._keys_used[key_id] = now
-
-    def session_opened(self, bot_id: int, session_id: str, metadata: Mapping[str, object]) -> None:
-        """Note that a link of this bot lives; `metadata` is what it says about itself."""
-        stamp = to_stamp(self._now())
-        # ASCII, so that a lone surrogate from a peer cannot make it impossible to store.
-        text = json.dumps(dict(metadata), default=str)
-        session = BotSession(session_id, bot_id, stamp, stamp, metadata=text)
-        self._sessions[session_id] = _OpenSession(session, trio.current_time())
-        self._write_session(session)
-
-    def session_heard(self, session_id: str) -> None:
-        """Note that this link's bot was heard just now; written at most every 10 s.
-
-        Cheap enough for every message. Of a session that is not open nothing happens.
-        """
-        opened = self._sessions.get(session_id)
-        now = trio.current_time()
-        if opened is None or now - opened.written_at < HEARD_EVERY:
-            return
-        opened.session = attrs.evolve(opened.session, last_ping_at=to_stamp(self._now()))
-        if self._write_session(opened.session):
-            opened.written_at = now
-
-    def session_closed(self, session_id: str) -> None:
-        """Note that this link has ended. Of a session that is not open nothing happens."""
-        opened = self._sessions.pop(session_id, None)
-        if opened is not None:
-            stamp = to_stamp(self._now())
-            self._write_session(attrs.evolve(opened.session, disconnected_at=stamp))
 
     def trace_began(self, trace: Trace) -> None:
         """Note that this turn runs: it is written as active. `trace_ended` must follow."""
@@ -206,10 +168,28 @@ class Store:
         Cancelled before its work has begun, it is not done at all; after that it is done to the
         end, but nobody hears of it.
         """
+        return await self._ask(self._writer.put, work)
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work(db)`, which cannot write, on the reader thread, and return what it returns.
+
+        For pages: nothing is delayed by it but other reading. It sees what has been committed,
+        which a write is some 0.1 s after it was queued; also while another process has locked
+        the database. Raises what `work` raises, StoreError for SQLite's errors and for what takes
+        longer than READ_TIMEOUT, StoreBusy where too many requests wait or the store has been
+        closed.
+
+        Cancelled, it is not done, or broken off within moments.
+        """
+        return await self._ask(self._reader.put, work)
+
+    async def _ask(
+        self, put: Callable[[Request], bool], work: Callable[[sqlite3.Connection], T]
+    ) -> T:
         await trio.lowlevel.checkpoint_if_cancelled()
         answered = trio.Event()
         request = Request(work, partial(self._post, answered.set))
-        if not self._writer.put(request):
+        if not put(request):
             raise StoreBusy("the database is busy or being closed; try again")
         try:
             await answered.wait()
@@ -220,19 +200,25 @@ class Store:
         result: T = request.result
         return result
 
+    def _start(self, seen: int) -> None:
+        self._writer.start(seen)
+        self._reader.start()
+
     async def _close(self) -> None:
-        """Write what is queued, within FLUSH_TIMEOUT, and end the thread; also when cancelled."""
-        for session_id in list(self._sessions):
-            self.session_closed(session_id)
+        """Write what is queued, within LAST_WRITES, and end the threads; also when cancelled."""
+        self.sessions.close_all()
+        self._reader.stop()
         self._writer.stop()
-        # The thread's own deadline, in real seconds and not in the clock of trio, which is
+        # The threads' own deadline, in real seconds and not in the clock of trio, which is
         # virtual in tests. One that hangs in the file system is left to die with the process.
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(self._writer.join, FLUSH_TIMEOUT + 1.0)
+            await trio.to_thread.run_sync(self._join)
         self._is_closed = True
 
-    def _write_session(self, session: BotSession) -> bool:
-        return self.write_nowait(partial(write_session, session=session))
+    def _join(self) -> None:
+        """Block until both have closed their connections, for as long as their last work takes."""
+        self._writer.join(LAST_WRITES + 1.0)
+        self._reader.join(0.5)
 
     def _write_trace(self, trace: Trace, created_at: datetime) -> None:
         reading = self._clock.read()
@@ -285,7 +271,8 @@ async def open_store(
     every `tidy_every` seconds.
 
     Leaving it closes the sessions that are open, writes what is queued for at most 2 s, and
-    closes the database, when cancelled too. Raises StoreError where the folder cannot be used.
+    closes the database, when cancelled too. Cancelled while it opens, it opens to the end and
+    closes again. Raises StoreError where the folder cannot be used.
     """
     opened = await trio.to_thread.run_sync(_open, folder, now)
     store = Store(
@@ -296,7 +283,7 @@ async def open_store(
         traces=traces or TraceSettings(),
         tidy_every=tidy_every,
     )
-    store._writer.start(opened.seen)
+    store._start(opened.seen)
     try:
         yield store
     finally:
@@ -312,7 +299,8 @@ def _open(folder: Path, now: Callable[[], datetime]) -> _Opened:
         clock = start_clock(db, now())
         # In this order: a change between the two is loaded again, and none is missed.
         seen = read_data_version(db)
-        return _Opened(db, load_directory(db), seen, clock)
+        directory = load_directory(db)
+        return _Opened(db, open_to_read(folder), directory, seen, clock)
     except BaseException:
         db.close()
         raise

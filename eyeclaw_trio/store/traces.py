@@ -27,7 +27,8 @@ GATEWAY_DIED: Final = "gateway_died"
 END_NOT_KEPT: Final = "end_not_kept"
 
 _JSON: Final = ("anomalies", "missing_sequences")
-_COLUMNS: Final = tuple(each.name for each in attrs.fields(TraceRecord) if each.name != "events")
+# All of a record but its events.
+COLUMNS: Final = tuple(each.name for each in attrs.fields(TraceRecord) if each.name != "events")
 _TEXTS: Final = (
     "message_id",
     "agent_id",
@@ -37,8 +38,8 @@ _TEXTS: Final = (
     "sdk_content",
     "sse_content",
 )
-_WRITTEN: Final = (*_COLUMNS, "events", "kept_since")
-_SETS: Final = ", ".join(f"{name} = :{name}" for name in (*_COLUMNS, "events"))
+_WRITTEN: Final = (*COLUMNS, "events", "kept_since")
+_SETS: Final = ", ".join(f"{name} = :{name}" for name in (*COLUMNS, "events"))
 _VALUES: Final = ", ".join(f":{name}" for name in _WRITTEN)
 # Names of ours only; values are bound.
 _UPDATE: Final = f"UPDATE stream_traces SET {_SETS} WHERE trace_id = :trace_id"  # noqa: S608
@@ -69,11 +70,11 @@ def write_trace(
     Nobody may change the trace meanwhile. Texts are written where the trace has kept them.
     """
     record = analyse(trace, created_at, with_events=False)
-    values: dict[str, Any] = {name: getattr(record, name) for name in _COLUMNS}
+    values: dict[str, Any] = {name: getattr(record, name) for name in COLUMNS}
     for name in _JSON:
         values[name] = json.dumps(values[name])
     for name in _TEXTS:
-        values[name] = _storable(values[name])
+        values[name] = storable(values[name])
     values["said"] = values["said"][:LONGEST_SAID]
     if record.outcome is None:
         values["status"] = "active"
@@ -101,50 +102,15 @@ def close_left_traces(
     ).rowcount
 
 
-def list_traces(
-    db: sqlite3.Connection,
-    *,
-    anomalies_only: bool = False,
-    bot_id: int | None = None,
-    limit: int = 50,
-    before: str | None = None,
-    with_events: bool = False,
-) -> tuple[TraceRecord, ...]:
-    """The newest traces first, in the order they began; at most `limit`.
-
-    `before` is a trace id: what began earlier than that one, for the next page. Without
-    `with_events` their `events` are empty. Raises NoSuchRecord where `before` is not there,
-    StoreError for SQLite's errors; waits for no writer.
-    """
-    conditions = ["1"]
-    values: list[object] = []
-    if anomalies_only:
-        conditions.append("anomaly = 1")
-    if bot_id is not None:
-        conditions.append("bot_id = ?")
-        values.append(bot_id)
-    if before is not None:
-        conditions.append("number < ?")
-        values.append(_number_of(db, before))
-    columns = [*_COLUMNS, *(["events"] if with_events else [])]
-    query = (
-        f"SELECT {', '.join(columns)} FROM stream_traces"  # noqa: S608  (names of ours)
-        f" WHERE {' AND '.join(conditions)} ORDER BY number DESC LIMIT ?"
-    )
-    with translated():
-        rows = db.execute(query, (*values, limit)).fetchall()
-    return tuple(_to_record(columns, row) for row in rows)
-
-
 def get_trace(db: sqlite3.Connection, trace_id: str) -> TraceRecord:
     """The trace of this id, with its events. Raises NoSuchRecord."""
-    columns = [*_COLUMNS, "events"]
+    columns = [*COLUMNS, "events"]
     query = f"SELECT {', '.join(columns)} FROM stream_traces WHERE trace_id = ?"  # noqa: S608
     with translated():
         row = db.execute(query, (trace_id,)).fetchone()
     if row is None:
         raise NoSuchRecord(f"there is no trace {trace_id}")
-    return _to_record(columns, row)
+    return to_record(columns, row)
 
 
 def find_trace_id(db: sqlite3.Connection, prefix: str) -> str:
@@ -153,7 +119,7 @@ def find_trace_id(db: sqlite3.Connection, prefix: str) -> str:
         found = db.execute(
             "SELECT trace_id FROM stream_traces WHERE trace_id >= ?1 AND trace_id < ?1 || ?2"
             " ORDER BY trace_id LIMIT 2",
-            (_storable(prefix), "\U0010ffff"),
+            (storable(prefix), "\U0010ffff"),
         ).fetchall()
     if not found:
         raise NoSuchRecord(f"there is no trace {prefix}")
@@ -162,23 +128,8 @@ def find_trace_id(db: sqlite3.Connection, prefix: str) -> str:
     return str(found[0][0])
 
 
-def count_traces(db: sqlite3.Connection) -> int:
-    """How many there are."""
-    with translated():
-        return int(db.execute("SELECT count(*) FROM stream_traces").fetchone()[0])
-
-
-def _number_of(db: sqlite3.Connection, trace_id: str) -> int:
-    with translated():
-        row = db.execute(
-            "SELECT number FROM stream_traces WHERE trace_id = ?", (trace_id,)
-        ).fetchone()
-    if row is None:
-        raise NoSuchRecord(f"there is no trace {trace_id}")
-    return int(row[0])
-
-
-def _to_record(columns: Sequence[str], row: Sequence[Any]) -> TraceRecord:
+def to_record(columns: Sequence[str], row: Sequence[Any]) -> TraceRecord:
+    """What was read of these columns, as a record. Raises StoreError where events are damaged."""
     values = dict(zip(columns, row, strict=True))
     for name in _JSON:
         values[name] = tuple(json.loads(values[name]))
@@ -188,6 +139,6 @@ def _to_record(columns: Sequence[str], row: Sequence[Any]) -> TraceRecord:
     return TraceRecord(**values)
 
 
-def _storable(text: str | None) -> str | None:
+def storable(text: str | None) -> str | None:
     """Without lone surrogates, which SQLite cannot take."""
     return None if text is None else text.encode("utf-8", "replace").decode()

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import trio
 
+from eyeclaw_trio.core.trace_analysis import TraceRecord
 from eyeclaw_trio.store.database import open_database
 from eyeclaw_trio.store.store import Store
+from eyeclaw_trio.store.trace_list import list_traces
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 NOON_STAMP = "2026-01-31T12:00:00.000Z"
@@ -27,6 +29,16 @@ def opened(folder: Path) -> Iterator[sqlite3.Connection]:
 def read_all_bytes(folder: Path) -> bytes:
     """Everything that is at rest in the folder."""
     return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+
+
+def count_traces(db: sqlite3.Connection) -> int:
+    """How many there are."""
+    return int(db.execute("SELECT count(*) FROM stream_traces").fetchone()[0])
+
+
+def newest_traces(db: sqlite3.Connection) -> tuple[TraceRecord, ...]:
+    """Up to a thousand, newest first, without their events."""
+    return list_traces(db, limit=1000).traces
 
 
 async def degraded(store: Store, wanted: bool) -> None:

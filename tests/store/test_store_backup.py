@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from store_helpers import NOON, opened
+from store_helpers import NOON, count_traces, opened
 from trace_helpers import end_trace, make_trace
 
 from eyeclaw_trio.errors import FolderInUse, StoreBusy, StoreError
@@ -24,7 +24,7 @@ from eyeclaw_trio.store.folder_lock import hold_folder
 from eyeclaw_trio.store.keys import create_key, list_keys
 from eyeclaw_trio.store.schema import STEPS
 from eyeclaw_trio.store.store import open_store
-from eyeclaw_trio.store.traces import count_traces, write_trace
+from eyeclaw_trio.store.traces import write_trace
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 from attrs import define
-from store_helpers import NOON, degraded, opened
+from store_helpers import NOON, count_traces, degraded, newest_traces, opened
 from structlog.testing import capture_logs
 from trace_helpers import end_trace, make_trace
 
@@ -22,7 +22,7 @@ from eyeclaw_trio.store.retention import (
     start_clock,
 )
 from eyeclaw_trio.store.store import open_store
-from eyeclaw_trio.store.traces import count_traces, list_traces, write_trace
+from eyeclaw_trio.store.traces import write_trace
 
 
 @define
@@ -61,7 +61,7 @@ class Gateway:
         """What is left after all that there is to do."""
         while self.retention.step(self.db):
             pass
-        return [each.trace_id for each in reversed(list_traces(self.db))]
+        return [each.trace_id for each in reversed(newest_traces(self.db))]
 
 
 def test_a_trace_goes_when_it_is_older_than_its_days(tmp_path: Path) -> None:
@@ -166,9 +166,9 @@ async def test_a_running_store_keeps_to_its_rows_by_itself(tmp_path: Path) -> No
         with trio.fail_after(10):
             while await store.run(count_traces) > 5:
                 await trio.sleep(0.02)
-        newest = await store.run(lambda db: list_traces(db, limit=1))
+        newest = await store.run(newest_traces)
         assert newest[0].trace_id == str(2 * STEP_ROWS + 19)
-        assert (store.dropped, store.failures) == (0, 0)
+        assert (store.dropped, store.is_degraded) == (0, False)
 
 
 async def test_a_chore_behind_a_lock_is_done_when_the_lock_is_gone(tmp_path: Path) -> None:

@@ -29,9 +29,9 @@ from eyeclaw_trio.store.bots import (
     remove_bot,
 )
 from eyeclaw_trio.store.keys import create_key, list_keys, revoke_key
+from eyeclaw_trio.store.requests import REQUESTS
 from eyeclaw_trio.store.sessions import BotSession, Presence, list_presence, write_session
 from eyeclaw_trio.store.store import Store, open_store
-from eyeclaw_trio.store.writer import REQUESTS
 
 
 class Watched:
@@ -218,19 +218,19 @@ async def test_a_session_is_written_when_it_opens_now_and_then_and_when_it_close
         async def read() -> Presence:
             return (await store.run(list_presence))[1]
 
-        store.session_opened(1, "link", {"sdk": "若\ud800"})
+        store.sessions.session_opened(1, "link", {"sdk": "若\ud800"})
         assert await read() == Presence(1, NOON_STAMP, True)
         pass_time(9)
-        store.session_heard("link")
+        store.sessions.session_heard("link")
         assert await read() == Presence(1, NOON_STAMP, True)
         pass_time(2)
-        store.session_heard("link")
-        store.session_heard("another")
+        store.sessions.session_heard("link")
+        store.sessions.session_heard("another")
         assert await read() == Presence(1, "2026-01-31T12:00:11.000Z", True)
         pass_time(1)
-        store.session_closed("link")
-        store.session_closed("link")
-        store.session_heard("link")
+        store.sessions.session_closed("link")
+        store.sessions.session_closed("link")
+        store.sessions.session_heard("link")
         assert await read() == Presence(1, "2026-01-31T12:00:11.000Z", False)
     with opened(tmp_path) as db:
         [row] = db.execute("SELECT session_id, connected_at, disconnected_at, metadata FROM"
@@ -243,11 +243,11 @@ async def test_a_session_of_a_bot_that_was_removed_is_no_fault(tmp_path: Path) -
     with opened(tmp_path) as db:
         add_bot(db, "home", now=NOON)
     async with open_store(tmp_path) as store:
-        store.session_opened(1, "link", {})
+        store.sessions.session_opened(1, "link", {})
         await store.run(lambda db: remove_bot(db, 1))
-        store.session_closed("link")
+        store.sessions.session_closed("link")
         assert await store.run(list_presence) == {}
-        assert (store.dropped, store.failures) == (0, 0)
+        assert (store.dropped, store.is_degraded) == (0, False)
 
 
 async def test_what_is_queued_is_written_and_open_sessions_are_closed_on_leaving(
@@ -257,7 +257,7 @@ async def test_what_is_queued_is_written_and_open_sessions_are_closed_on_leaving
         add_bot(db, "home", now=NOON)
     with trio.CancelScope() as scope:
         async with open_store(tmp_path) as store:
-            store.session_opened(1, "link", {})
+            store.sessions.session_opened(1, "link", {})
             for number in range(300):
                 store.write_nowait(insert(str(number)))
             scope.cancel()

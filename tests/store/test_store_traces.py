@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 import trio
-from store_helpers import NOON, NOON_STAMP, opened, read_all_bytes
+from store_helpers import NOON, NOON_STAMP, newest_traces, opened, read_all_bytes
 from trace_helpers import end_trace, make_trace, replay_production_turn
 
 from eyeclaw_trio.core.trace import KEPT_CHUNKS, Happening, Outcome, Trace
@@ -20,10 +20,8 @@ from eyeclaw_trio.store.store import Store, open_store
 from eyeclaw_trio.store.traces import (
     LONGEST_SAID,
     as_begun,
-    count_traces,
     find_trace_id,
     get_trace,
-    list_traces,
     write_trace,
 )
 
@@ -116,26 +114,6 @@ def test_a_begun_trace_is_a_copy_that_the_turn_does_not_change(tmp_path: Path) -
     assert begun.first_chunk_at is None
 
 
-def test_traces_are_listed_newest_first_page_by_page(tmp_path: Path) -> None:
-    with opened(tmp_path) as db:
-        for number in range(5):
-            write(db, end_trace(make_trace(f"trace_{number}")))
-        slow = make_trace("trace_slow")
-        slow.end(Outcome.SLOW_READER)
-        slow.bot_id = 2
-        write(db, slow)
-        assert [each.trace_id for each in list_traces(db, limit=2)] == ["trace_slow", "trace_4"]
-        page = list_traces(db, limit=2, before="trace_4")
-        assert [each.trace_id for each in page] == ["trace_3", "trace_2"]
-        assert [each.trace_id for each in list_traces(db, anomalies_only=True)] == ["trace_slow"]
-        assert len(list_traces(db, bot_id=1)) == 5
-        assert all(each.events == () for each in list_traces(db))
-        assert all(each.events for each in list_traces(db, with_events=True))
-        assert count_traces(db) == 6
-        with pytest.raises(NoSuchRecord):
-            list_traces(db, before="trace_9")
-
-
 def test_a_beginning_of_the_id_finds_a_trace_when_it_is_the_only_one(tmp_path: Path) -> None:
     with opened(tmp_path) as db:
         for name in ("trace_ab1", "trace_ab2", "trace_c", "trace_cd"):
@@ -188,7 +166,7 @@ def test_damaged_events_are_said_and_the_list_still_works(tmp_path: Path) -> Non
         db.execute("UPDATE stream_traces SET events = x'00'")
         with pytest.raises(StoreError, match="damaged"):
             get_trace(db, "trace_1")
-        assert len(list_traces(db)) == 1
+        assert len(newest_traces(db)) == 1
 
 
 # --- by way of the running gateway's store --------------------------------------------------------
@@ -215,7 +193,7 @@ async def test_turns_are_listed_in_the_order_they_began_also_where_one_outlives_
         store.trace_began(second)
         store.trace_ended(end_trace(second))
         store.trace_ended(end_trace(first))
-        found = await store.run(list_traces)
+        found = await store.run(newest_traces)
     assert [each.trace_id for each in found] == ["trace_2", "trace_1"]
 
 
@@ -237,8 +215,8 @@ async def test_turns_of_a_gateway_that_died_are_interrupted_at_the_next_start(
         record = await read(store, "trace_running")
         assert (record.status, record.outcome) == ("anomaly", "interrupted")
         assert (record.reason, record.anomalies) == ("gateway_died", ("interrupted",))
-        found = await store.run(lambda db: list_traces(db, anomalies_only=True))
-        assert [each.trace_id for each in found] == ["trace_running"]
+        anomalies = [each.trace_id for each in await store.run(newest_traces) if each.anomaly]
+        assert anomalies == ["trace_running"]
 
 
 async def test_a_turn_whose_end_was_lost_does_not_stay_active_for_ever(tmp_path: Path) -> None:

@@ -1,0 +1,190 @@
+"""Lists of traces: filtered, page by page, newest first; and how many there are of each kind.
+
+All of it is read from one narrow index (step_4_trace_list.sql), from its new end on: the time that
+a page takes grows with how far back it has to look, and never with what the traces hold.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Final, Literal, get_args
+
+from attrs import frozen
+
+from eyeclaw_trio.core.trace_analysis import TraceRecord
+from eyeclaw_trio.errors import NoSuchRecord
+from eyeclaw_trio.protocol.timestamps import to_stamp
+from eyeclaw_trio.store.database import translated
+from eyeclaw_trio.store.traces import COLUMNS, storable, to_record
+
+# As an outcome: a turn that has none yet.
+RUNNING: Final = "active"
+# Longest text that is looked for, in characters; no id is longer.
+LONGEST_TEXT: Final = 128
+# Traces that are counted, the newest ones, and values that are named, the most frequent ones.
+COUNTED: Final = 10_000
+NAMED: Final = 50
+
+Facet = Literal["outcome", "bot_id", "source", "anomaly", "loss_position", "user_id"]
+FACETS: Final[tuple[Facet, ...]] = get_args(Facet)
+
+# What a person who looks for a turn may have in hand.
+_IDS: Final = ("code", "trace_id", "message_id", "agent_id", "session_id", "user_id", "reason")
+_LISTED: Final = "stream_traces INDEXED BY stream_traces_listed"
+# SQLite cannot take an integer of more bits (signed).
+_BITS: Final = 63
+_VALUE_OF: Final = {"outcome": f"coalesce(outcome, '{RUNNING}')", "anomaly": "anomalies"}
+
+
+@frozen
+class TraceFilter:
+    """Which traces: those for which all holds that is given; without anything, all.
+
+    `outcome` may be RUNNING. `anomaly` is one of the words in a trace's `anomalies`, `is_anomaly`
+    asks for any. `since` and `until` bound the beginning of a turn, by the wall clock; `until` is
+    not included. `text` is looked for in ids, the short code and the reason, without regard to the
+    case of ASCII letters.
+    """
+
+    outcome: str | None = None
+    bot_id: int | None = None
+    source: str | None = None
+    anomaly: str | None = None
+    is_anomaly: bool = False
+    loss_position: str | None = None
+    user_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str = ""
+
+    def conditions(self) -> Iterator[tuple[str, str, tuple[object, ...]]]:
+        """What has to hold: which field says so, the SQL, and the values that are bound in it."""
+        if self.outcome == RUNNING:
+            yield "outcome", "outcome IS NULL", ()
+        elif self.outcome is not None:
+            yield "outcome", "outcome = ?", (storable(self.outcome),)
+        if self.bot_id is not None:
+            is_possible = self.bot_id.bit_length() <= _BITS
+            yield "bot_id", "bot_id = ?", (self.bot_id if is_possible else None,)
+        if self.source is not None:
+            yield "source", "source = ?", (storable(self.source),)
+        if self.is_anomaly:
+            yield "is_anomaly", "anomaly = 1", ()
+        if self.anomaly is not None:
+            word = storable(self.anomaly)
+            yield "anomaly", "? IN (SELECT value FROM json_each(anomalies))", (word,)
+        if self.loss_position is not None:
+            yield "loss_position", "loss_position = ?", (storable(self.loss_position),)
+        if self.user_id is not None:
+            yield "user_id", "user_id = ?", (storable(self.user_id),)
+        if self.since is not None:
+            yield "since", "created_at >= ?", (to_stamp(self.since),)
+        if self.until is not None:
+            yield "until", "created_at < ?", (to_stamp(self.until),)
+        text = self.text.strip()
+        if len(text) > LONGEST_TEXT:
+            yield "text", "0", ()
+        elif text:
+            anywhere = " OR ".join(rf"{name} LIKE ? ESCAPE '\'" for name in _IDS)
+            yield "text", f"({anywhere})", (_pattern(text),) * len(_IDS)
+
+
+@frozen
+class TracePage:
+    """Traces, newest first, and the cursor of the page behind them; None where there is none."""
+
+    traces: tuple[TraceRecord, ...]
+    next: str | None
+
+
+@frozen
+class ValueCounts:
+    """How often each value of a facet comes, the most frequent first, among `looked_at` traces."""
+
+    counts: Mapping[str | int, int]
+    looked_at: int
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether there may be more: only the newest were looked at."""
+        return self.looked_at >= COUNTED
+
+
+def list_traces(
+    db: sqlite3.Connection,
+    wanted: TraceFilter = TraceFilter(),
+    *,
+    limit: int = 50,
+    after: str | None = None,
+    with_events: bool = False,
+) -> TracePage:
+    """At most `limit` traces in the order in which they began, newest first.
+
+    `after` is the cursor of a page before this one; what has been written or taken away meanwhile
+    moves nothing. Without `with_events` their `events` are empty. Raises NoSuchRecord for what is
+    no cursor, StoreError for SQLite's errors; waits for no writer.
+    """
+    where, values = _where(wanted)
+    if after is not None:
+        where, values = f"{where} AND number < ?", (*values, _read_cursor(after))
+    columns = ("number", *COLUMNS, *(("events",) if with_events else ()))
+    # One more than wanted, to know whether there is another page.
+    query = (
+        f"SELECT {', '.join(columns)} FROM stream_traces WHERE number IN"  # noqa: S608  (ours)
+        f" (SELECT number FROM {_LISTED} WHERE {where} ORDER BY number DESC LIMIT ?)"
+        " ORDER BY number DESC"
+    )
+    found: list[TraceRecord] = []
+    last = 0
+    with translated():
+        # Row by row: the thread that reads for pages takes a breath between them.
+        for number, *row in db.execute(query, (*values, limit + 1)):
+            if len(found) == limit:
+                return TracePage(tuple(found), str(last))
+            found.append(to_record(columns[1:], row))
+            last = number
+    return TracePage(tuple(found), None)
+
+
+def count_values(db: sqlite3.Connection, facet: Facet, wanted: TraceFilter) -> ValueCounts:
+    """How many traces there are for each value of `facet` where all else of the filter holds.
+
+    Of the newest COUNTED only, and of the NAMED most frequent values. Raises StoreError.
+    """
+    where, values = _where(wanted, facet)
+    column = _VALUE_OF.get(facet, facet)
+    looked_at = (
+        f"WITH looked_at (value) AS (SELECT {column} FROM {_LISTED} WHERE {where}"  # noqa: S608
+        f" ORDER BY number DESC LIMIT {COUNTED:d})"
+    )
+    # A trace may have several anomalies.
+    words = "(SELECT word.value FROM looked_at, json_each(looked_at.value) AS word)"
+    counted = words if facet == "anomaly" else "looked_at"
+    total_of = f"{looked_at} SELECT count(*) FROM looked_at"  # noqa: S608  (names of ours)
+    counts_of = (
+        f"{looked_at} SELECT value, count(*) FROM {counted} WHERE value IS NOT NULL"  # noqa: S608
+        f" GROUP BY value ORDER BY count(*) DESC, value LIMIT {NAMED:d}"
+    )
+    with translated():
+        (total,) = db.execute(total_of, values).fetchone()
+        rows = db.execute(counts_of, values).fetchall()
+    return ValueCounts(dict(rows), total)
+
+
+def _where(wanted: TraceFilter, without: str = "") -> tuple[str, tuple[object, ...]]:
+    conditions = [(sql, bound) for name, sql, bound in wanted.conditions() if name != without]
+    values = tuple(value for _, bound in conditions for value in bound)
+    return " AND ".join(["1", *(sql for sql, _ in conditions)]), values
+
+
+def _read_cursor(cursor: str) -> int:
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 19):
+        raise NoSuchRecord("there is no such place in the list of traces")
+    return int(cursor)
+
+
+def _pattern(text: str) -> str:
+    escaped = (storable(text) or "").replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return f"%{escaped}%"
