@@ -12,6 +12,7 @@ from attrs import define
 
 from eyeclaw_trio.errors import EyeclawError
 from eyeclaw_trio.settings import Settings, SettingsCheck, check_settings, load_settings
+from eyeclaw_trio.settings.files import UnreadableFile, read_secret_file
 
 COMMON_HELP: Final = (
     "Settings come from options, else from EYECLAW_… in the environment, else from eyeclaw.toml, "
@@ -93,9 +94,8 @@ def require_secret(name: str, given: str | None, hint: str) -> str:
     if not secret and file:
         source = f"{variable}_FILE"
         try:
-            secret = Path(file).expanduser().read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "not UTF-8 text"
+            secret = read_secret_file(Path(file).expanduser())
+        except UnreadableFile as why:
             raise EyeclawError(f"{source}: the file cannot be read ({why})") from None
     secret = (secret or "").strip()
     if not secret:

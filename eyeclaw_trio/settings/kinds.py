@@ -89,8 +89,11 @@ def _read_text(value: object) -> str:
 
 def _read_path(value: object) -> Path:
     try:
-        return Path(_read_text(str(value) if isinstance(value, Path) else value)).expanduser()
-    except (UnfitError, RuntimeError):  # RuntimeError: ~ of nobody
+        path = _read_text(str(value) if isinstance(value, Path) else value)
+        if "\0" in path:
+            raise ValueError(path)
+        return Path(path).expanduser()
+    except (UnfitError, ValueError, RuntimeError):  # RuntimeError: ~ of nobody
         raise _fail("the path of a file or folder") from None
 
 
@@ -237,7 +240,7 @@ def _read_extra(value: object) -> dict[str, object]:
 def _parse_json(text: str) -> object:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -17,6 +17,7 @@ import platformdirs
 from attrs import define, field, frozen
 
 from eyeclaw_trio.errors import ConfigurationError
+from eyeclaw_trio.settings.files import LARGEST_SETTINGS, UnreadableFile, read_file_bytes
 from eyeclaw_trio.settings.kinds import SCHEMA, Kind, Listed, Named, Schema, UnfitError
 from eyeclaw_trio.settings.lines import KeyPath, find_lines, line_of
 
@@ -27,6 +28,19 @@ COMMAND_NAMES: Final = frozenset(
     PREFIX + name for name in ("CONFIG", "SERVER", "BOT", "KEY", "KEY_FILE", "TOKEN", "TOKEN_FILE")
 )
 
+# Levels of a dotted key, far above what any setting has: tomllib takes their number squared.
+_DEEP_KEY: Final = re.compile(
+    r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}"""
+)
+# Python reads no more digits of a number.
+_LONG_NUMBER: Final = re.compile(r"[0-9][0-9_]{4299,}")
+# So many unknown settings are told what they may have meant.
+_SUGGESTIONS: Final = 50
+# Characters of a name that are compared, and of a key that are shown.
+_LONGEST_NAME: Final = 64
+_LONGEST_KEY: Final = 200
+# Digits of a bot's number in the environment.
+_INDEX: Final = re.compile(r"[0-9]{1,6}")
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _TOML_LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
 
@@ -74,6 +88,8 @@ class Layer:
 
 def fault(key: str | None, problem: str, source: Source | None) -> ConfigurationError:
     """The error for one fault."""
+    if key is not None and len(key) > _LONGEST_KEY:
+        key = key[:_LONGEST_KEY] + "…"
     if source is None:
         return ConfigurationError(problem, key=key)
     return ConfigurationError(problem, key=key, source=source.where, line=source.line)
@@ -92,6 +108,7 @@ def dotted(path: KeyPath) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name that looks most like this one."""
+    name = name[:_LONGEST_NAME]
     return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)), "")
 
 
@@ -103,19 +120,26 @@ def find_file(config: Path | None, environ: Mapping[str, str], cwd: Path) -> Pat
     told = [(config, "--config"), (environ.get(PREFIX + "CONFIG"), f"env {PREFIX}CONFIG")]
     for path, source in told:
         if path:
-            file = cwd / Path(path).expanduser()
-            if not file.is_file():
+            file = cwd / _expand(Path(path))
+            if not _is_file(file):
                 raise ConfigurationError(f"there is no such file (named by {source})", source=file)
             return file
     homes = [cwd, platformdirs.user_config_path("eyeclaw", appauthor=False)]
     return next((home / FILE_NAME for home in homes if _is_file(home / FILE_NAME)), None)
 
 
+def _expand(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except (RuntimeError, ValueError):  # ~ of nobody
+        return path
+
+
 def _is_file(path: Path) -> bool:
-    """False also where this user may not look: nobody has told us to."""
+    """False also where this user may not look, and for names that no file can have."""
     try:
         return path.is_file()
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -124,10 +148,16 @@ def read_file(file: Path) -> Layer:
     layer = Layer()
     try:
         # Some editors begin a file with a byte order mark; TOML has no place for it.
-        text = file.read_bytes().decode("utf-8-sig")
-        document = tomllib.loads(text)
-    except OSError as error:
-        layer.faults.append(fault(None, f"cannot be read ({error.strerror})", Source(file)))
+        text = read_file_bytes(file, LARGEST_SETTINGS).decode("utf-8-sig")
+        if (deep := _DEEP_KEY.search(text)) is not None:
+            place = Source(file, _line_at(text, deep.start()))
+            layer.faults.append(fault(None, "is nested too deeply", place))
+            return layer
+        document, lines = tomllib.loads(text), find_lines(text)
+    except UnreadableFile as why:
+        layer.faults.append(fault(None, f"cannot be read ({why})", Source(file)))
+    except RecursionError:
+        layer.faults.append(fault(None, "is nested too deeply", Source(file)))
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         layer.faults.append(fault(None, "is not UTF-8 text", Source(file, line)))
@@ -136,9 +166,17 @@ def read_file(file: Path) -> Layer:
         found = _TOML_LINE.search(problem)
         line = int(found[1]) if found else text.count("\n") + 1
         layer.faults.append(fault(None, f"is not TOML: {problem}", Source(file, line)))
+    except ValueError:  # the one thing that tomllib leaves to Python
+        number = _LONG_NUMBER.search(text)
+        place = Source(file, _line_at(text, number.start()) if number is not None else None)
+        layer.faults.append(fault(None, "holds a number that is too long", place))
     else:
-        _FileReader(layer, file, find_lines(text)).read((), document, SCHEMA)
+        _FileReader(layer, file, lines).read((), document, SCHEMA)
     return layer
+
+
+def _line_at(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
 
 
 @define
@@ -173,7 +211,11 @@ class _FileReader:
                         self.refuse_unknown((*path, name), schema)
 
     def refuse_unknown(self, path: KeyPath, schema: Mapping[str, Schema]) -> None:
-        name = str(path[-1])
+        source = Source(self.file, line_of(self.lines, path))
+        if len(self.layer.faults) >= _SUGGESTIONS:
+            self.layer.refuse(path, "there is no such setting", source)
+            return
+        name = str(path[-1])[:_LONGEST_NAME]
         beside = {each: dotted((*path[:-1], each)) for each in schema}
         elsewhere = {str(each[-1]): dotted(each) for each in _known_paths()}
         if name in elsewhere:  # the right name in the wrong table
@@ -183,7 +225,6 @@ class _FileReader:
         else:
             known = elsewhere | beside
             suggestion = known[nearest(name, known)]
-        source = Source(self.file, line_of(self.lines, path))
         self.layer.refuse(path, _unknown(suggestion), source)
         if suggestion in beside.values():
             # The misspelt one is meant to be there: it is not missing as well.
@@ -246,7 +287,7 @@ def _descend(parts: list[str], spelled: Mapping[str, str]) -> tuple[KeyPath, Kin
             return (parts[0],), group
         case Named(), [name, key] if name:
             return (parts[0], spelled.get(_fold(name), name), key), group.inner.get(key)
-        case Listed(), [index, key] if index.isascii() and index.isdigit():
+        case Listed(), [index, key] if _INDEX.fullmatch(index):
             return (parts[0], int(index), key), group.inner.get(key)
         case Mapping(), [key]:
             return (parts[0], key), group.get(key)
@@ -270,7 +311,7 @@ def _known_paths(name: str = "NAME", index: int = 0) -> Iterator[KeyPath]:
 def _known_variables(asked: str) -> Iterator[str]:
     """All variables' names, those of providers and bots for the one that was asked for."""
     parts = asked.removeprefix(PREFIX).split("__")
-    middle = parts[1] if len(parts) > 2 else ""
-    index = int(middle) if middle.isascii() and middle.isdigit() else 0
+    middle = parts[1][:_LONGEST_NAME] if len(parts) > 2 else ""
+    index = int(middle) if _INDEX.fullmatch(middle) else 0
     for path in _known_paths(middle or "NAME", index):
         yield PREFIX + "__".join(str(part).upper() for part in path)

@@ -12,6 +12,10 @@ from typing import Final
 
 from attrs import define, field
 
+# Levels below which no line is remembered: no setting is there, and a key of thousands of dots
+# would take their number to the third power.
+_DEEPEST: Final = 8
+
 # A key's place in the document: names, and numbers within arrays. ("bots", 0, "name")
 KeyPath = tuple[str | int, ...]
 
@@ -127,6 +131,7 @@ class _Scanner:
 
     def _note(self, path: KeyPath) -> None:
         """Remember where this key and the tables that it opens stand first."""
+        path = path[:_DEEPEST]
         self._line += self.text.count("\n", self._counted, self._at)
         self._counted = self._at
         for end in range(1, len(path) + 1):

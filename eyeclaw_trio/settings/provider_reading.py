@@ -10,6 +10,7 @@ from attrs import define
 
 from eyeclaw_trio.providers.ready_made import READY_MADE, ReadyMade
 from eyeclaw_trio.providers.settings import ProviderSettings
+from eyeclaw_trio.settings.files import UnreadableFile, read_secret_file
 from eyeclaw_trio.settings.kinds import KEY_WAYS
 from eyeclaw_trio.settings.layers import Source, dotted, fault, nearest
 from eyeclaw_trio.settings.lines import KeyPath
@@ -139,9 +140,8 @@ class ProviderReading(Reading):
             case "api_key_file":
                 source = Source(Path(key))
                 try:
-                    key = Path(key).read_text("utf-8").strip()
-                except (OSError, UnicodeDecodeError) as error:
-                    why = getattr(error, "strerror", None) or "not UTF-8 text"
+                    key = read_secret_file(Path(key))
+                except UnreadableFile as why:
                     self.refuse(place, f"the file cannot be read ({why})")
                     return None
         if not _may_be_key(key):

@@ -1,0 +1,48 @@
+"""Reading files that somebody names: whole ones of a sensible size, and nothing without an end."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+# Bytes. A key is some hundred; what is longer was meant for something else.
+LARGEST_SECRET: Final = 65_536
+LARGEST_SETTINGS: Final = 1_048_576
+
+
+class UnreadableFile(Exception):
+    """The text says why, for people; never what was in it."""
+
+
+def read_file_bytes(path: Path, largest: int) -> bytes:
+    """All bytes of a regular file, of at most `largest`. Raises UnreadableFile.
+
+    A pipe without a writer and a device are refused, and not waited for.
+    """
+    try:
+        # Not to block is for pipes; for regular files it means nothing.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UnreadableFile("it is no regular file")
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                data = file.read(largest + 1)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise UnreadableFile(error.strerror or type(error).__name__) from None
+    except ValueError:  # NUL in its name
+        raise UnreadableFile("no file can have this name") from None
+    if len(data) > largest:
+        raise UnreadableFile(f"it is larger than {largest} bytes")
+    return data
+
+
+def read_secret_file(path: Path) -> str:
+    """The text of a file that holds a secret, without spaces around it. Raises UnreadableFile."""
+    try:
+        return read_file_bytes(path, LARGEST_SECRET).decode().strip()
+    except UnicodeDecodeError:
+        raise UnreadableFile("not UTF-8 text") from None
