@@ -27,9 +27,10 @@ from eyeclaw_trio.protocol.bot import (
 )
 from eyeclaw_trio.relay.station import Station
 from eyeclaw_trio.relay.switchboard import Switchboard
-from eyeclaw_trio.server.front_door import FrontDoor, Origins
+from eyeclaw_trio.server.front_door import FrontDoor
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
+from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.reception import OpenAnswers, Reception
 from eyeclaw_trio.wire.services import Services
 

@@ -18,10 +18,11 @@ from eyeclaw_trio.server.cable_door import CableDoor
 from eyeclaw_trio.server.cable_socket import cable_kind
 from eyeclaw_trio.server.chat import PATH as CHAT_PATH
 from eyeclaw_trio.server.chat import ChatDoor, chat_kind
-from eyeclaw_trio.server.front_door import FrontDoor, Handler, Origins
+from eyeclaw_trio.server.front_door import FrontDoor, Handler
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
 from eyeclaw_trio.server.operations import HealthDoor, StatsDoor
+from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.reception import Reception
 from eyeclaw_trio.server.revocation import Revocation
 from eyeclaw_trio.server.roster import Roster

@@ -7,7 +7,7 @@ once, at the subscription. Both halves are here: the gateway's and our connector
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from attrs import field, frozen
 
@@ -18,6 +18,8 @@ from eyeclaw_trio.protocol.decoding import Opaque, build, encode, read_json
 SUBPROTOCOL: Final = "actioncable-v1-json"
 BOT_CHANNEL: Final = "BotChannel"
 STREAM_CHANNEL: Final = "RokidStreamChannel"
+# Characters. Each message carries its identifier: a longer one would only cost.
+LONGEST_IDENTIFIER: Final = 1_024
 
 DisconnectReason = Literal[
     "unauthorized", "invalid_request", "server_restart", "remote", "replaced"
@@ -55,6 +57,7 @@ class UnknownFrame:
     name: str
 
 
+Asking = TypeVar("Asking", Subscribe, Unsubscribe)
 FromClient = Subscribe | Unsubscribe | ChannelData | UnknownFrame
 
 
@@ -67,15 +70,28 @@ def decode_from_client(frame: bytes | str) -> FromClient:
         case "message":
             identifier, data = value.get("identifier"), value.get("data")
             if identifier.__class__ is str and data.__class__ is str:
+                _check_length(identifier)
                 return ChannelData(identifier, data)  # nearly all frames; the rest is explained
             return build(value, ChannelData)
         case "subscribe":
-            return build(value, Subscribe)
+            return _checked(build(value, Subscribe))
         case "unsubscribe":
-            return build(value, Unsubscribe)
+            return _checked(build(value, Unsubscribe))
         case command:
             name = command if isinstance(command, str) else value.get("type")
-            return UnknownFrame(name if isinstance(name, str) else "")
+            if not isinstance(name, str):
+                raise BadMessage({"command": "is missing"})
+            return UnknownFrame(name)
+
+
+def _checked(frame: Asking) -> Asking:
+    _check_length(frame.identifier)
+    return frame
+
+
+def _check_length(identifier: str) -> None:
+    if len(identifier) > LONGEST_IDENTIFIER:
+        raise BadMessage({"identifier": f"must be at most {LONGEST_IDENTIFIER} characters"})
 
 
 @frozen
@@ -132,7 +148,7 @@ class BotIdentifier:
     resume: bool = False
 
 
-# More commands at once than this would be a mistake of the bot, not a wish.
+# Who can take more commands at once than this gets so many.
 HIGHEST_CONCURRENCY: Final = 1_000
 
 
@@ -198,11 +214,9 @@ def read_bot_id(value: object) -> int:
 def _read_concurrency(value: object) -> int:
     if value is None:
         return 1
-    if value.__class__ is not int or not 1 <= value <= HIGHEST_CONCURRENCY:
-        raise BadMessage(
-            {"identifier.max_concurrency": f"must be an integer from 1 to {HIGHEST_CONCURRENCY}"}
-        )
-    return value
+    if value.__class__ is not int or value < 1:
+        raise BadMessage({"identifier.max_concurrency": "must be an integer above 0"})
+    return min(value, HIGHEST_CONCURRENCY)
 
 
 def encode_subscribe(identifier: str) -> bytes:

@@ -47,6 +47,7 @@ from eyeclaw_trio.protocol.cable import (
 from eyeclaw_trio.protocol.timestamps import format_timestamp
 from eyeclaw_trio.relay.seam import LinkSide
 from eyeclaw_trio.server.cable_socket import say_disconnect
+from eyeclaw_trio.wire.peer_log import LinesAbout
 from eyeclaw_trio.wire.websocket import ServerSocket
 
 log = structlog.get_logger(__name__)
@@ -72,16 +73,20 @@ class BotLink:
     and the summary of the running turn first.
     """
 
-    def __init__(self, socket: ServerSocket, station: LinkSide, sessions: SessionBook) -> None:
+    def __init__(
+        self, socket: ServerSocket, station: LinkSide, sessions: SessionBook, lines: LinesAbout
+    ) -> None:
         self.session_id = secrets.token_hex(16)
         self._socket = socket
         self._station = station
         self._sessions = sessions
+        self._lines = lines
         self._subscription: BotIdentifier | None = None
         self._identifier = ""
         self._framing = ChannelFraming.of("")
         self._opening: DataOpening | None = None
         self._attachment: AbstractContextManager[None] | None = None
+        self._subscriptions = 0
         self._opened_at = trio.current_time()
         self._heard_at = 0.0
 
@@ -121,7 +126,7 @@ class BotLink:
 
     def replace(self) -> None:
         """A newer link has taken over: say so and end (RELIABILITY 25)."""
-        log.info("bot.replaced", bot_id=self._station.bot_id, session_id=self.session_id)
+        self._lines.info("bot.replaced", bot_id=self._station.bot_id, session_id=self.session_id)
         say_disconnect(self._socket, "replaced", reconnect=False)
 
     # ---- as the socket sees it ------------------------------------------------------------------
@@ -135,7 +140,8 @@ class BotLink:
         self._detach()
 
     def on_malformed(self, bad: BadMessage) -> None:
-        """A bot is not told of it: the SDK would not know what to do."""
+        """Only the log is told: the SDK would not know what to do."""
+        self._lines.info("bot.malformed", faults=bad.faults)
 
     def on_frame(self, text: bytes | str) -> None:
         """Take one frame. Raises BadMessage for a malformed one."""
@@ -166,12 +172,26 @@ class BotLink:
             return  # a client repeats itself until it is confirmed; a second one would harm it
         try:
             wanted = decode_identifier(identifier)
-        except BadMessage:
-            self._socket.enqueue([encode_rejection(identifier)])
+        except BadMessage as bad:
+            self._reject(identifier, str(bad))
             raise
-        if wanted.bot_id != self._station.bot_id or self._subscription is not None:
-            self._socket.enqueue([encode_rejection(identifier)])
+        if wanted.bot_id != self._station.bot_id:
+            self._reject(identifier, "it names another bot than the token")
             return
+        if self._subscription is not None:
+            self._reject(identifier, "this link has a subscription already")
+            return
+        self._begin_subscription(identifier, wanted)
+        self._subscriptions += 1
+        if self._subscriptions > 1:
+            # Once is enough for a link: who does it again and again is shown out.
+            raise BadMessage({"command": "subscribes again"})
+
+    def _reject(self, identifier: str, reason: str) -> None:
+        self._socket.enqueue([encode_rejection(identifier)])
+        self._lines.info("bot.subscription_rejected", reason=reason)
+
+    def _begin_subscription(self, identifier: str, wanted: BotIdentifier) -> None:
         self._subscription = wanted
         self._opening = None
         self._identifier = identifier
@@ -183,7 +203,7 @@ class BotLink:
         )
         self._attachment = self._station.attached(self)
         self._attachment.__enter__()
-        log.info("bot.linked", bot_id=self._station.bot_id, session_id=self.session_id)
+        self._lines.info("bot.linked", bot_id=self._station.bot_id, session_id=self.session_id)
 
     def _detach(self) -> None:
         if self._subscription is None:
@@ -193,7 +213,7 @@ class BotLink:
             attachment, self._attachment = self._attachment, None
             attachment.__exit__(None, None, None)
         self._sessions.session_closed(self.session_id)
-        log.info("bot.unlinked", bot_id=self._station.bot_id, session_id=self.session_id)
+        self._lines.info("bot.unlinked", bot_id=self._station.bot_id, session_id=self.session_id)
 
     # ---- what the bot says ----------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import structlog
 from attrs import field, frozen
 
 from eyeclaw_trio.core.directory import Bot
@@ -14,18 +13,18 @@ from eyeclaw_trio.protocol.cable import read_bot_id
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.server.bot_channel import BotLink, SessionBook
 from eyeclaw_trio.server.cable_socket import say_disconnect
-from eyeclaw_trio.server.front_door import Continuation, Origins, Upgrade
+from eyeclaw_trio.server.front_door import Continuation, Upgrade
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.live_set import LiveSet
+from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.stream_channel import StreamChannel
 from eyeclaw_trio.wire.http_connection import HttpConnection
+from eyeclaw_trio.wire.peer_log import PeerLog
 from eyeclaw_trio.wire.request_reader import Request
 from eyeclaw_trio.wire.socket_kind import SocketKind
 from eyeclaw_trio.wire.streams import ReplayedStream
 from eyeclaw_trio.wire.upgrade import check_upgrade
 from eyeclaw_trio.wire.websocket import ServerSocket
-
-log = structlog.get_logger(__name__)
 
 
 @frozen(eq=False)
@@ -53,13 +52,12 @@ class CableDoor:
     is_draining: Callable[[], bool]
     kind: SocketKind
     stream_channel: StreamChannel
+    peers: PeerLog = field(factory=PeerLog)
 
     async def serve(self, request: Request, _: HttpConnection) -> Continuation:
         """Handle one upgrade. Raises RequestRefused before it: 404 for a foreign browser's
         origin, 400 and 426 for what is no handshake, 429 for guessing, 503 while draining."""
-        origin = request.headers.get("origin")
-        if origin is not None and not self.origins.allows(origin):
-            raise RequestRefused(404, "Not found")
+        self.origins.check(request)
         check_upgrade(request)
         worker = self.stream_channel.recognise(request)
         if worker is not None:
@@ -81,7 +79,8 @@ class CableDoor:
                 self.gate.note_failure(request)
             request.newcomer.ends_with(socket.abort)
             return Upgrade(partial(socket.run, _Stranger(socket)))
-        link = BotLink(socket, self.switchboard.station(bot.id), self.sessions)
+        lines = self.peers.about(f"bot {bot.id}")
+        link = BotLink(socket, self.switchboard.station(bot.id), self.sessions, lines)
         live = LiveLink(socket, bot.id, bot.token_digest)
         request.newcomer.vouch()
         return Upgrade(partial(self._serve_bot, link, live))

@@ -33,8 +33,9 @@ from eyeclaw_trio.protocol.chat import (
 from eyeclaw_trio.protocol.timestamps import format_timestamp
 from eyeclaw_trio.relay.seam import TurnSide
 from eyeclaw_trio.server.chat_reply import ChatReply, encode_failure
-from eyeclaw_trio.server.front_door import Continuation, Origins, Upgrade
+from eyeclaw_trio.server.front_door import Continuation, Upgrade
 from eyeclaw_trio.server.live_set import LiveSet
+from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.reception import Reception, TracedTurn
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.request_reader import Request
@@ -80,9 +81,7 @@ class ChatDoor:
         """Handle one upgrade. Raises RequestRefused before it: 404 for a foreign browser's
         origin, 400 and 426 for what is no handshake or no session, 401 and 429 for a key that
         is none, 503 while draining."""
-        origin = request.headers.get("origin")
-        if origin is not None and not self.origins.allows(origin):
-            raise RequestRefused(404, "Not found")
+        self.origins.check(request)
         check_upgrade(request)
         key = self.reception.admit(request, in_query=True)
         try:

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.errors import ListenerGone, RequestRefused
+from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.newcomers import Newcomers
 from eyeclaw_trio.wire.peer_log import PeerLog
@@ -40,25 +41,6 @@ Handler = Callable[[Request, HttpConnection], Coroutine[Any, Any, Continuation]]
 # What a browser may send beside the plain headers, and how long it may remember that (seconds).
 _CORS_HEADERS: Final = "Authorization, Content-Type, Last-Event-ID"
 _CORS_MAX_AGE: Final = "600"
-
-
-@frozen
-class Origins:
-    """Which browsers' origins may use the public listener; `*` among them means all."""
-
-    allowed: frozenset[str] = frozenset()
-
-    def allows(self, origin: str) -> bool:
-        """Whether a page of this origin may."""
-        return "*" in self.allowed or origin in self.allowed
-
-    def headers_for(self, request: Request) -> Headers:
-        """The CORS headers of a response to this request."""
-        origin = request.headers.get("origin")
-        if origin is None or not self.allows(origin):
-            return ()
-        shown = "*" if "*" in self.allowed else origin
-        return (("Access-Control-Allow-Origin", shown), ("Vary", "Origin"))
 
 
 class FrontDoor:
@@ -178,7 +160,7 @@ class FrontDoor:
 
     def _preflight(self, request: Request, allowed: list[str]) -> Headers:
         methods = ", ".join(sorted(allowed))
-        if not self._origins.headers_for(request):
+        if "origin" not in request.headers or not self._origins.allows(request):
             return (("Allow", methods),)
         return (
             ("Allow", methods),

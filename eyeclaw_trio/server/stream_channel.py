@@ -35,6 +35,7 @@ from eyeclaw_trio.relay.turn_log import TriggeredTurn, TurnLogs
 from eyeclaw_trio.server.cable_socket import say_disconnect
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.live_set import LiveSet
+from eyeclaw_trio.wire.peer_log import PeerLog
 from eyeclaw_trio.wire.request_reader import Request
 from eyeclaw_trio.wire.streams import ReplayedStream
 from eyeclaw_trio.wire.websocket import ServerSocket
@@ -45,8 +46,6 @@ log = structlog.get_logger(__name__)
 SUBSCRIBES_WITHIN: Final = 10.0
 # Turns that one connection follows at once; a worker in the field follows one.
 SUBSCRIPTIONS: Final = 100
-# Characters. Each message carries its identifier: a longer one would only cost.
-LONGEST_IDENTIFIER: Final = 1_024
 
 
 @frozen
@@ -65,6 +64,7 @@ class StreamChannel:
     turns: TurnLogs
     workers: LiveSet[WorkerLink]
     on_key_used: Callable[[int], None]
+    peers: PeerLog = field(factory=PeerLog)
 
     def recognise(self, request: Request) -> Worker | None:
         """The worker that sends this upgrade; None for a bot, and for bad credentials."""
@@ -156,7 +156,9 @@ class WorkerLink:
                 log.debug("cable.unknown_frame", name=name[:40])
 
     def on_malformed(self, bad: BadMessage) -> None:
-        """A worker is not told of it: it would not know what to do."""
+        """Only the log is told: a worker would not know what to do."""
+        peer = self._worker.request.peer
+        self._channel.peers.info(peer, "worker.malformed", faults=bad.faults)
 
     def on_end(self) -> None:
         """The socket is gone; its subscriptions end with their nursery."""
@@ -168,15 +170,18 @@ class WorkerLink:
             return  # a client repeats itself until it is confirmed; a second one would harm it
         try:
             turn = self._find_turn(identifier)
-        except BadMessage:
-            self._socket.enqueue([encode_rejection(identifier)])
+        except BadMessage as bad:
+            self._reject(identifier, str(bad))
             raise
-        except RequestRefused:  # too many wrong keys
-            self._socket.enqueue([encode_rejection(identifier)])
+        except RequestRefused as refused:  # too many wrong keys
+            self._reject(identifier, refused.error)
             say_disconnect(self._socket, "unauthorized", reconnect=False)
             return
-        if turn is None or not self._has_place():
-            self._socket.enqueue([encode_rejection(identifier)])
+        if turn is None:
+            self._reject(identifier, "no such turn for this key, or no such key")
+            return
+        if not self._has_place():
+            self._reject(identifier, f"{SUBSCRIPTIONS} turns are followed already")
             return
         self._has_subscribed = True
         subscription = self._subscriptions[identifier] = _Subscription(identifier, turn)
@@ -186,20 +191,22 @@ class WorkerLink:
         )
         self._nursery.start_soon(self._follow, subscription)
 
+    def _reject(self, identifier: str, reason: str) -> None:
+        self._socket.enqueue([encode_rejection(identifier)])
+        peer = self._worker.request.peer
+        self._channel.peers.info(peer, "worker.subscription_rejected", reason=reason)
+
     def _find_turn(self, identifier: str) -> TriggeredTurn | None:
         """The turn that may be read with this identifier; None for all that may not, alike.
 
         Raises BadMessage, and RequestRefused where a wrong key is one too many for the gate.
         """
-        if len(identifier) > LONGEST_IDENTIFIER:
-            raise BadMessage({"identifier": f"must be at most {LONGEST_IDENTIFIER} characters"})
         wanted = decode_stream_identifier(identifier)
         directory = self._channel.gate.directory()
         key = self._worker.key
         if wanted.access_key is not None:
             key = directory.find_key(wanted.access_key)
             if key is None:
-                log.info("worker.refused", peer=self._worker.request.peer)
                 self._channel.gate.note_failure(self._worker.request)
         if key is None:
             return None
@@ -224,7 +231,7 @@ class WorkerLink:
     async def _expect_subscription(self) -> None:
         await trio.sleep(SUBSCRIBES_WITHIN)
         if not self._has_subscribed:
-            log.info("worker.never_subscribed", peer=self._worker.request.peer)
+            self._channel.peers.info(self._worker.request.peer, "worker.never_subscribed")
             say_disconnect(self._socket, "unauthorized", reconnect=False)
 
     async def _follow(self, subscription: _Subscription) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 import trio
+from attrs import frozen
 
 from eyeclaw_trio.core.throttle import WINDOW, LineThrottle
 
@@ -31,8 +32,24 @@ class PeerLog:
         if self._admits(peer):
             log.warning(event, peer=peer, **values)
 
+    def about(self, peer: str) -> LinesAbout:
+        """The lines about this peer: an address, or a name once it has shown one."""
+        return LinesAbout(self, peer)
+
     def _admits(self, peer: str) -> bool:
         now = trio.current_time()
         for gone, lines in self._throttle.close(now):
             log.warning("peer.lines_left_out", peer=gone, lines=lines, seconds=WINDOW)
         return self._throttle.admit(peer, now)
+
+
+@frozen
+class LinesAbout:
+    """What one peer causes in the log."""
+
+    log: PeerLog
+    peer: str
+
+    def info(self, event: str, **values: object) -> None:
+        """Say at info what it has done."""
+        self.log.info(self.peer, event, **values)

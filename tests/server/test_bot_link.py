@@ -11,6 +11,7 @@ from cable_fakes import Sessions
 
 from eyeclaw_trio.relay.seam import LinkSide
 from eyeclaw_trio.server.bot_channel import BotLink
+from eyeclaw_trio.wire.peer_log import PeerLog
 from eyeclaw_trio.wire.websocket import ServerSocket
 
 
@@ -43,7 +44,8 @@ class Side:
 
 async def test_acknowledgements_are_written_now_when_nobody_has_anything_to_read() -> None:
     socket, side = Socket(), Side()
-    link = BotLink(cast(ServerSocket, socket), cast(LinkSide, side), Sessions())
+    lines = PeerLog().about("bot 1")
+    link = BotLink(cast(ServerSocket, socket), cast(LinkSide, side), Sessions(), lines)
     link.acknowledge("turn", [0])
     assert socket.written == [1]
     side.is_quiet = False  # the readers of others come first, and what they have to say

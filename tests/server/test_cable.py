@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import cast
 
 import pytest
+import structlog
 import trio
 import trio.testing
-from cable_fakes import CableGateway, Sdk
+from cable_fakes import IDENTIFIER, CableGateway, Sdk
+from chat_fakes import ChatGateway
 from fakes import KEY, OFFLINE, TOKEN, Glasses, assert_whole, question, summary_of
 from trio.testing import MockClock
 from trio_websocket import ConnectionClosed, ConnectionRejected, wrap_client_stream
@@ -378,3 +382,115 @@ async def test_an_sdk_that_comes_back_heals_its_answer_with_the_summary() -> Non
             await glasses.receive_head()
             assert_whole(await glasses.receive_answer(), "一二三")
     assert gateway.traces[0].missing == ((1, 2),)
+
+
+# ---- subscriptions and what the log says of them ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("identifier", "reason"),
+    [
+        ('{"channel":"BotChannel","bot_id":"2"}', "it names another bot than the token"),
+        ('{"channel":"Other"}', "identifier.channel: must be BotChannel"),
+        (
+            '{"channel":"BotChannel","bot_id":1,"max_concurrency":0}',
+            "identifier.max_concurrency: must be an integer above 0",
+        ),
+    ],
+)
+async def test_a_rejected_subscription_is_logged_with_its_reason(
+    identifier: str, reason: str
+) -> None:
+    async with CableGateway().sdk() as sdk:
+        assert await sdk.receive() == {"type": "welcome"}
+        with structlog.testing.capture_logs() as logs:
+            await sdk.subscribe(identifier)
+            rejection = {"identifier": identifier, "type": "reject_subscription"}
+            assert await sdk.receive() == rejection
+    [line] = [each for each in logs if each["event"] == "bot.subscription_rejected"]
+    assert (line["reason"], line["peer"], line["log_level"]) == (reason, "bot 1", "info")
+
+
+async def test_a_second_subscription_on_a_link_is_logged_and_the_first_goes_on() -> None:
+    async with CableGateway().sdk() as sdk:
+        await sdk.link()
+        with structlog.testing.capture_logs() as logs:
+            await sdk.subscribe('{"channel":"BotChannel","bot_id":1}')
+            assert (await sdk.receive())["type"] == "reject_subscription"
+        await sdk.say({"action": "ping"})
+        assert (await sdk.receive())["message"]["type"] == "pong"
+    assert [each["reason"] for each in logs if each["event"] == "bot.subscription_rejected"] == [
+        "this link has a subscription already"
+    ]
+
+
+async def test_a_bot_that_takes_a_hundred_thousand_commands_at_once_is_let_in() -> None:
+    gateway = CableGateway()
+    async with gateway.sdk() as sdk:
+        assert await sdk.receive() == {"type": "welcome"}
+        await sdk.subscribe('{"channel":"BotChannel","bot_id":1,"max_concurrency":100000}')
+        assert (await sdk.receive())["type"] == "confirm_subscription"
+
+
+async def test_a_link_that_was_replaced_says_so_in_the_log() -> None:
+    gateway = CableGateway()
+    async with gateway.sdk() as older:
+        await older.link()
+        with structlog.testing.capture_logs() as logs:
+            async with gateway.sdk() as newer:
+                await newer.link()
+                replaced = {"type": "disconnect", "reason": "replaced", "reconnect": False}
+                assert await older.receive() == replaced
+    assert [each["bot_id"] for each in logs if each["event"] == "bot.replaced"] == [1]
+
+
+async def test_subscribing_again_and_again_is_bounded_in_log_and_store_and_ends_the_link() -> None:
+    gateway = CableGateway()
+    with structlog.testing.capture_logs() as logs:
+        async with gateway.sdk() as sdk:
+            await sdk.link()
+            with suppress(ConnectionClosed), trio.fail_after(5):
+                while True:
+                    await sdk.send({"command": "unsubscribe", "identifier": IDENTIFIER})
+                    await sdk.subscribe()
+                    await sdk.receive()
+                    await sdk.receive()
+            assert sdk.socket.closed is not None
+            assert sdk.socket.closed.code == 1008
+    assert len(gateway.sessions.log) <= 2 * 22
+    assert len([each for each in logs if each["log_level"] != "debug"]) <= 2 * 10
+
+
+# ---- the ping rule ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("door", [f"/cable?sdk_token={TOKEN}&bot_id=1", "/ws/stream/s"])
+async def test_a_pong_that_comes_before_the_write_of_its_ping_returns_counts(
+    door: str, autojump_clock: MockClock
+) -> None:
+    gateway = ChatGateway() if door.startswith("/ws") else CableGateway()
+    headers = [] if "sdk_token" in door else [(b"Authorization", f"Bearer {KEY}".encode())]
+    ours, theirs = trio.testing.memory_stream_pair()
+    # The peer has a ping before our system says that it has taken it.
+    deliver = theirs.send_stream.send_all_hook
+
+    async def deliver_and_be_slow() -> None:
+        await cast(Callable[[], Awaitable[object]], deliver)()
+        await trio.sleep(0.3)
+
+    theirs.send_stream.send_all_hook = deliver_and_be_slow
+    async with gateway.services_running(), trio.open_nursery() as nursery:
+        nursery.start_soon(gateway.front_door.serve_connection, theirs)
+        socket = await wrap_client_stream(
+            nursery,
+            cast(trio.SocketStream, ours),
+            "gateway.example",
+            door,
+            extra_headers=headers,
+        )
+        with trio.move_on_after(120):
+            while True:
+                await socket.get_message()
+        assert socket.closed is None
+        await trio.aclose_forcefully(ours)
+        nursery.cancel_scope.cancel()

@@ -15,7 +15,8 @@ from trio.testing import MockClock
 
 from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.core.patience import Limits, Patience
-from eyeclaw_trio.server.front_door import FrontDoor, Origins
+from eyeclaw_trio.server.front_door import FrontDoor
+from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.newcomers import Newcomers
 from eyeclaw_trio.wire.request_reader import Request

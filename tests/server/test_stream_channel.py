@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import pytest
+import structlog
 import trio
 import trio.testing
 from fakes import FAILED, KEY, LIMITED_KEY, TOKEN, FakeBot, question
@@ -300,14 +301,19 @@ async def test_malformed_frames_end_the_connection_as_on_every_link() -> None:
         assert (await worker.receive())["reason"] == "invalid_request"
 
 
-async def test_an_endless_identifier_is_rejected() -> None:
+async def test_an_endless_identifier_is_malformed_and_not_said_again() -> None:
     gateway = WorkerGateway()
     async with answering(gateway) as _:
-        identifier = stream_identifier(await gateway.turn()) + " " * 2_000
+        identifier = stream_identifier(await gateway.turn())
         async with open_worker(gateway) as worker:
             assert await worker.receive() == {"type": "welcome"}
-            await worker.subscribe(identifier)
-            await worker.expect_rejection(identifier)
+            with structlog.testing.capture_logs() as logs:
+                await worker.subscribe(identifier + " " * 2_000)
+                await worker.subscribe(identifier)
+                await worker.expect_confirmation(identifier)
+    [line] = [each for each in logs if each["event"] == "worker.malformed"]
+    assert line["faults"] == {"identifier": "must be at most 1024 characters"}
+    assert line["log_level"] == "info"
 
 
 async def test_subscriptions_are_bounded_and_those_that_are_over_make_room() -> None:
