@@ -6,15 +6,19 @@ or token.
 
 from __future__ import annotations
 
-import json
+import io
 import logging
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final, TextIO
 
-import orjson
 import structlog
+from structlog.typing import EventDict, ExcInfo
+
+from eyeclaw_trio.protocol.harmless import harmless, harmless_json, harmless_line
+
+_OF_MANY_LINES: Final = frozenset({"exception", "stack"})
 
 
 class _ForgivingLogger:
@@ -35,12 +39,30 @@ class _ForgivingLogger:
     log = debug = info = warning = error = critical = exception = msg
 
 
+def _without_harm(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """What others said must not command the terminal; `exception` and `stack` keep their lines."""
+    return {
+        name: (harmless(value) if name in _OF_MANY_LINES else harmless_line(value))
+        if isinstance(value, str)
+        else value
+        for name, value in event.items()
+    }
+
+
 def _to_json(event: Mapping[str, Any], **_: object) -> str:
-    """As one line of JSON; what JSON has no word for as Python would show it."""
-    try:
-        return orjson.dumps(event, default=repr).decode()
-    except orjson.JSONEncodeError:  # half a character, a number too large: all of it is shown so
-        return json.dumps(event, default=repr)
+    return harmless_json(event, repr)
+
+
+def _show_traceback(stream: TextIO, exc_info: ExcInfo) -> None:
+    # Without the values of local variables, which hold keys and questions.
+    lines = io.StringIO()
+    structlog.dev.plain_traceback(lines, exc_info)
+    stream.write(harmless(lines.getvalue()))
+
+
+class _HarmlessFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return harmless(super().format(record))
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
@@ -52,8 +74,7 @@ def configure_logging(*, level: int = logging.INFO) -> None:
     """Set up structlog for the process; call once, before anything logs."""
     renderer: structlog.typing.Processor
     if sys.stderr.isatty():
-        # The default shows the values of local variables too, and with them keys and questions.
-        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=_show_traceback)
     else:
         renderer = structlog.processors.JSONRenderer(_to_json)
     structlog.configure(
@@ -62,6 +83,7 @@ def configure_logging(*, level: int = logging.INFO) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
             *([] if sys.stderr.isatty() else [structlog.processors.format_exc_info]),
+            _without_harm,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -70,7 +92,9 @@ def configure_logging(*, level: int = logging.INFO) -> None:
     )
     # Libraries: only what their authors thought worth a warning, and never a traceback of a peer.
     logging.raiseExceptions = False
-    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_HarmlessFormatter("%(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("trio-websocket").setLevel(logging.ERROR)
     # It says ten times a second that files have run out: once in words is enough of it each.
     logging.getLogger("trio.serve_listeners").addFilter(_without_traceback)

@@ -41,7 +41,7 @@ HEIGHTS: Final = {
 }
 # Beside the tower: used from `relay` upwards, and what they may use themselves.
 BESIDE: Final = {
-    "logs": {"errors"},
+    "logs": {"errors", "protocol"},
     "metrics": {"errors", "protocol", "core"},
     "trust": {"errors"},
     "wakeup": set[str](),

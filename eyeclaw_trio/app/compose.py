@@ -10,7 +10,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
@@ -142,21 +142,25 @@ async def _say_who_runs(folder: Path, embedded: EmbeddedBots) -> None:
 
 
 async def connect(
-    settings: Settings, *, server: str, bot: int, token: str, provider: str | None = None
+    settings: Settings,
+    target: LinkTarget,
+    announce: Callable[[dict[str, object]], None],
+    provider: str | None = None,
 ) -> None:
-    """Run the connector until SIGTERM or Ctrl-C: keep this bot linked to that gateway.
+    """Run the connector until SIGTERM or Ctrl-C: keep the bot of this target linked.
 
-    Raises LinkRefused when the gateway does not want it, ConfigurationError for a server or
-    provider that cannot be used. Cancellation drops a running answer.
+    `announce` is told as by `keep_connected`.
+
+    Raises LinkRefused when the gateway does not want it, ConfigurationError for a provider
+    that cannot be used. Cancellation drops a running answer.
     """
     configure_logging()
     provider = provider or settings.only_provider()
-    address = LinkTarget(server, bot, token)
     asked = open_provider(settings.providers[provider], settings.providers)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_on_sigterm, nursery.cancel_scope)
-            await keep_connected(address, asked, announce=_print_event)
+            await keep_connected(target, asked, announce=announce)
     finally:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
             await asked.aclose()

@@ -16,9 +16,10 @@ from eyeclaw_trio.cli.choices import (
     secret_option,
 )
 from eyeclaw_trio.cli.running import check_words, own_server
-from eyeclaw_trio.client.chat import JsonDisplay, TextDisplay, standard_lines
 from eyeclaw_trio.client.chat import chat as chat_with_gateway
+from eyeclaw_trio.client.chat import standard_lines
 from eyeclaw_trio.client.chat_target import ChatTarget
+from eyeclaw_trio.client.display import JsonDisplay, TextDisplay
 from eyeclaw_trio.trust import trust_only
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import click
 
 from eyeclaw_trio.errors import EyeclawError, leaves
+from eyeclaw_trio.protocol.harmless import harmless_line
 
 # What a shell says of a program that Ctrl-C has ended: 128 + SIGINT.
 INTERRUPTED = 130
@@ -29,7 +30,7 @@ def explained() -> Iterator[None]:
         lines = [_describe(cause) for cause in causes]
         if None in lines or not lines:
             raise
-        raise click.ClickException(" ".join(str(lines[0]).split())) from None
+        raise click.ClickException(harmless_line(str(lines[0]))) from None
 
 
 def _describe(error: BaseException) -> str | None:

@@ -12,9 +12,9 @@ import trio
 from eyeclaw_trio.app.provider_check import Checked, check_provider
 from eyeclaw_trio.cli.choices import Choices, common_options, pass_choices
 from eyeclaw_trio.cli.showing import show_json, show_pairs, show_table
-from eyeclaw_trio.client.ask import printable
 from eyeclaw_trio.core.provider_timing import SEGMENTS, ProviderTimings, Target
 from eyeclaw_trio.errors import EyeclawError, ProviderFailed, Reason
+from eyeclaw_trio.protocol.harmless import harmless
 from eyeclaw_trio.providers.ready_made import READY_MADE
 from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.settings import Settings
@@ -221,7 +221,7 @@ def _show_check(settings: ProviderSettings, checked: Checked) -> None:
     ]
     show_pairs(lines, right=True)
     if checked.text:
-        click.echo(f"\n{printable(checked.text).strip()}\n")
+        click.echo(f"\n{harmless(checked.text).strip()}\n")
     if checked.failure is None:
         show_pairs([("targets", f"{_met(checked)} ({_name(settings.targets.of(answer))})")])
 

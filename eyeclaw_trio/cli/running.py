@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -18,11 +19,11 @@ from eyeclaw_trio.cli.choices import (
 )
 from eyeclaw_trio.client.ask import (
     AskedQuestion,
-    JsonDisplay,
-    TextDisplay,
     local_server,
 )
 from eyeclaw_trio.client.ask import ask as ask_gateway
+from eyeclaw_trio.client.display import JsonDisplay, TextDisplay, echo_json
+from eyeclaw_trio.connector.target import LinkTarget
 from eyeclaw_trio.errors import EyeclawError
 from eyeclaw_trio.protocol.endpoint import read_endpoint
 from eyeclaw_trio.settings import Settings
@@ -75,9 +76,10 @@ def connect(
     if provider is not None:
         settings.require_provider(provider)
     _warn(settings)
-    trio.run(
-        partial(run_connector, settings, server=server, bot=bot, token=token, provider=provider)
-    )
+    # The log tells the same to whoever sees both.
+    is_told = not choices.json and sys.stdout.isatty() and sys.stderr.isatty()
+    target = LinkTarget(server, bot, token)
+    trio.run(run_connector, settings, target, _ignore if is_told else echo_json, provider)
 
 
 @click.command()
@@ -135,6 +137,10 @@ def check_words(words: str | None) -> None:
         (words or "").encode()
     except UnicodeEncodeError:
         raise click.UsageError("The words are not UTF-8.") from None
+
+
+def _ignore(_event: object) -> None:
+    pass
 
 
 def _warn(settings: Settings) -> None:

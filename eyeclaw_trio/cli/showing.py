@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-import click
-import orjson
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from eyeclaw_trio.client.ask import printable
+from eyeclaw_trio.client.display import echo_json as show_json
+from eyeclaw_trio.protocol.harmless import harmless
+
+__all__ = ["show_json", "show_pairs", "show_table"]
 
 _PIPE_WIDTH: Final = 10_000  # columns; a table takes only what it needs
-
-
-def show_json(value: object) -> None:
-    """One JSON document, on one line."""
-    click.echo(orjson.dumps(value).decode())
 
 
 def show_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
@@ -60,4 +56,4 @@ def _word(value: object) -> str:
         case list() | tuple():
             return ", ".join(map(_word, value)) or "–"
         case _:
-            return printable(str(value)).replace("\n", " ")
+            return harmless(str(value)).replace("\n", " ")

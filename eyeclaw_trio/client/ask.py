@@ -6,18 +6,19 @@ import ssl
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-import click
 import httpx2
 import orjson
 import trio
 from attrs import define, field, frozen
 
+from eyeclaw_trio.client.display import Display, Shown
 from eyeclaw_trio.client.hints import with_hint
 from eyeclaw_trio.errors import BadMessage, EyeclawError
 from eyeclaw_trio.protocol.endpoint import OTHER_SSE_PATH, SSE_PATH, Endpoint
 from eyeclaw_trio.protocol.event_stream import EventStreamReader, ServerSentEvent
+from eyeclaw_trio.protocol.harmless import harmless_line
 from eyeclaw_trio.providers.response_body import ResponseBody
 from eyeclaw_trio.trust import trusted_context
 from eyeclaw_trio.wire.connect import explain_refusal, speaks_tls
@@ -62,52 +63,6 @@ class AskedQuestion:
         return orjson.dumps(body)
 
 
-class Display(Protocol):
-    """Where the events of an answer go, one by one."""
-
-    def show(self, event: str, data: object, at_ms: int) -> None:
-        """One event, `at_ms` milliseconds after the question was sent."""
-
-    def close(self) -> None:
-        """No more events."""
-
-
-@define
-class TextDisplay:
-    """The answer's text on stdout, flushed piece by piece; what is no text goes to stderr."""
-
-    _open_line: bool = field(default=False, init=False)
-
-    def show(self, event: str, data: object, at_ms: int) -> None:  # noqa: ARG002
-        if event != "message" or not isinstance(data, Mapping):
-            return
-        text = data.get("answer_stream")
-        if isinstance(text, str) and text:
-            click.echo(printable(text), nl=False)
-            self._open_line = not text.endswith("\n")
-        for name in ("tool_call", "follow_up"):
-            if name in data:
-                self.close()
-                click.echo(f"{name}: {orjson.dumps(data[name]).decode()}", err=True)
-
-    def close(self) -> None:
-        if self._open_line:
-            click.echo()
-            self._open_line = False
-
-
-@frozen
-class JsonDisplay:
-    """One object per event and line, on stdout."""
-
-    def show(self, event: str, data: object, at_ms: int) -> None:
-        line = {"event": event, "data": data, "at_ms": at_ms}
-        click.echo(orjson.dumps(line).decode())
-
-    def close(self) -> None:
-        pass
-
-
 async def ask(
     question: AskedQuestion, display: Display, *, context: ssl.SSLContext | None = None
 ) -> None:
@@ -142,7 +97,7 @@ async def ask(
     if not answer.is_done:
         raise EyeclawError("the answer broke off before its end; ask again")
     if answer.failure is not None:
-        raise EyeclawError(f"the bot did not answer: {one_line(answer.failure)}")
+        raise EyeclawError(f"the bot did not answer: {harmless_line(answer.failure)}")
 
 
 def local_server(host: str, port: int, *, tls: bool) -> str:
@@ -165,7 +120,8 @@ class _Answer:
         data: object = event.data
         with suppress(orjson.JSONDecodeError):
             data = orjson.loads(event.data)
-        self.display.show(event.event, data, at_ms)
+        record = {"event": event.event, "data": data, "at_ms": at_ms}
+        self.display.show(_describe(record, event.event, data))
         if event.event == "done":
             self.is_done = True
         elif self.failure is None:
@@ -210,7 +166,7 @@ async def _refuse_what_is_no_stream(
     if status == 200 and kind == "text/event-stream":
         return
     said = await explain_refusal(endpoint, status, await body.read_all(_REFUSAL_LIMIT))
-    raise EyeclawError(with_hint(one_line(said), status))
+    raise EyeclawError(with_hint(harmless_line(said), status))
 
 
 def _read_failure(event: str, data: object) -> str | None:
@@ -223,15 +179,13 @@ def _read_failure(event: str, data: object) -> str | None:
     return None
 
 
-def printable(text: str) -> str:
-    """Without control characters: an answer must not command the terminal."""
-    return "".join(each for each in text if each in "\n\t" or not _is_control(each))
-
-
-def one_line(text: str) -> str:
-    """The words of another program, fit for one line of ours."""
-    return " ".join(printable(text[:1000]).split())
-
-
-def _is_control(character: str) -> bool:
-    return character < " " or "\x7f" <= character <= "\x9f"
+def _describe(record: Mapping[str, Any], event: str, data: object) -> Shown:
+    if event != "message" or not isinstance(data, Mapping):
+        return Shown(record)
+    text = data.get("answer_stream")
+    notes = [
+        f"{name}: {orjson.dumps(data[name]).decode()}"
+        for name in ("tool_call", "follow_up")
+        if name in data
+    ]
+    return Shown(record, text if isinstance(text, str) else "", tuple(notes))

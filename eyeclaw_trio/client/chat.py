@@ -8,65 +8,24 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import click
 import orjson
 import trio
-from attrs import define, field, frozen
+from attrs import define
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
 
-from eyeclaw_trio.client.ask import one_line, printable
 from eyeclaw_trio.client.chat_target import ChatTarget
+from eyeclaw_trio.client.display import Display, Shown
 from eyeclaw_trio.client.hints import with_hint
 from eyeclaw_trio.errors import EyeclawError, leaves
+from eyeclaw_trio.protocol.harmless import harmless_line
 from eyeclaw_trio.wire.connect import explain_refusal, open_stream, upgrade
 
 # A goodbye to a gateway that does not answer takes no longer (seconds).
 _LEAVE_WITHIN: Final = 1.0
 _ENDINGS: Final = ("done", "error", "cancelled")
-
-
-class Display(Protocol):
-    """Where the frames of answers go, one by one."""
-
-    def show(self, frame: Mapping[str, Any], at_ms: int) -> None:
-        """One frame, `at_ms` milliseconds after the question was sent."""
-
-    def close(self) -> None:
-        """The answer is over, whole or not."""
-
-
-@define
-class TextDisplay:
-    """The answer's text on stdout, flushed piece by piece; what is no text goes to stderr."""
-
-    _open_line: bool = field(default=False, init=False)
-
-    def show(self, frame: Mapping[str, Any], at_ms: int) -> None:  # noqa: ARG002
-        if frame.get("type") == "chunk":
-            text = printable(str(frame.get("content", "")))
-            click.echo(text, nl=False)
-            self._open_line = not text.endswith("\n") if text else self._open_line
-        elif frame.get("type") == "cancelled":
-            self.close()
-            click.echo("(cancelled)", err=True)
-
-    def close(self) -> None:
-        if self._open_line:
-            click.echo()
-            self._open_line = False
-
-
-@frozen
-class JsonDisplay:
-    """One object per frame and line, on stdout."""
-
-    def show(self, frame: Mapping[str, Any], at_ms: int) -> None:
-        click.echo(orjson.dumps({**frame, "at_ms": at_ms}).decode())
-
-    def close(self) -> None:
-        pass
 
 
 class Lines:
@@ -209,10 +168,10 @@ class _Client:
         sent_at = trio.current_time()
         while True:
             frame = _read(await line.get_message())
-            self.display.show(frame, round((trio.current_time() - sent_at) * 1000))
+            self.display.show(_describe(frame, round((trio.current_time() - sent_at) * 1000)))
             if frame.get("type") in _ENDINGS:
                 said = frame.get("message") if frame["type"] == "error" else None
-                return None if said is None else one_line(str(said))
+                return None if said is None else harmless_line(str(said))
 
 
 def _read(frame: str | bytes) -> Mapping[str, Any]:
@@ -225,9 +184,20 @@ def _read(frame: str | bytes) -> Mapping[str, Any]:
     return value
 
 
+def _describe(frame: Mapping[str, Any], at_ms: int) -> Shown:
+    event = {**frame, "at_ms": at_ms}
+    match frame:
+        case {"type": "chunk", "content": str(text)}:
+            return Shown(event, text)
+        case {"type": "cancelled"}:
+            return Shown(event, notes=("(cancelled)",))
+        case _:
+            return Shown(event)
+
+
 def _why(closed: ConnectionClosed) -> str:
     reason = closed.reason.reason if closed.reason is not None else None
-    return f": {one_line(reason)}" if reason else ""
+    return f": {harmless_line(reason)}" if reason else ""
 
 
 def standard_lines(*, is_json: bool) -> tuple[Lines, bool]:

@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 from eyeclaw_trio.errors import ProviderFailed, Reason, causes, root_words
 from eyeclaw_trio.protocol.completions import Failure, decode_error
+from eyeclaw_trio.protocol.harmless import harmless_line
 
 # Characters of a model's own words that are kept: a line of a log.
 EXCERPT_LENGTH: Final = 200
@@ -96,9 +97,7 @@ class Blame:
         # First the key, then the cut, or the beginning of a key could be left at the end.
         if self.api_key:
             words = words.replace(self.api_key, "***")
-        line = "".join(c if c.isprintable() else " " for c in words[: EXCERPT_LENGTH * 10])
-        line = " ".join(line.split())
-        return line if len(line) <= EXCERPT_LENGTH else line[: EXCERPT_LENGTH - 1] + "…"
+        return harmless_line(words, EXCERPT_LENGTH)
 
 
 def parse_retry_after(value: str, now: datetime) -> float | None:

@@ -17,8 +17,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from eyeclaw_trio.cli import main
+from eyeclaw_trio.client.display import echo_json
+from eyeclaw_trio.connector.target import LinkTarget
 from eyeclaw_trio.core.directory import digest
-from eyeclaw_trio.errors import ConfigurationError
+from eyeclaw_trio.errors import ConfigurationError, LinkRefused
 from eyeclaw_trio.protocol.timestamps import to_stamp
 from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.store import keys
@@ -400,6 +402,11 @@ def test_an_error_in_a_nursery_is_one_line(monkeypatch: pytest.MonkeyPatch) -> N
     assert failure("serve") == "Error: a: the problem\n"
 
 
+def test_an_error_that_repeats_a_peers_words_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_with(LinkRefused("x", "The gateway said \x1b]0;t\x07 \x9b2J \u202e\u2028."), monkeypatch)
+    assert failure("serve") == "Error: The gateway said ]0;t 2J .\n"
+
+
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     fail_with(ZeroDivisionError(), monkeypatch)
     assert isinstance(run("serve").exception, ZeroDivisionError)
@@ -415,15 +422,15 @@ def test_ctrl_c_is_quiet(monkeypatch: pytest.MonkeyPatch, error: BaseException) 
 
 
 def test_connect_is_given_what_it_needs(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    calls: list[dict[str, object]] = []
+    calls: list[tuple[object, ...]] = []
 
-    async def connect(_settings: Settings, **options: object) -> None:
-        calls.append(options)
+    async def connect(_settings: Settings, target: LinkTarget, *rest: object) -> None:
+        calls.append((target, *rest))
 
     monkeypatch.setattr("eyeclaw_trio.app.compose.connect", connect)
     (folder / "token").write_text("bt_token\n")
     arguments = ["connect", "--server", "http://x", "--bot", "3"]
-    expected = {"server": "http://x", "bot": 3, "token": "bt_token", "provider": None}
+    expected = (LinkTarget("http://x", 3, "bt_token"), echo_json, None)
     assert run(*arguments, EYECLAW_TOKEN="bt_token").exit_code == 0
     assert run(*arguments, EYECLAW_TOKEN_FILE="token").exit_code == 0
     assert run(*arguments, "--token", "bt_token", EYECLAW_TOKEN="other").exit_code == 0

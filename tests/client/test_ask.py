@@ -21,6 +21,7 @@ from click.testing import CliRunner, Result
 
 from eyeclaw_trio.cli import main
 from eyeclaw_trio.client.ask import AskedQuestion, ask, local_server
+from eyeclaw_trio.client.display import Shown
 from eyeclaw_trio.protocol.endpoint import read_endpoint
 from eyeclaw_trio.protocol.rokid import decode_question
 from eyeclaw_trio.trust import trust_only
@@ -177,15 +178,20 @@ def test_what_is_no_text_goes_to_stderr_and_control_characters_nowhere() -> None
     call = {"command": "take_photo"}
     pieces = [
         OK,
-        message("\x1b[31mlook\x07\nhere"),
+        message("\x1b[31mlook\x07\nhere\x9b2J\u202e!"),
         event("message", {"type": "tool_call", "tool_call": call, **IDS, "is_finish": False}),
         message("", is_finish=True),
         DONE,
     ]
     with scripted_gateway(pieces) as gateway:
         result = run("x", "--server", gateway.url)
-    assert result.stdout == "[31mlook\nhere\n"
+    assert result.stdout == "[31mlook\nhere2J!\n"
     assert result.stderr == 'tool_call: {"command":"take_photo"}\n'
+    with scripted_gateway(pieces) as gateway:
+        result = run("x", "--server", gateway.url, "--json")
+    first = result.stdout.splitlines()[0]
+    assert not set(first) & set("\x07\x1b\x9b\u202e")
+    assert json.loads(first)["data"]["answer_stream"] == "\x1b[31mlook\x07\nhere\x9b2J\u202e!"
 
 
 @pytest.mark.parametrize(
@@ -313,15 +319,15 @@ def test_a_gateway_that_listens_everywhere_is_asked_on_this_machine() -> None:
 
 
 @define
-class _Shown:
+class _Remembering:
     """A display that tells the server when it has shown an event."""
 
     seen: list[str] = field(factory=list)
     has_shown: trio.Event = field(factory=trio.Event)
     is_closed: bool = False
 
-    def show(self, event: str, data: object, at_ms: int) -> None:
-        self.seen.append(event)
+    def show(self, shown: Shown) -> None:
+        self.seen.append(shown.event["event"])
         self.has_shown.set()
 
     def close(self) -> None:
@@ -335,7 +341,7 @@ async def receive_question(stream: trio.SocketStream) -> None:
 
 
 async def test_every_piece_is_shown_before_the_next_one_is_there() -> None:
-    display = _Shown()
+    display = _Remembering()
 
     async def answer(stream: trio.SocketStream) -> None:
         await receive_question(stream)
@@ -356,7 +362,7 @@ async def test_every_piece_is_shown_before_the_next_one_is_there() -> None:
 
 
 async def test_a_question_that_is_cancelled_closes_its_connection() -> None:
-    display, closed = _Shown(), trio.Event()
+    display, closed = _Remembering(), trio.Event()
 
     async def answer(stream: trio.SocketStream) -> None:
         await receive_question(stream)

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from eyeclaw_trio.client.ask import AskedQuestion, ask
-from eyeclaw_trio.client.ask import TextDisplay as AnswerDisplay
-from eyeclaw_trio.client.chat import Lines, TextDisplay, chat
+from eyeclaw_trio.client.chat import Lines, chat
 from eyeclaw_trio.client.chat_target import ChatTarget
+from eyeclaw_trio.client.display import TextDisplay
 from eyeclaw_trio.connector.link import keep_connected
 from eyeclaw_trio.connector.target import LinkTarget
 from eyeclaw_trio.errors import EyeclawError, leaves
@@ -55,7 +55,7 @@ async def complaint(client: str, address: str) -> str:
 
 
 async def _ask(address: str) -> str:
-    await ask(AskedQuestion(read_endpoint(address), SECRET, "x"), AnswerDisplay())
+    await ask(AskedQuestion(read_endpoint(address), SECRET, "x"), TextDisplay())
     raise AssertionError("it was answered")
 
 
