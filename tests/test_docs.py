@@ -15,7 +15,8 @@ import pytest
 
 from eyeclaw_trio.cli import main
 from eyeclaw_trio.settings import Settings, load_settings
-from eyeclaw_trio.settings.kinds import SCHEMA, Kind, Listed, Named, Schema
+from eyeclaw_trio.settings.kinds import Kind
+from eyeclaw_trio.settings.schema import SCHEMA, Listed, Named, Schema
 from eyeclaw_trio.settings.shown import show_settings
 
 ROOT = Path(__file__).parents[1]

@@ -19,16 +19,12 @@ from eyeclaw_trio.errors import ConfigurationError
 from eyeclaw_trio.providers.openclaw import NAME as OPENCLAW
 from eyeclaw_trio.providers.ready_made import READY_MADE
 from eyeclaw_trio.providers.settings import ProviderSettings
-from eyeclaw_trio.settings.kinds import KEY_WAYS, HostPort
-from eyeclaw_trio.settings.layers import (
-    Layer,
-    Source,
-    find_file,
-    read_environment,
-    read_file,
-    read_flags,
-)
+from eyeclaw_trio.settings.environment import read_environment, read_flags
+from eyeclaw_trio.settings.kinds import HostPort
+from eyeclaw_trio.settings.layers import Layer, Source
 from eyeclaw_trio.settings.provider_reading import ECHO, ProviderReading, explain_unknown
+from eyeclaw_trio.settings.schema import KEY_WAYS
+from eyeclaw_trio.settings.toml_file import find_file, read_file
 from eyeclaw_trio.store.retention import TraceSettings
 
 

@@ -1,4 +1,4 @@
-"""Which settings there are, and what each may be: the schema of `eyeclaw.toml` (CLI, "Settings").
+"""What a setting may be: the kinds of values (CLI, "Settings").
 
 Pure. A kind turns a value of the file, or a text of the environment or a flag, into what the
 program uses, or says what would have fitted.
@@ -9,17 +9,12 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import attrs
 from attrs import frozen
-
-from eyeclaw_trio.core.patience import Limits, Patience
-from eyeclaw_trio.store.retention import TraceSettings
 
 _SWITCHES: Final = {"true": True, "1": True, "false": False, "0": False}
 # A host name, an IPv4 address, or an IPv6 address in brackets.
@@ -29,7 +24,7 @@ _LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _ORIGIN: Final = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+")
 
 
-class UnfitError(Exception):
+class UnfitValue(Exception):
     """A value does not fit its setting; the text says what would, and never what was there."""
 
 
@@ -52,7 +47,7 @@ class HostPort:
 class Kind:
     """One kind of value.
 
-    `read` takes what TOML gave and raises UnfitError; `parse` makes of a text what TOML would
+    `read` takes what TOML gave and raises UnfitValue; `parse` makes of a text what TOML would
     have given, or leaves it for `read` to refuse.
     """
 
@@ -60,25 +55,8 @@ class Kind:
     parse: Callable[[str], object] = str
 
 
-@frozen
-class Named:
-    """A table of tables whose names are free: `[providers.NAME]`."""
-
-    inner: Mapping[str, Kind]
-
-
-@frozen
-class Listed:
-    """An array of tables: `[[bots]]`."""
-
-    inner: Mapping[str, Kind]
-
-
-Schema = Kind | Named | Listed | Mapping[str, Kind]
-
-
-def _fail(expected: str) -> UnfitError:
-    return UnfitError(f"must be {expected}")
+def _fail(expected: str) -> UnfitValue:
+    return UnfitValue(f"must be {expected}")
 
 
 def _read_text(value: object) -> str:
@@ -93,7 +71,7 @@ def _read_path(value: object) -> Path:
         if "\0" in path:
             raise ValueError(path)
         return Path(path).expanduser()
-    except (UnfitError, ValueError, RuntimeError):  # RuntimeError: ~ of nobody
+    except (UnfitValue, ValueError, RuntimeError):  # RuntimeError: ~ of nobody
         raise _fail("the path of a file or folder") from None
 
 
@@ -118,11 +96,17 @@ def _parse_switch(text: str) -> object:
     return _SWITCHES.get(text.lower(), text)
 
 
+def _read_number(value: object, expected: str, *, is_fit: Callable[[float], bool]) -> float:
+    # bool is an int to Python, and a switch to people.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not is_fit(value):
+        raise _fail(expected)
+    return value
+
+
 def _read_seconds(value: object) -> float:
     # The upper bound is what a clock can add without overflow; it also keeps out inf and nan.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
-        raise _fail("a number of seconds, above 0 and below 1000000000")
-    return float(value)
+    expected = "a number of seconds, above 0 and below 1000000000"
+    return float(_read_number(value, expected, is_fit=lambda number: 0 < number < 1e9))
 
 
 def _parse_number(text: str) -> object:
@@ -135,9 +119,12 @@ def _parse_number(text: str) -> object:
 
 
 def _read_count(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= 10**12:
-        raise _fail("a whole number from 1 to 1000000000000")
-    return value
+    expected = "a whole number from 1 to 1000000000000"
+    return int(
+        _read_number(
+            value, expected, is_fit=lambda number: isinstance(number, int) and 0 < number <= 10**12
+        )
+    )
 
 
 def _read_origins(value: object) -> tuple[str, ...]:
@@ -185,7 +172,7 @@ def _read_url(value: object) -> str:
     try:
         url = urlsplit(_read_text(value))
         good = url.scheme in {"http", "https"} and bool(url.hostname) and (url.port or 1) > 0
-    except (UnfitError, ValueError):
+    except (UnfitValue, ValueError):
         raise problem from None
     if not good or "@" in url.netloc or url.query or url.fragment:
         raise problem
@@ -194,7 +181,7 @@ def _read_url(value: object) -> str:
 
 def _read_binding(value: object) -> str:
     if value == "required":
-        raise UnfitError(
+        raise UnfitValue(
             '"required" (binding by QR code) will come with a later version; say "off" until then'
         )
     if value != "off":
@@ -204,7 +191,7 @@ def _read_binding(value: object) -> str:
 
 def _read_speech(value: object) -> str:
     if value == "clean":
-        raise UnfitError('"clean" will come with a later version; say "as_is" until then')
+        raise UnfitValue('"clean" will come with a later version; say "as_is" until then')
     if value != "as_is":
         raise _fail('"as_is"')
     return "as_is"
@@ -215,25 +202,19 @@ def _read_names(value: object) -> tuple[str, ...]:
         raise _fail("an array of names")
     names = tuple(name.strip() for name in value)
     if len(set(names)) < len(names):
-        raise UnfitError("must not name one of them twice")
+        raise UnfitValue("must not name one of them twice")
     return names
-
-
-def _read_number(value: object, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise _fail(f"a number from {low:g} to {high:g}")
-    return float(value)
 
 
 def _read_extra(value: object) -> dict[str, object]:
     if not isinstance(value, dict):
         raise _fail("a table (in the environment: a JSON object)")
     if taken := sorted({"model", "messages", "stream"} & value.keys()):
-        raise UnfitError(f"must not hold {taken[0]}: that is said elsewhere")
+        raise UnfitValue(f"must not hold {taken[0]}: that is said elsewhere")
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
-        raise UnfitError("must hold only what JSON can: no dates, nan or inf") from None
+        raise UnfitValue("must hold only what JSON can: no dates, nan or inf") from None
     return value
 
 
@@ -244,13 +225,25 @@ def _parse_json(text: str) -> object:
         return text
 
 
-def _one_of(*words: str) -> Kind:
+def one_of(*words: str) -> Kind:
+    """One of these words."""
+
     def read(value: object) -> object:
         if value not in words:
             raise _fail(" or ".join(f'"{word}"' for word in words))
         return value
 
     return Kind(read)
+
+
+def number(low: float, high: float) -> Kind:
+    """A number within these bounds, both included."""
+
+    def read(value: object) -> float:
+        expected = f"a number from {low:g} to {high:g}"
+        return float(_read_number(value, expected, is_fit=lambda number: low <= number <= high))
+
+    return Kind(read, _parse_number)
 
 
 TEXT: Final = Kind(_read_text)
@@ -260,54 +253,9 @@ SWITCH: Final = Kind(_read_switch, _parse_switch)
 SECONDS: Final = Kind(_read_seconds, _parse_number)
 COUNT: Final = Kind(_read_count, _parse_number)
 NAMES: Final = Kind(_read_names, _parse_list)
-
-# Ways to give one and the same secret: whoever has the last word says which.
-KEY_WAYS: Final = ("api_key", "api_key_env", "api_key_file")
-
-SCHEMA: Final[Mapping[str, Schema]] = {
-    "listen": ADDRESS,
-    "admin_listen": ADDRESS,
-    "data": PATH,
-    "binding": Kind(_read_binding),
-    "tls_certificate": PATH,
-    "tls_key": PATH,
-    "allowed_origins": Kind(_read_origins, _parse_list),
-    "chat_provider": TEXT,
-    "sse_error_event": SWITCH,
-    "frame_shortcut": SWITCH,
-    "patience": {each.name: SECONDS for each in attrs.fields(Patience)},
-    "limits": {each.name: COUNT for each in attrs.fields(Limits)},
-    "traces": {
-        each.name: SWITCH if each.name == "keep_content" else COUNT
-        for each in attrs.fields(TraceSettings)
-    },
-    "admin": {"allowed_hosts": Kind(_read_hosts, _parse_list)},
-    "providers": Named(
-        {
-            "kind": _one_of("openai", "echo"),
-            "base_url": Kind(_read_url),
-            "api_key": TEXT,
-            "api_key_env": TEXT,
-            "api_key_file": PATH,
-            "model": TEXT,
-            "system_prompt": TEXT,
-            "temperature": Kind(partial(_read_number, low=0.0, high=2.0), _parse_number),
-            "top_p": Kind(partial(_read_number, low=0.0, high=1.0), _parse_number),
-            "max_tokens": COUNT,
-            "extra": Kind(_read_extra, _parse_json),
-            "connect_timeout": SECONDS,
-            "first_token_timeout": SECONDS,
-            "token_timeout": SECONDS,
-            "fallback": NAMES,
-            "conversation": _one_of("shared", "per_user", "per_conversation"),
-            "region": _one_of("home", "abroad"),
-            "target_first_token": SECONDS,
-            "target_total": SECONDS,
-            "target_cold_first_token": SECONDS,
-            "target_cold_total": SECONDS,
-        }
-    ),
-    "bots": Listed(
-        {"name": TEXT, "provider": TEXT, "default": SWITCH, "speech": Kind(_read_speech)}
-    ),
-}
+ORIGINS: Final = Kind(_read_origins, _parse_list)
+HOSTS: Final = Kind(_read_hosts, _parse_list)
+URL: Final = Kind(_read_url)
+EXTRA: Final = Kind(_read_extra, _parse_json)
+BINDING: Final = Kind(_read_binding)
+SPEECH: Final = Kind(_read_speech)

@@ -11,10 +11,10 @@ from attrs import define
 from eyeclaw_trio.providers.ready_made import READY_MADE, ReadyMade
 from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.settings.files import UnreadableFile, read_secret_file
-from eyeclaw_trio.settings.kinds import KEY_WAYS
 from eyeclaw_trio.settings.layers import Source, dotted, fault, nearest
 from eyeclaw_trio.settings.lines import KeyPath
 from eyeclaw_trio.settings.reading import Reading
+from eyeclaw_trio.settings.schema import KEY_WAYS
 
 ECHO: Final = "echo"
 # Where a value came from that a provider's name alone has given it.

@@ -8,9 +8,9 @@ from typing import Any
 import attrs
 from attrs import define, field
 
-from eyeclaw_trio.settings.kinds import KEY_WAYS
 from eyeclaw_trio.settings.layers import Given, Layer, Source, dotted
 from eyeclaw_trio.settings.lines import KeyPath
+from eyeclaw_trio.settings.schema import KEY_WAYS
 
 
 @define

@@ -20,8 +20,10 @@ from eyeclaw_trio.settings import (
     check_settings,
     load_settings,
 )
-from eyeclaw_trio.settings.kinds import SCHEMA, HostPort
+from eyeclaw_trio.settings.kinds import HostPort
+from eyeclaw_trio.settings.layers import known_paths
 from eyeclaw_trio.settings.lines import KeyPath, find_lines
+from eyeclaw_trio.settings.schema import SCHEMA, is_planned
 from eyeclaw_trio.settings.shown import show_settings
 from eyeclaw_trio.store.retention import TraceSettings
 
@@ -563,6 +565,77 @@ def test_what_is_no_toml_is_refused_with_its_line(folder: Path, text: bytes, lin
 def test_a_byte_order_mark_does_no_harm(folder: Path) -> None:
     (folder / "eyeclaw.toml").write_bytes(b'\xef\xbb\xbflisten = "[::1]:1"\r\n')
     assert load(folder).listen.port == 1
+
+
+# What is not built yet
+
+PLANNED_LINES = [
+    "keepalive_message = true",
+    "refuse_aloud = true",
+    "incident_code = false",
+    "allowed_users = ['u1']",
+    "[wearer]\nstyle = 'short'",
+    "[push]\naccount_key = 'k'",
+    "[cluster]\nurl = 'redis://127.0.0.1'",
+    "[admin]\nsession_hours = 1",
+    "[patience]\nlate_after = 1.0",
+    "[patience]\nlate_timeout = 1.0",
+    "[limits]\nimage = 1",
+    f"{OPENCLAW}tools = false",
+    "[[bots]]\nname = 'a'\nprovider = 'echo'\nlate = 'push'",
+    "[[bots]]\nname = 'a'\nprovider = 'echo'\n[bots.wearer]\nemoji = true",
+    "[[bots]]\nname = 'a'\nprovider = 'echo'\nspeech = 'clean'",
+    "binding = 'required'",
+]
+
+
+@pytest.mark.parametrize("text", PLANNED_LINES)
+def test_a_setting_of_what_is_not_built_yet_is_refused_with_a_clear_word(
+    folder: Path, text: str
+) -> None:
+    assert "will come with a later version" in only_fault(folder, text).problem
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "EYECLAW_WEARER__STYLE",
+        "EYECLAW_PUSH__ACCOUNT_KEY",
+        "EYECLAW_CLUSTER__URL",
+        "EYECLAW_ADMIN__SESSION_HOURS",
+        "EYECLAW_BOTS__0__LATE",
+        "EYECLAW_PROVIDERS__OPENCLAW__TOOLS",
+        "EYECLAW_INCIDENT_CODE",
+    ],
+)
+def test_a_variable_of_what_is_not_built_yet_is_refused_with_a_clear_word(
+    folder: Path, name: str
+) -> None:
+    fault = only_fault(folder, "", {name: "1"})
+    assert str(fault) == f"env {name}: will come with a later version; leave it out until then"
+
+
+def test_nothing_that_is_built_is_called_planned() -> None:
+    assert not [path for path in known_paths() if is_planned(path)]
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("[]", ()),
+        ("['EyeClaw.example', 'a', '192.0.2.1']", ("eyeclaw.example", "a", "192.0.2.1")),
+        ("['[2001:db8::1]']", ("2001:db8::1",)),
+    ],
+)
+def test_names_that_the_pages_answer_to(folder: Path, text: str, hosts: tuple[str, ...]) -> None:
+    assert load(folder, f"[admin]\nallowed_hosts = {text}").admin.allowed_hosts == hosts
+
+
+@pytest.mark.parametrize("text", ["'a'", "['*']", "['a:1']", "['http://a']", "[1]", "['']"])
+def test_what_is_no_host_name_is_refused(folder: Path, text: str) -> None:
+    fault = only_fault(folder, f"[admin]\nallowed_hosts = {text}")
+    assert (fault.key, fault.line) == ("admin.allowed_hosts", 2)
+    assert "an array of host names" in fault.problem
 
 
 # Secrets

@@ -1,0 +1,128 @@
+"""Which settings there are (CLI, "Settings"): the schema of `eyeclaw.toml`. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+from attrs import frozen
+
+from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.settings.kinds import (
+    ADDRESS,
+    BINDING,
+    COUNT,
+    EXTRA,
+    HOSTS,
+    NAMES,
+    ORIGINS,
+    PATH,
+    SECONDS,
+    SPEECH,
+    SWITCH,
+    TEXT,
+    URL,
+    Kind,
+    number,
+    one_of,
+)
+from eyeclaw_trio.settings.lines import KeyPath
+from eyeclaw_trio.store.retention import TraceSettings
+
+
+@frozen
+class Named:
+    """A table of tables whose names are free: `[providers.NAME]`."""
+
+    inner: Mapping[str, Kind]
+
+
+@frozen
+class Listed:
+    """An array of tables: `[[bots]]`."""
+
+    inner: Mapping[str, Kind]
+
+
+Schema = Kind | Named | Listed | Mapping[str, Kind]
+
+
+# Ways to give one and the same secret: whoever has the last word says which.
+KEY_WAYS: Final = ("api_key", "api_key_env", "api_key_file")
+
+SCHEMA: Final[Mapping[str, Schema]] = {
+    "listen": ADDRESS,
+    "admin_listen": ADDRESS,
+    "data": PATH,
+    "binding": BINDING,
+    "tls_certificate": PATH,
+    "tls_key": PATH,
+    "allowed_origins": ORIGINS,
+    "chat_provider": TEXT,
+    "sse_error_event": SWITCH,
+    "frame_shortcut": SWITCH,
+    "patience": {each.name: SECONDS for each in attrs.fields(Patience)},
+    "limits": {each.name: COUNT for each in attrs.fields(Limits)},
+    "traces": {
+        each.name: SWITCH if each.name == "keep_content" else COUNT
+        for each in attrs.fields(TraceSettings)
+    },
+    "admin": {"allowed_hosts": HOSTS},
+    "providers": Named(
+        {
+            "kind": one_of("openai", "echo"),
+            "base_url": URL,
+            "api_key": TEXT,
+            "api_key_env": TEXT,
+            "api_key_file": PATH,
+            "model": TEXT,
+            "system_prompt": TEXT,
+            "temperature": number(0.0, 2.0),
+            "top_p": number(0.0, 1.0),
+            "max_tokens": COUNT,
+            "extra": EXTRA,
+            "connect_timeout": SECONDS,
+            "first_token_timeout": SECONDS,
+            "token_timeout": SECONDS,
+            "fallback": NAMES,
+            "conversation": one_of("shared", "per_user", "per_conversation"),
+            "region": one_of("home", "abroad"),
+            "target_first_token": SECONDS,
+            "target_total": SECONDS,
+            "target_cold_first_token": SECONDS,
+            "target_cold_total": SECONDS,
+        }
+    ),
+    "bots": Listed({"name": TEXT, "provider": TEXT, "default": SWITCH, "speech": SPEECH}),
+}
+
+# What the contract names and no part of the program obeys yet; `*` is any name or number. To be
+# refused with a word of its own: accepted without effect it would be a lie, and unknown it is not.
+PLANNED: Final[frozenset[tuple[str, ...]]] = frozenset(
+    {
+        ("keepalive_message",),
+        ("refuse_aloud",),
+        ("incident_code",),
+        ("allowed_users",),
+        ("wearer",),
+        ("push",),
+        ("cluster",),
+        ("admin", "session_hours"),
+        ("patience", "late_after"),
+        ("patience", "late_timeout"),
+        ("limits", "image"),
+        ("providers", "*", "tools"),
+        ("bots", "*", "late"),
+        ("bots", "*", "wearer"),
+    }
+)
+
+
+def is_planned(path: KeyPath) -> bool:
+    """Whether this setting, or a table that it is in, will come with a later version."""
+    return any(
+        len(path) >= len(planned)
+        and all(name in ("*", part) for name, part in zip(planned, path, strict=False))
+        for planned in PLANNED
+    )
