@@ -2,12 +2,17 @@
 
 protocol/   what the bytes mean (pure)
 core/       what to decide (pure; time is an argument)
+wire/       bytes moving: HTTP, WebSockets, one poller and one writer for all (no turns)
 relay/      the heart: one question out, one answer back (trio, no sockets)
-server/     peers that come to us: glasses, bots, workers (h11, trio-websocket)
-connector/  the bot's side: answers commands, beside a model or inside this process
 providers/  models that are asked
 store/      SQLite in the data folder, and the snapshot that requests read
+server/     peers that come to us: glasses, bots, workers, chat clients
+connector/  the bot's side: answers commands, beside a model or inside this process
+client/     ask and chat: the gateway's own clients in the terminal
 admin/      metrics and pages, on a listener of their own
+app/        what starts, in which order, and how it ends
+settings/   file, environment and options, read into small groups
+cli/        commands, no logic
 """
 
 __version__ = "0.1.0"

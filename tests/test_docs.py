@@ -5,6 +5,7 @@ Every page exists twice, `NAME.md` and `NAME.zh-CN.md`, with the same sections a
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -192,3 +193,51 @@ def test_every_command_line_in_the_pages_is_one_that_there_is() -> None:
         assert command is not main, f"{page}: {line}"
         found += 1
     assert found > 40
+
+
+# ---- figures -------------------------------------------------------------------------------
+
+SUMMARY = json.loads((ROOT / "bench" / "results" / "summary.json").read_text("utf-8"))
+SERVERS = ("gateway", "uvicorn", "node", "hypercorn", "nchan")
+
+
+def measured(scenario: str, figure: str, form: str = "{:.3g}") -> list[str]:
+    """The median of each server, as it stands in the table; a dash where there is none."""
+    servers = SUMMARY["scenarios"][scenario]["servers"]
+    return [
+        form.format(servers[name][figure][0]) if figure in servers.get(name, {}) else "–"
+        for name in SERVERS
+    ]
+
+
+@pytest.mark.parametrize("page", ["performance.md", "performance.zh-CN.md"])
+def test_the_figures_of_the_page_are_those_of_the_last_whole_run(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")][1:]
+        for line in text.splitlines()
+        if line.startswith("|") and line.count("|") == len(SERVERS) + 2
+    ]
+
+    assert measured("relay", "cpu_us_per_chunk") in rows
+    assert measured("streams-5000", "cpu_us_per_chunk") in rows
+    assert measured("relay-small", "cpu_us_per_chunk", "{:.0f}") in rows
+    assert measured("idle-answers", "kb_per_connection", "{:.0f}") in rows
+    halves = zip(
+        measured("light", "delay_p50", "{:.2f}"),
+        measured("light", "delay_p99", "{:.2f}"),
+        strict=True,
+    )
+    assert [f"{middle} / {high}" for middle, high in halves] in rows
+
+
+def test_the_face_says_the_same_figures() -> None:
+    cost = measured("relay", "cpu_us_per_chunk")[0]
+    added = measured("light", "delay_p50", "{:.1f}")[0]
+    for name, cost_unit, added_unit in (
+        ("README.md", "µs", "ms"),
+        ("README.zh-CN.md", "微秒", "毫秒"),
+    ):
+        text = (ROOT / name).read_text("utf-8")
+        assert f"{cost} {cost_unit}" in text
+        assert f"{added} {added_unit}" in text
