@@ -148,7 +148,7 @@ class BotSilent(TurnFailed):
 class BotBusy(TurnFailed):
     """The bot's queue is full, or the question waited in it for `queue_timeout`.
 
-    `held_by` is the turn that had the bot's place, where that is known.
+    `held_by` is the trace of the turn that had the bot's place, where that is known.
     """
 
     outcome, code = "rejected", "bot_busy"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import datetime
 
 import attrs
 import click
@@ -75,7 +76,7 @@ def show_trace(choices: Choices, trace_id: str) -> None:
     if choices.json:
         show_json(_record(found))
         return
-    show_pairs(describe_turn(found))
+    show_pairs(describe_turn(found, datetime.astimezone))
     click.echo()
     lines = draw_time_line(found)
     show_pairs((("" if at is None else f"{at:.0f} ms", words) for at, words in lines), right=True)
@@ -94,7 +95,7 @@ def _row(record: TraceRecord, names: dict[int, str]) -> dict[str, object]:
     bot = record.bot_id
     loss = f"{record.missing_count} {record.loss_position or ''}".strip()
     return {
-        "when": local_time(record.created_at),
+        "when": local_time(record.created_at, datetime.astimezone),
         "trace": record.trace_id[:SHORT_ID],
         "bot": None if bot is None else names.get(bot, f"{bot} (removed)"),
         "outcome": record.outcome or record.status,

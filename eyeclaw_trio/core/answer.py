@@ -183,6 +183,7 @@ class Answer:
                 if self._lost_at is None:
                     self._lost_at = now
                     self._trace.note(Happening.LINK_LOST, now)
+                    self._doubt(math.inf)  # from when it is back
             case LinkBack():
                 self._take_link_back(now)
             case LinkReplaced():
@@ -230,8 +231,8 @@ class Answer:
         lost_at, self._lost_at = self._lost_at, None
         self._trace.resumed += 1
         self._trace.note(Happening.LINK_BACK, now)
-        if self._heard_at is not None and self._heard_at <= lost_at:
-            self._doubt(now)
+        if self._back_at is not None:
+            self._back_at = now
         # The clocks stood still; what was heard meanwhile (a bot may speak on its new link before
         # it subscribes) has its clock started now.
         if self._heard_at is not None:
@@ -244,11 +245,11 @@ class Answer:
         if isinstance(message, StreamChunk) and message.sequence is not None:
             self._due.append(message.sequence)
 
-    def _doubt(self, now: float) -> None:
-        """The bot has linked anew: if it had spoken already and does not go on, the process
-        behind the link is probably a new one that knows nothing of this turn."""
+    def _doubt(self, back_at: float) -> None:
+        """The bot links anew: if it had spoken already and does not go on, the process behind
+        the link is probably a new one that knows nothing of this turn."""
         if self._has_spoken or self._reassembly.received:
-            self._back_at = now
+            self._back_at = back_at
 
     def _heard(self, now: float) -> None:
         self._heard_at = now

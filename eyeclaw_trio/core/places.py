@@ -64,12 +64,13 @@ class Place(Generic[L]):
     """
 
     session_id: str
+    trace_id: str
     stage: Stage = Stage.WAITING
     link: L | None = None
     heard_at: float = -math.inf
     has_spoken: bool = False
     held_by: str = ""
-    """Whose turn was in the way when this one was asked; empty when none was."""
+    """The trace of the turn that was in the way when this one was asked; empty when none was."""
 
 
 @frozen(eq=False)
@@ -161,13 +162,15 @@ class Places(Generic[L]):
 
     # ---- turns ----------------------------------------------------------------------------------
 
-    def ask(self, session_id: str, now: float) -> Place[L]:
+    def ask(self, session_id: str, trace_id: str, now: float) -> Place[L]:
         """A turn wants a place. Raises BotBusy when too many wait already."""
         self._forget_silent(now)
         is_free = not self._queue and self.taken < self._capacity
         if not is_free and len(self._queue) >= self._queue_limit:
             raise BotBusy(self._find_holder())
-        place: Place[L] = Place(session_id, held_by="" if is_free else self._find_holder())
+        place: Place[L] = Place(
+            session_id, trace_id, held_by="" if is_free else self._find_holder()
+        )
         self._queue[session_id] = place
         return place
 
@@ -251,7 +254,7 @@ class Places(Generic[L]):
         """Whose turn is in the way: of several the one that was silent for longest."""
         taken = (*self._taken.values(), *self._left.values())
         holder = min(taken, key=lambda place: place.heard_at, default=None)
-        return holder.session_id if holder is not None else ""
+        return holder.trace_id if holder is not None else ""
 
     def _is_unheard(self, place: Place[L], link: L) -> bool:
         if place.stage is not Stage.BUSY or place.has_spoken:

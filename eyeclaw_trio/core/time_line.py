@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +12,9 @@ from eyeclaw_trio.core.trace_analysis import TraceRecord
 
 # Chunks further apart than this stand on lines of their own (milliseconds): a wearer notices it.
 SILENCE_MS: Final = 250.0
+
+# The same moment in the zone of whoever reads it: `datetime.astimezone`, or of a zone of one's own.
+Localise = Callable[[datetime], datetime]
 
 _CHUNK: Final = "sdk_chunk_received"
 _WRITE: Final = "sse_chunk_sent"
@@ -65,10 +68,11 @@ class _Run:
         return "; ".join(parts)
 
 
-def describe_turn(record: TraceRecord) -> Iterator[tuple[str, str]]:
+def describe_turn(record: TraceRecord, localise: Localise) -> Iterator[tuple[str, str]]:
     """The head of the turn, as pairs of name and value."""
+    began = local_time(record.created_at, localise)
     yield "trace", record.trace_id
-    yield "began", f"{local_time(record.created_at)} (bot {record.bot_id or '–'}, {record.source})"
+    yield "began", f"{began} (bot {record.bot_id or '–'}, {record.source})"
     yield "message", f"{record.message_id}, agent {record.agent_id}, wearer {record.user_id or '–'}"
     outcome = record.outcome or record.status
     yield "outcome", f"{outcome}{_because(_OUTCOMES.get(outcome, ''))}{_because(record.reason)}"
@@ -137,9 +141,9 @@ def join_ranges(numbers: Sequence[int]) -> str:
     return ", ".join(f"{a}" if a == b else f"{a}–{b}" for a, b in ranges)
 
 
-def local_time(stamp: str) -> str:
+def local_time(stamp: str, localise: Localise) -> str:
     """The time as the owner's own clock shows it: `2026-01-31 13:00:00`."""
-    return datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return localise(datetime.fromisoformat(stamp)).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _describe(kind: str, data: Mapping[str, Any]) -> str:

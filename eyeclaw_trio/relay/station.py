@@ -173,7 +173,7 @@ class Station:
             raise BotOffline(code=self.offline_reason)
         now = self._now()
         self._grant(now)  # what silence has freed belongs to those who wait already
-        place = self._places.ask(command.session_id, now)
+        place = self._places.ask(command.session_id, command.metadata.trace_id, now)
         inbox = Inbox(self._limits.answer_buffer, overflow, self._all_turns.unread)
         turn = OpenTurn(command, place, inbox, overflow)
         self._turns[turn.session_id] = turn

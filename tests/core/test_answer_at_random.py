@@ -18,7 +18,14 @@ from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly
 from eyeclaw_trio.core.reply_events import KeepAlive
 from eyeclaw_trio.core.trace import Trace
-from eyeclaw_trio.core.turn_messages import DrainOver, LinkBack, LinkLost, PlaceGranted, TurnMessage
+from eyeclaw_trio.core.turn_messages import (
+    DrainOver,
+    LinkBack,
+    LinkLost,
+    LinkReplaced,
+    PlaceGranted,
+    TurnMessage,
+)
 from eyeclaw_trio.errors import (
     BotBusy,
     BotFailed,
@@ -66,6 +73,8 @@ class AnswerMachine(RuleBasedStateMachine):
         # Clocks of our own, in seconds.
         self.unwritten = self.silent = self.away = self.queued = self.since_end = 0.0
         self.is_linked = True
+        self.has_spoken = self.is_doubted = False
+        self.since_back = 0.0
 
     # ---- driving it ---------------------------------------------------------------------------
 
@@ -114,8 +123,10 @@ class AnswerMachine(RuleBasedStateMachine):
             case BotSilent():
                 assert self.is_linked
                 assert self.silent == _PATIENCE.idle_timeout
+            case BotOffline() if self.is_linked:
+                assert self.is_doubted
+                assert self.since_back == _PATIENCE.resume_grace
             case BotOffline():
-                assert not self.is_linked
                 assert self.away == _PATIENCE.resume_grace
             case BotBusy():
                 assert not self.is_asked
@@ -134,6 +145,8 @@ class AnswerMachine(RuleBasedStateMachine):
         self.unwritten += seconds
         if self.is_linked and self.is_asked:
             self.silent += seconds
+        if self.is_linked:
+            self.since_back += seconds
         if not self.is_linked:
             self.away += seconds
         if not self.is_asked:
@@ -143,6 +156,7 @@ class AnswerMachine(RuleBasedStateMachine):
 
     def say(self, *messages: TurnMessage) -> None:
         self.silent = 0.0
+        self.has_spoken, self.is_doubted = True, False
         is_over = self.answer.complete
         for message in messages:
             match message:
@@ -233,13 +247,20 @@ class AnswerMachine(RuleBasedStateMachine):
     @rule()
     def the_link_breaks(self) -> None:
         self.is_linked, self.away = False, 0.0
+        self.is_doubted = self.has_spoken
         self.step(LinkLost())
 
     @precondition(lambda self: not self.is_linked)
     @rule()
     def the_link_is_back(self) -> None:
-        self.is_linked = True
+        self.is_linked, self.since_back = True, 0.0
         self.step(LinkBack())
+
+    @precondition(lambda self: self.is_linked and self.is_asked)
+    @rule()
+    def the_link_is_replaced(self) -> None:
+        self.is_doubted, self.since_back = self.has_spoken, 0.0
+        self.step(LinkReplaced())
 
     @precondition(lambda self: self.now > 30.0)
     @rule()
@@ -303,6 +324,8 @@ class AnswerMachine(RuleBasedStateMachine):
             assert self.queued < _PATIENCE.queue_timeout
         elif not (self.has_end or self.has_summary):
             assert self.silent < _PATIENCE.idle_timeout
+            if self.is_linked and self.is_doubted:
+                assert self.since_back < _PATIENCE.resume_grace
 
     @invariant()
     def the_trace_counts_along(self) -> None:

@@ -32,7 +32,7 @@ def make_places(queue_limit: int = 4) -> Places[ALink]:
 
 def begun(places: Places[ALink], session_id: str, now: float = 0.0) -> Place[ALink]:
     """A turn whose command has been sent."""
-    place = places.ask(session_id, now)
+    place = places.ask(session_id, f"trace {session_id}", now)
     assert places.grant(now) == [place]
     assert places.begin(place, now) is not None
     return place
@@ -44,7 +44,7 @@ def begun(places: Places[ALink], session_id: str, now: float = 0.0) -> Place[ALi
 def test_turns_get_their_places_in_order_as_far_as_the_newest_link_has_some() -> None:
     places = make_places()
     places.attach(ALink(capacity=2), 0.0)
-    one, two, three, four = (places.ask(name, 0.0) for name in "1234")
+    one, two, three, four = (places.ask(name, "trace", 0.0) for name in "1234")
     assert places.grant(0.0) == [one, two]
     assert (places.taken, places.waiting) == (2, 2)
     places.begin(two, 0.0)
@@ -58,10 +58,10 @@ def test_too_many_that_wait_are_refused_and_told_whose_turn_it_is() -> None:
     places = make_places(queue_limit=1)
     places.attach(ALink(), 0.0)
     begun(places, "busy")
-    assert places.ask("waits", 1.0).held_by == "busy"
+    assert places.ask("waits", "trace", 1.0).held_by == "trace busy"
     with pytest.raises(BotBusy) as refused:
-        places.ask("refused", 2.0)
-    assert refused.value.held_by == "busy"
+        places.ask("refused", "trace", 2.0)
+    assert refused.value.held_by == "trace busy"
 
 
 def test_of_several_the_one_that_is_silent_for_longest_is_said_to_hold_the_place() -> None:
@@ -69,13 +69,13 @@ def test_of_several_the_one_that_is_silent_for_longest_is_said_to_hold_the_place
     places.attach(link, 0.0)
     one, _ = begun(places, "1", 0.0), begun(places, "2", 1.0)
     places.hear(one, link, 5.0)
-    assert places.ask("3", 6.0).held_by == "2"
+    assert places.ask("3", "trace", 6.0).held_by == "trace 2"
 
 
 def test_a_command_is_sent_once_and_only_by_a_turn_that_has_its_place() -> None:
     places, link = make_places(), ALink()
     places.attach(link, 0.0)
-    place = places.ask("1", 0.0)
+    place = places.ask("1", "trace", 0.0)
     assert places.begin(place, 0.0) is None
     places.grant(0.0)
     assert places.begin(place, 0.0) is link
@@ -99,7 +99,7 @@ def test_a_left_turn_holds_its_place_until_the_bot_was_silent_for_the_idle_timeo
     places.attach(link, 0.0)
     place = begun(places, "1")
     assert places.leave(place) is link
-    waiting = places.ask("2", 1.0)
+    waiting = places.ask("2", "trace", 1.0)
     places.hear(place, link, 30.0)
     assert places.find_left("1") is place
     assert places.free_at() == 90.0
@@ -118,7 +118,7 @@ def test_a_bot_that_can_cancel_is_free_as_soon_as_it_is_told() -> None:
 def test_a_turn_that_leaves_before_it_has_asked_tells_nobody() -> None:
     places = make_places()
     places.attach(ALink(), 0.0)
-    place = places.ask("1", 0.0)
+    place = places.ask("1", "trace", 0.0)
     places.grant(0.0)
     assert places.leave(place) is None
     assert places.taken == 0
@@ -197,7 +197,7 @@ def test_an_older_link_that_remains_is_no_link_anew() -> None:
 def test_a_command_that_found_no_link_is_granted_again_when_there_is_one() -> None:
     places, dead, new = make_places(), ALink(), ALink()
     places.attach(dead, 0.0)
-    place = places.ask("1", 0.0)
+    place = places.ask("1", "trace", 0.0)
     places.grant(0.0)
     dead.is_alive = False
     assert places.begin(place, 0.0) is None
@@ -294,7 +294,7 @@ class PlacesAtRandom(RuleBasedStateMachine):
     def ask(self) -> Place[ALink] | None:
         name = f"turn {len(self.sent)}"
         try:
-            place = self.places.ask(name, self.now)
+            place = self.places.ask(name, "trace", self.now)
         except BotBusy:
             assert self.places.waiting == 4
             return None

@@ -178,7 +178,7 @@ async def test_the_trace_says_which_turn_holds_the_place(autojump_clock: MockClo
             await two.receive_answer()
     trace = next(trace for trace in gateway.traces if trace.session_id == second.session_id)
     assert [event.data for event in trace.events if event.kind is Happening.QUEUED] == [
-        {"held_by": first.session_id}
+        {"held_by": first.metadata.trace_id}
     ]
 
 
