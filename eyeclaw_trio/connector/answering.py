@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from io import StringIO
 from typing import Final, TypeAlias
 
 import structlog
@@ -47,16 +48,16 @@ async def answer_command(command: ExecuteCommand, provider: Provider, say: Say) 
     passes through at once and closes the provider's request.
     """
     session_id = command.session_id
-    parts: list[str] = []
+    told = Told()
     try:
         async with provider.answer(ask(command, provider.conversation)) as pieces:
             async for piece in pieces:
                 for part in split_piece(piece):
-                    sequence = len(parts)
-                    parts.append(part)
+                    sequence = told.chunks
+                    told.add(part)
                     await say(StreamChunk(session_id, part, sequence))
         await say(StreamEnd(session_id))
-        await say(summarise(session_id, parts))
+        await say(told.summarise(session_id))
     except ProviderFailed as failure:
         log.warning(
             "answer.failed",
@@ -112,9 +113,25 @@ def split_piece(piece: str) -> Iterator[str]:
         yield piece[start : start + LONGEST_CHUNK]
 
 
-def summarise(session_id: str, parts: list[str]) -> StreamSummary:
-    """The summary of a whole answer; without text and hash where that would be too large."""
-    text = "".join(parts)
-    if len(text) > LARGEST_SUMMARY or len(encode(encode(text).decode())) > LARGEST_SUMMARY:
-        return StreamSummary(session_id, total_chunks=len(parts))
-    return StreamSummary(session_id, text, len(parts), hash_content(text))
+class Told:
+    """What has been told of one answer, for its summary: as text for as long as it may fit into
+    one, and as a count for ever. A model that never ends fills no memory."""
+
+    def __init__(self) -> None:
+        self.chunks = 0
+        self._text: StringIO | None = StringIO()
+
+    def add(self, part: str) -> None:
+        """One chunk more."""
+        self.chunks += 1
+        if self._text is not None:
+            self._text.write(part)
+            if self._text.tell() > LARGEST_SUMMARY:
+                self._text = None
+
+    def summarise(self, session_id: str) -> StreamSummary:
+        """The summary of the whole answer; without text and hash where they would be too large."""
+        text = self._text.getvalue() if self._text is not None else ""
+        if self._text is None or len(encode(encode(text).decode())) > LARGEST_SUMMARY:
+            return StreamSummary(session_id, total_chunks=self.chunks)
+        return StreamSummary(session_id, text, self.chunks, hash_content(text))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import orjson
@@ -12,11 +13,11 @@ from hypothesis import strategies as st
 from eyeclaw_trio.connector.answering import (
     LARGEST_SUMMARY,
     LONGEST_CHUNK,
+    Told,
     answer_command,
     ask,
     name_conversation,
     split_piece,
-    summarise,
 )
 from eyeclaw_trio.errors import BotFailed, ProviderFailed, Reason
 from eyeclaw_trio.protocol.bot import (
@@ -148,7 +149,9 @@ def test_half_a_surrogate_pair_does_not_reach_the_wire() -> None:
 @pytest.mark.parametrize("character", ["a", "你", "\x01", '"', "😀"])
 def test_a_summary_never_outgrows_the_gateways_limit(character: str) -> None:
     for length in (10, LARGEST_SUMMARY // 8, LARGEST_SUMMARY // 3, LARGEST_SUMMARY * 2):
-        summary = summarise("t1", [character * length])
+        told = Told()
+        told.add(character * length)
+        summary = told.summarise("t1")
         assert len(encode_data("{}", encode_from_bot(summary))) < 1_048_576
         assert summary.total_chunks == 1
         if length == 10:
@@ -161,3 +164,25 @@ def test_a_summary_never_outgrows_the_gateways_limit(character: str) -> None:
 def test_the_largest_chunk_stays_far_below_the_gateways_limit() -> None:
     chunk = StreamChunk("t1", "\x01" * LONGEST_CHUNK, 0)
     assert len(encode_data("{}", orjson.loads(orjson.dumps(encode_from_bot(chunk))))) < 200_000
+
+
+def test_what_is_told_needs_no_more_memory_than_a_summary_however_long_it_gets() -> None:
+    told = Told()
+    tracemalloc.start()
+    try:
+        for n in range(200_000):
+            told.add(f"{n:06}")
+        grown, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert told.summarise("t1") == StreamSummary("t1", total_chunks=200_000)
+    assert grown < 10_000
+    assert most < 8 * LARGEST_SUMMARY
+
+
+def test_a_summary_is_the_text_of_all_parts_in_order() -> None:
+    told = Told()
+    for part in ("你", "\r\n", "好\r", ""):
+        told.add(part)
+    text = "你\r\n好\r"
+    assert told.summarise("t1") == StreamSummary("t1", text, 4, hash_content(text))

@@ -1,4 +1,5 @@
-"""RELIABILITY 1, 2, 25 and 28: links that break, die, double and all come back at once."""
+"""RELIABILITY 1, 2, 25, 28 and 38: links that break, die, double, all come back at once, and bots
+that are restarted."""
 
 from __future__ import annotations
 
@@ -28,6 +29,7 @@ from fakes import (
     make_key,
     question,
     read_events,
+    spoken,
     summary_of,
 )
 from healthy_turn import beside_a_healthy_turn, nothing_left, until
@@ -429,3 +431,63 @@ async def test_row_28_a_crowd_of_bots_that_come_back_at_once_is_online_within_30
     assert took < 30
     assert waits[len(waits) // 2] < 0.25
     assert waits[-1] < 5  # the moment in which all the links break at once
+
+
+# ---- 38: a bot is restarted while it answers, or while it seems stuck ---------------------------
+
+
+async def test_row_38_who_stays_hears_the_offline_text_and_who_asks_next_an_answer(
+    autojump_clock: MockClock,
+) -> None:
+    gateway = CableGateway()
+    async with beside_a_healthy_turn(gateway), gateway.glasses() as glasses:
+        async with gateway.sdk() as sdk:
+            await sdk.link()
+            await glasses.send()
+            turn = (await sdk.receive_command())["metadata"]["session_id"]
+            await sdk.say({"type": "stream_chunk", "content": "半", "session_id": turn})
+            await glasses.receive_head()
+            while '"半"' not in await glasses.receive_event():
+                pass
+        await trio.sleep(3)
+        async with gateway.sdk() as restarted:
+            await restarted.link()
+            back = trio.current_time()
+            blocks = await glasses.receive_answer()
+            assert spoken(blocks) == OFFLINE
+            assert trio.current_time() == pytest.approx(back + 20, abs=0.01)
+            assert (await restarted.receive())["message"]["type"] == "cancel"
+            await expect_answer(gateway, restarted, at=trio.current_time())
+
+
+async def test_row_38_who_asks_a_bot_again_that_seemed_stuck_is_answered_by_its_new_process(
+    autojump_clock: MockClock,
+) -> None:
+    gateway = CableGateway()
+    async with beside_a_healthy_turn(gateway):
+        async with gateway.sdk() as stuck:
+            await stuck.link()
+            async with gateway.glasses() as glasses:
+                await glasses.send()
+                await stuck.receive_command()
+                await trio.sleep(25)  # nothing; the wearer gives up, and the owner restarts it
+        async with gateway.sdk() as restarted:
+            await restarted.link()
+            await trio.sleep(2)
+            await expect_answer(gateway, restarted, at=trio.current_time())
+
+
+async def expect_answer(gateway: CableGateway, sdk: Sdk, *, at: float) -> None:
+    """A question whose command comes at that moment, and whose answer is whole."""
+    async with gateway.glasses() as glasses:
+        await glasses.send()
+        turn = (await sdk.receive_command())["metadata"]["session_id"]
+        assert trio.current_time() == pytest.approx(at, abs=0.01)
+        chunk = {"type": "stream_chunk", "content": "好", "sequence": 0, "session_id": turn}
+        await sdk.say(chunk)
+        await sdk.say({"type": "stream_end", "session_id": turn})
+        await sdk.say(encode_from_bot(summary_of(turn, "好")))
+        await glasses.receive_head()
+        assert_whole(await glasses.receive_answer(), "好")
+        while (await sdk.receive())["message"]["type"] != "chunk_received":
+            pass
