@@ -177,7 +177,7 @@ def test_what_is_told_needs_no_more_memory_than_a_summary_however_long_it_gets()
         tracemalloc.stop()
     assert told.summarise("t1") == StreamSummary("t1", total_chunks=200_000)
     assert grown < 10_000
-    assert most < 8 * LARGEST_SUMMARY
+    assert most < 16 * LARGEST_SUMMARY  # four bytes a character, and some more while it grows
 
 
 def test_a_summary_is_the_text_of_all_parts_in_order() -> None:
