@@ -12,9 +12,9 @@ from eyeclaw_trio.cli.choices import Choices, common_options, pass_choices
 from eyeclaw_trio.cli.showing import show_json, show_pairs, show_table
 from eyeclaw_trio.core.time_line import describe_turn, draw_time_line, local_time
 from eyeclaw_trio.core.trace_analysis import TraceRecord
-from eyeclaw_trio.store import bots, trace_list, traces
+from eyeclaw_trio.store import bots, traces
 from eyeclaw_trio.store.database import open_database
-from eyeclaw_trio.store.trace_list import TraceFilter
+from eyeclaw_trio.store.trace_list import TraceFilter, walk_traces
 
 _NO_TURNS = "No turns yet: `eyeclaw ask TEXT` makes one."
 # As much of an id as people are shown in a list; `trace show` takes any beginning.
@@ -54,7 +54,7 @@ def list_traces(choices: Choices, anomalies: bool, limit: int) -> None:
     """The newest turns first."""
     with closing(open_database(choices.load().data)) as db:
         wanted = TraceFilter(is_anomaly=anomalies)
-        found = trace_list.list_traces(db, wanted, limit=limit, with_events=choices.json).traces
+        found = list(walk_traces(db, wanted, limit, with_events=choices.json))
         names = {bot.id: bot.name for bot in bots.list_bots(db)}
     if choices.json:
         show_json([_record(each) for each in found])

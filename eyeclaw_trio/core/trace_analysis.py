@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from heapq import merge
+from operator import itemgetter
 from typing import Any, Final, Literal
 
 from attrs import frozen
@@ -178,20 +180,36 @@ def _last_moment(trace: Trace) -> float:
 
 
 def list_events(trace: Trace, created_at: datetime) -> Iterator[dict[str, Any]]:
-    """All events in the order of their times; of the same time, in the order of a turn."""
-    found: list[tuple[float, int, str, dict[str, Any]]] = []
+    """All events in the order of their times; of the same time, in the order of a turn.
+
+    Made one by one as they are taken: who wants the first hundred of a long answer pays for those.
+    """
+    once = sorted(_events_once(trace), key=_time_and_rank)
+    # Chunks and writes were noted in the order of their times.
+    for at, _, kind, data in merge(once, _chunks(trace), _writes(trace), key=_time_and_rank):
+        moment = created_at + timedelta(seconds=at - trace.started_at)
+        yield {"type": kind, "data": data, "timestamp": to_stamp(moment)}
+
+
+# A time, the rank among events of the same time, the type, and more about it.
+_Ranked = tuple[float, int, str, dict[str, Any]]
+_time_and_rank = itemgetter(0, 1)
+
+
+def _events_once(trace: Trace) -> Iterator[_Ranked]:
     for event in trace.events:
         rank = 0 if event.at <= (trace.first_chunk_at or event.at) else 3
-        found.append((event.at, rank, event.kind.value, event.data))
+        yield event.at, rank, event.kind.value, event.data
+
+
+def _chunks(trace: Trace) -> Iterator[_Ranked]:
     for at, sequence in zip(trace.chunk_times, trace.chunk_sequences, strict=True):
         number = None if sequence == UNNUMBERED else sequence
-        found.append((at, 1, "sdk_chunk_received", {"sequence": number}))
+        yield at, 1, "sdk_chunk_received", {"sequence": number}
+
+
+def _writes(trace: Trace) -> Iterator[_Ranked]:
     for at, size, delay in zip(
         trace.write_times, trace.write_sizes, trace.relay_delays, strict=True
     ):
-        data = {"chunks": size, "delay_ms": round(delay * 1000, 3)}
-        found.append((at, 2, "sse_chunk_sent", data))
-    found.sort(key=lambda entry: entry[:2])
-    for at, _, kind, data in found:
-        moment = created_at + timedelta(seconds=at - trace.started_at)
-        yield {"type": kind, "data": data, "timestamp": to_stamp(moment)}
+        yield at, 2, "sse_chunk_sent", {"chunks": size, "delay_ms": round(delay * 1000, 3)}

@@ -12,6 +12,7 @@ import sys
 import zlib
 from array import array
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 from eyeclaw_trio.core.trace import Happening, Trace, TraceEvent
@@ -49,8 +50,13 @@ def encode_events(trace: Trace) -> bytes:
     return zlib.compress(text + b"\n" + data, _LEVEL)  # JSON has no newline of its own
 
 
-def decode_events(blob: bytes, created_at: str) -> tuple[dict[str, Any], ...]:
-    """The events as `TraceRecord` has them. Raises StoreError where they are damaged."""
+def decode_events(
+    blob: bytes, created_at: str, first: int = 0, count: int | None = None
+) -> tuple[dict[str, Any], ...]:
+    """The events as `TraceRecord` has them: `count` of them from number `first` on, or all.
+
+    Raises StoreError where they are damaged.
+    """
     try:
         text, _, data = zlib.decompress(blob).partition(b"\n")
         head = json.loads(text)
@@ -66,7 +72,8 @@ def decode_events(blob: bytes, created_at: str) -> tuple[dict[str, Any], ...]:
         trace.relay_delays = reader.take("d", writes)
         if chunks:
             trace.first_chunk_at = trace.chunk_times[0]
-        return tuple(list_events(trace, datetime.fromisoformat(created_at)))
+        events = list_events(trace, datetime.fromisoformat(created_at))
+        return tuple(islice(events, first, None if count is None else first + count))
     except (zlib.error, ValueError, KeyError, TypeError) as error:
         raise StoreError("the events of this trace are damaged") from error
 

@@ -6,10 +6,12 @@ a page takes grows with how far back it has to look, and never with what the tra
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from attrs import frozen
 
@@ -23,6 +25,8 @@ from eyeclaw_trio.store.traces import COLUMNS, storable, to_record
 RUNNING: Final = "active"
 # Longest text that is looked for, in characters; no id is longer.
 LONGEST_TEXT: Final = 128
+# Traces on one page: what Python frees or collects in one go stops all threads.
+LONGEST_PAGE: Final = 500
 # Traces that are counted, the newest ones, and values that are named, the most frequent ones.
 COUNTED: Final = 10_000
 NAMED: Final = 50
@@ -120,12 +124,13 @@ def list_traces(
     after: str | None = None,
     with_events: bool = False,
 ) -> TracePage:
-    """At most `limit` traces in the order in which they began, newest first.
+    """At most `limit` traces, or LONGEST_PAGE, in the order in which they began, newest first.
 
     `after` is the cursor of a page before this one; what has been written or taken away meanwhile
     moves nothing. Without `with_events` their `events` are empty. Raises NoSuchRecord for what is
     no cursor, StoreError for SQLite's errors; waits for no writer.
     """
+    limit = min(limit, LONGEST_PAGE)
     where, values = _where(wanted)
     if after is not None:
         where, values = f"{where} AND number < ?", (*values, _read_cursor(after))
@@ -148,6 +153,20 @@ def list_traces(
     return TracePage(tuple(found), None)
 
 
+def walk_traces(
+    db: sqlite3.Connection, wanted: TraceFilter, limit: int, *, with_events: bool = False
+) -> Iterator[TraceRecord]:
+    """The newest traces, as many as `limit`, page by page as they are taken. Raises StoreError."""
+    cursor: str | None = None
+    while limit > 0:
+        page = list_traces(db, wanted, limit=limit, after=cursor, with_events=with_events)
+        yield from page.traces
+        cursor = page.next
+        limit -= len(page.traces)
+        if cursor is None:
+            return
+
+
 def count_values(db: sqlite3.Connection, facet: Facet, wanted: TraceFilter) -> ValueCounts:
     """How many traces there are for each value of `facet` where all else of the filter holds.
 
@@ -156,21 +175,20 @@ def count_values(db: sqlite3.Connection, facet: Facet, wanted: TraceFilter) -> V
     where, values = _where(wanted, facet)
     column = _VALUE_OF.get(facet, facet)
     looked_at = (
-        f"WITH looked_at (value) AS (SELECT {column} FROM {_LISTED} WHERE {where}"  # noqa: S608
-        f" ORDER BY number DESC LIMIT {COUNTED:d})"
+        f"SELECT {column} AS value FROM {_LISTED} WHERE {where}"  # noqa: S608  (names of ours)
+        f" ORDER BY number DESC LIMIT {COUNTED:d}"
     )
-    # A trace may have several anomalies.
-    words = "(SELECT word.value FROM looked_at, json_each(looked_at.value) AS word)"
-    counted = words if facet == "anomaly" else "looked_at"
-    total_of = f"{looked_at} SELECT count(*) FROM looked_at"  # noqa: S608  (names of ours)
-    counts_of = (
-        f"{looked_at} SELECT value, count(*) FROM {counted} WHERE value IS NOT NULL"  # noqa: S608
-        f" GROUP BY value ORDER BY count(*) DESC, value LIMIT {NAMED:d}"
-    )
+    counts: Counter[Any] = Counter()
+    total = 0
     with translated():
-        (total,) = db.execute(total_of, values).fetchone()
-        rows = db.execute(counts_of, values).fetchall()
-    return ValueCounts(dict(rows), total)
+        rows = db.execute(f"SELECT value, count(*) FROM ({looked_at}) GROUP BY value", values)  # noqa: S608
+        for value, number in rows:
+            total += number
+            # A trace may have several anomalies.
+            each = json.loads(value) if facet == "anomaly" else [value]
+            counts.update(dict.fromkeys(each, number))
+    counts.pop(None, None)
+    return ValueCounts(dict(counts.most_common(NAMED)), total)
 
 
 def _where(wanted: TraceFilter, without: str = "") -> tuple[str, tuple[object, ...]]:

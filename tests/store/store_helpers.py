@@ -13,7 +13,7 @@ import trio
 from eyeclaw_trio.core.trace_analysis import TraceRecord
 from eyeclaw_trio.store.database import open_database
 from eyeclaw_trio.store.store import Store
-from eyeclaw_trio.store.trace_list import list_traces
+from eyeclaw_trio.store.trace_list import TraceFilter, walk_traces
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 NOON_STAMP = "2026-01-31T12:00:00.000Z"
@@ -38,7 +38,7 @@ def count_traces(db: sqlite3.Connection) -> int:
 
 def newest_traces(db: sqlite3.Connection) -> tuple[TraceRecord, ...]:
     """Up to a thousand, newest first, without their events."""
-    return list_traces(db, limit=1000).traces
+    return tuple(walk_traces(db, TraceFilter(), 1000))
 
 
 async def degraded(store: Store, wanted: bool) -> None:

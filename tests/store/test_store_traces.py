@@ -126,8 +126,9 @@ def test_a_beginning_of_the_id_finds_a_trace_when_it_is_the_only_one(tmp_path: P
         for absent in ("trace_x", "trace_%", "\udc80", "trace_ab\U0010ffff"):
             with pytest.raises(NoSuchRecord):
                 find_trace_id(db, absent)
-        with pytest.raises(NoSuchRecord):
-            get_trace(db, "trace_ab")
+        for absent in ("trace_ab", "\udc80"):
+            with pytest.raises(NoSuchRecord):
+                get_trace(db, absent)
 
 
 def test_what_peers_say_is_bounded_and_can_always_be_stored(tmp_path: Path) -> None:
@@ -156,8 +157,13 @@ def test_the_longest_answer_is_read_back_whole(tmp_path: Path) -> None:
     with opened(tmp_path) as db:
         write(db, end_trace(trace, 20.0))
         record = get_trace(db, "trace_1")
-    assert record == analyse(trace, NOON)
-    assert len(record.events) == 2 * KEPT_CHUNKS + 2
+        assert record == analyse(trace, NOON)
+        assert len(record.events) == 2 * KEPT_CHUNKS + 2
+        # Or some at a time.
+        some = get_trace(db, "trace_1", first_event=19_990, events=10)
+        assert some == attrs.evolve(record, events=record.events[19_990:20_000])
+        assert get_trace(db, "trace_1", first_event=20_000, events=10).events == record.events[-2:]
+        assert get_trace(db, "trace_1", events=0).events == ()
 
 
 def test_damaged_events_are_said_and_the_list_still_works(tmp_path: Path) -> None:
