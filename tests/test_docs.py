@@ -15,6 +15,9 @@ import click
 import pytest
 
 from eyeclaw_trio.cli import main
+from eyeclaw_trio.core.texts import apology
+from eyeclaw_trio.core.trace import Outcome
+from eyeclaw_trio.errors import AnswerTooLong, BotBusy, BotFailed, BotOffline, BotSilent, Reason
 from eyeclaw_trio.settings import Settings, load_settings
 from eyeclaw_trio.settings.kinds import Kind
 from eyeclaw_trio.settings.schema import SCHEMA, Listed, Named, Schema
@@ -193,6 +196,22 @@ def test_every_command_line_in_the_pages_is_one_that_there_is() -> None:
         assert command is not main, f"{page}: {line}"
         found += 1
     assert found > 40
+
+
+# ---- traces --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", ["traces.md", "traces.zh-CN.md"])
+def test_the_page_of_the_traces_has_every_outcome_and_every_sentence(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text("utf-8")
+
+    assert re.findall(r"^\| `([a-z_]+)` \|", text, re.MULTILINE) == [each.value for each in Outcome]
+    failed = apology(BotFailed(), "zh")
+    for failure in (BotOffline(), BotSilent(), BotBusy(), AnswerTooLong(), BotFailed()):
+        assert f"`{apology(failure, 'zh')}`" in text
+    for reason in Reason:
+        sentence = apology(BotFailed(reason=reason), "zh").removeprefix(failed)
+        assert not sentence or f"`{sentence}`" in text
 
 
 # ---- figures -------------------------------------------------------------------------------
