@@ -22,6 +22,7 @@ from eyeclaw_trio.admin.pages import make_admin_app
 from eyeclaw_trio.app.first_start import enter_bots_and_keys
 from eyeclaw_trio.app.gateway import Gateway
 from eyeclaw_trio.app.listening import Listeners, allow_connections, open_listeners, port_of
+from eyeclaw_trio.connector.drain import Drain
 from eyeclaw_trio.connector.embedded_bots import EmbeddedBots
 from eyeclaw_trio.connector.link import keep_connected
 from eyeclaw_trio.connector.target import LinkTarget
@@ -149,27 +150,28 @@ async def connect(
 ) -> None:
     """Run the connector until SIGTERM or Ctrl-C: keep the bot of this target linked.
 
-    `announce` is told as by `keep_connected`.
+    `announce` is told as by `keep_connected`. Running answers may finish at the end, within
+    `drain_timeout`.
 
-    Raises LinkRefused when the gateway does not want it, ConfigurationError for a provider
-    that cannot be used. Cancellation drops a running answer.
+    Raises LinkRefused when the gateway does not want it, ConfigurationError for a provider that
+    cannot be used, and EyeclawError when a second signal has cut answers off. Cancellation drops
+    a running answer.
     """
     configure_logging()
     provider = provider or settings.only_provider()
     asked = open_provider(settings.providers[provider], settings.providers)
+    drain = Drain(settings.patience.drain_timeout)
     try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_cancel_on_sigterm, nursery.cancel_scope)
-            await keep_connected(target, asked, announce=announce)
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(drain.obey, signals, nursery.cancel_scope)
+                await keep_connected(target, asked, announce=announce, drain=drain)
+                nursery.cancel_scope.cancel()
     finally:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
             await asked.aclose()
-
-
-async def _cancel_on_sigterm(scope: trio.CancelScope) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM) as signals:
-        async for _ in signals:
-            scope.cancel()
+    if drain.cut_answers:
+        raise EyeclawError(f"stopped at once by a second signal: {drain.cut_answers} cut off")
 
 
 def _print_event(event: dict[str, object]) -> None:

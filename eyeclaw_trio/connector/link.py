@@ -15,6 +15,7 @@ import structlog
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
 
+from eyeclaw_trio.connector.drain import Drain
 from eyeclaw_trio.connector.linked import LinkedBot
 from eyeclaw_trio.connector.running import keep_warm
 from eyeclaw_trio.connector.target import LinkTarget
@@ -44,6 +45,7 @@ log = structlog.get_logger(__name__)
 # Seconds for the gateway to let us in once the WebSocket is open.
 ANSWER_WITHIN: Final = 10.0
 SUBSCRIBE_EVERY: Final = 0.5  # seconds, as ActionCable clients do until they are confirmed
+LEAVE_WITHIN: Final = 1.0  # seconds for the gateway to hang up as well
 PING_EVERY: Final = 60.0  # seconds, as the SDK does
 # The gateway pings every 3 s: three of them missed, and the link is dead (seconds).
 SILENCE: Final = 10.0
@@ -67,8 +69,9 @@ async def keep_connected(
     max_concurrency: int = 8,
     announce: Callable[[dict[str, object]], None],
     random: Callable[[], float] = random_module.random,
-) -> NoReturn:
-    """Keep the bot linked and answer its commands with the provider, until cancelled.
+    drain: Drain | None = None,
+) -> None:
+    """Keep the bot linked and answer its commands with the provider, until `drain` has ended it.
 
     Raises LinkRefused when the gateway does not want the bot back, ConfigurationError as
     `trusted_context`. Everything else is tried
@@ -78,12 +81,16 @@ async def keep_connected(
     `{"event": "disconnected", "reason", "retry_in_s"}` for each that ended or failed.
     Cancellation ends link and answers at once. The provider stays the caller's to close.
     """
+    refusal: LinkRefused | None = None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(keep_warm, provider)
         bot = LinkedBot(nursery, provider, max_concurrency)
+        if drain is not None:
+            nursery.start_soon(drain.end_when_told, bot, nursery.cancel_scope)
         refusal = await _link_until_refused(target, bot, announce, random)
         nursery.cancel_scope.cancel()
-    raise refusal
+    if refusal is not None:
+        raise refusal
 
 
 async def _link_until_refused(
@@ -185,8 +192,18 @@ class _Link:
                 ping_due += PING_EVERY
                 messages.append(Ping())
             await self._say(websocket, stream, messages)
+            if self._bot.has_said_all:
+                await self._leave(websocket)
             with trio.move_on_at(ping_due):
                 await self._bot.wait()
+
+    async def _leave(self, websocket: WebSocketConnection) -> None:
+        """All is said: hang up in words, so that the gateway has read them before the end."""
+        try:
+            with trio.move_on_after(LEAVE_WITHIN):
+                await websocket.aclose()
+        finally:
+            self._bot.left.set()
 
     async def _say(
         self, websocket: WebSocketConnection, stream: ClientStream, messages: Sequence[FromBot]

@@ -50,6 +50,9 @@ class LinkedBot:
 
     Runs live in the nursery. Twice `max_concurrency` may run at once, because a gateway that was
     started anew does not know of those that still run; a command beyond that is answered as busy.
+
+    Told to `leave`, it takes no new commands: a gateway sends them again to whoever comes next,
+    because nothing was said of them. `left` is set when all that ran was said.
     """
 
     def __init__(self, nursery: trio.Nursery, provider: Provider, max_concurrency: int) -> None:
@@ -58,6 +61,32 @@ class LinkedBot:
         self._open: dict[str, _Answer] = {}
         self._closed: dict[str, _Answer] = {}  # the oldest first; waiting for the doubt to pass
         self._news = trio.Event()
+        self.left = trio.Event()
+        self._is_leaving = False
+        self._is_linked = False
+
+    @property
+    def running(self) -> int:
+        """How many answers run now."""
+        return len(self._runs)
+
+    @property
+    def has_said_all(self) -> bool:
+        """Whether it is leaving, and nothing is left to be said."""
+        return self._is_leaving and not self._open
+
+    def leave(self) -> None:
+        """Take no new commands; what runs may finish."""
+        self._is_leaving = True
+        self._look_whether_left()
+
+    def give_up(self) -> None:
+        """End what still runs, and say so of each."""
+        for session_id, answer in self._open.items():
+            if self._runs.is_running(session_id):
+                self._runs.cancel(session_id)
+                answer.delivery.say(_gone(session_id, "the connector was stopped"))
+        self._look_whether_left()
 
     def hear(self, message: ToBot | UnknownMessage) -> None:
         """Take what the gateway has said."""
@@ -66,12 +95,17 @@ class LinkedBot:
                 self._acknowledge(session_id, sequence)
             case ExecuteCommand(metadata=metadata):
                 # Sent again after a broken link: run once, whether it still runs or not.
-                if not self._runs.knows(metadata.session_id):
+                if self._runs.knows(metadata.session_id):
+                    return
+                if self._is_leaving:
+                    log.info("connector.command_left", session_id=metadata.session_id)
+                else:
                     self._start(message)
             case Cancel(session_id):
                 self._runs.cancel(session_id)
                 self._open.pop(session_id, None)
                 self._closed.pop(session_id, None)
+                self._look_whether_left()
 
     def link_lost(self) -> None:
         """Whatever was not acknowledged is to be sent again on the next link."""
@@ -79,11 +113,13 @@ class LinkedBot:
         self._closed = {}
         for answer in self._open.values():
             answer.delivery.link_lost()
-        self._news.set()
+        self._is_linked = False
+        self._look_whether_left()
 
     def take(self) -> list[StreamMessage]:
         """What to send now, in the order of each answer; it counts as sent."""
         self._news = trio.Event()
+        self._is_linked = True
         now = trio.current_time()
         messages: list[StreamMessage] = []
         for session_id, answer in list(self._open.items()):
@@ -128,11 +164,28 @@ class LinkedBot:
     def _acknowledge(self, session_id: str, sequence: int) -> None:
         answer = self._open.get(session_id) or self._closed.get(session_id)
         if answer is None:
+            self._disown(session_id)
             return
         answer.delivery.acknowledge(sequence)
         answer.room.acknowledged()
         if not answer.delivery.unacknowledged:
             self._news.set()  # an ending may have waited for this
+
+    def _disown(self, session_id: str) -> None:
+        """A turn that this process does not know was answered by one that is gone: its wearer
+        need not wait for the rest."""
+        if self._runs.knows(session_id):
+            return  # over, and forgotten but for its name
+        self._runs.refuse(session_id)
+        answer = self._open[session_id] = _Answer(Delivery(session_id))
+        answer.delivery.say(_gone(session_id, "the process that answered it is gone"))
+        self._news.set()
+
+    def _look_whether_left(self) -> None:
+        """Without a link nobody else sets `left`; with one, it has to be told first."""
+        if self.has_said_all and not self._is_linked:
+            self.left.set()
+        self._news.set()
 
     async def _say(self, answer: _Answer, message: StreamMessage) -> None:
         # Cancelled, but already on its way here: nothing more of it may be said.
@@ -141,3 +194,7 @@ class LinkedBot:
         self._news.set()
         if isinstance(message, StreamChunk):
             await answer.room.wait()
+
+
+def _gone(session_id: str, why: str) -> StreamError:
+    return StreamError(session_id, why, Reason.CUT_ANSWER.value)

@@ -45,6 +45,10 @@ class Runs:
         """Whether this turn runs or has run: its command is not to be run again."""
         return session_id in self._known
 
+    def is_running(self, session_id: str) -> bool:
+        """Whether this turn is being answered now."""
+        return session_id in self._scopes
+
     def start(self, command: ExecuteCommand, say: Say) -> None:
         """Answer the command in the background; `say` gets the messages, until it is cancelled."""
         session_id = command.session_id

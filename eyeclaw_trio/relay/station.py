@@ -119,6 +119,8 @@ class Station:
             self._tell(self._turns.values(), LinkBack())
         for place in left:
             link.send(_cancel(place.session_id))
+        if not had_links and link.can_resume:
+            self._remind(link)
         self._places_have_changed()
         try:
             yield
@@ -244,6 +246,13 @@ class Station:
         elif isinstance(message, StreamSummary):
             self._failed.clear()
         return self._places.find_left(session_id)
+
+    def _remind(self, link: Link) -> None:
+        """Name the turns that have spoken to a bot that has come back: its process may be a new
+        one, which knows nothing of them and says so. A first chunk was heard of each."""
+        for turn in self._turns.values():
+            if turn.command is None:
+                link.acknowledge(turn.session_id, [0])
 
     def _take_summary(self, turn: OpenTurn, message: StreamSummary, at: float) -> None:
         """Tell the turn what of its summary is old, and remember that the bot begins anew."""

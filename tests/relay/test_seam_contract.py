@@ -274,6 +274,27 @@ async def test_a_command_that_nobody_has_answered_is_sent_again_where_that_is_sa
             assert third.commands == []  # it has been spoken of
 
 
+async def test_a_bot_that_comes_back_is_reminded_of_the_turns_that_have_spoken(
+    at: Meeting,
+) -> None:
+    """Its process may be a new one that knows nothing of them: then it says so at once."""
+    with ExitStack() as stack:
+        with at.links.attached(first := ALink(capacity=2, can_resume=True)):
+            spoken, _ = stack.enter_context(opened(at, "1", "2"))
+            at.links.deliver(first, StreamChunk("1", "好", 0))
+        with at.links.attached(old_sdk := ALink(capacity=2)):
+            assert old_sdk.acknowledged == []
+            heed(at, spoken)
+        with at.links.attached(back := ALink(capacity=2, can_resume=True)):
+            assert back.acknowledged == [("1", 0)]
+            heed(at, spoken)
+            with at.links.attached(beside := ALink(capacity=2, can_resume=True)):
+                assert beside.acknowledged == []  # the other may well be answering
+            heed(at, spoken)
+            at.links.deliver(back, StreamError("1", "gone", "cut_answer"))
+            assert StreamError("1", "gone", "cut_answer") in heed(at, spoken)
+
+
 async def test_a_command_that_found_no_link_is_sent_when_there_is_one(at: Meeting) -> None:
     dead, back = ALink(), ALink()
     with at.links.attached(dead), opened(at, "1", sends=False) as (turn,):
