@@ -17,6 +17,7 @@ from eyeclaw_trio.settings.layers import (
     fault,
     known_paths,
     nearest,
+    shorten,
     unknown,
 )
 from eyeclaw_trio.settings.lines import KeyPath
@@ -42,7 +43,7 @@ def read_environment(environ: Mapping[str, str], cwd: Path, names: Iterable[str]
     for name in sorted(environ):
         if not name.startswith(PREFIX) or name in COMMAND_NAMES:
             continue
-        source = Source(f"env {name}")
+        source = Source(f"env {shorten(name)}")
         path, schema = _descend(_levels(name), spelled)
         match schema:
             case Kind() if environ[name]:

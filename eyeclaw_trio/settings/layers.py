@@ -19,9 +19,9 @@ from eyeclaw_trio.settings.kinds import Kind, UnfitValue
 from eyeclaw_trio.settings.lines import KeyPath
 from eyeclaw_trio.settings.schema import SCHEMA, Listed, Named
 
-# Characters of a name that are compared, and of a key that are shown.
+# Characters of a name that are compared, and of one that are shown.
 LONGEST_NAME: Final = 64
-_LONGEST_KEY: Final = 200
+_LONGEST_SHOWN: Final = 200
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -68,8 +68,7 @@ class Layer:
 
 def fault(key: str | None, problem: str, source: Source | None) -> ConfigurationError:
     """The error for one fault."""
-    if key is not None and len(key) > _LONGEST_KEY:
-        key = key[:_LONGEST_KEY] + "…"
+    key = shorten(key) if key is not None else None
     if source is None:
         return ConfigurationError(problem, key=key)
     return ConfigurationError(problem, key=key, source=source.where, line=source.line)
@@ -84,6 +83,11 @@ def dotted(path: KeyPath) -> str:
         else:
             name += ("." if name else "") + (part if _BARE.fullmatch(part) else f'"{part}"')
     return name
+
+
+def shorten(name: str) -> str:
+    """A name as it is shown: one of thousands of letters helps nobody."""
+    return name if len(name) <= _LONGEST_SHOWN else name[:_LONGEST_SHOWN] + "…"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

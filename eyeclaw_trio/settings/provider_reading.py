@@ -105,12 +105,12 @@ class ProviderReading(Reading):
 
     def check_fallbacks(self, providers: Mapping[str, ProviderSettings]) -> None:
         for name, settings in providers.items():
-            for other in settings.fallback:
+            for number, other in enumerate(settings.fallback, 1):
                 path = ("providers", name, "fallback")
                 if other == name:
                     self.refuse(path, "must not name the provider itself")
                 elif other not in providers:
-                    self.refuse(path, f'"{other}": {explain_unknown(other, providers)}')
+                    self.refuse(path, f"number {number}: {explain_unknown(other, providers)}")
 
     def key_ways(self, path: KeyPath) -> list[str]:
         """In which ways its key was given; there should be one at most."""
