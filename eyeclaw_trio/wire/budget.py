@@ -15,9 +15,10 @@ from typing import Final
 import trio
 from attrs import define, field
 
-# A share: about two milliseconds of work at some eight microseconds for a piece.
-ITEMS: Final = 256
-SIZE: Final = 262_144  # bytes
+# A share: about a millisecond of work at some eight microseconds for a piece. A pass of the loop
+# takes one new connection, so that short passes are what keeps those who come from waiting.
+ITEMS: Final = 128
+SIZE: Final = 131_072  # bytes
 # Everybody's own, for each message: a head, a body in some pieces, and its end. A thousand peers
 # that use all of it in one instant cost the others fifty milliseconds, not seconds.
 OWN_ITEMS: Final = 8

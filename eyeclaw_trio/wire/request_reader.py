@@ -24,6 +24,8 @@ from eyeclaw_trio.wire.streams import NowaitStream, ReplayedStream
 # A head larger than this is refused with 431. nginx and h11 draw the line near here too.
 HEAD_LIMIT: Final = 16_384
 RECEIVE_SIZE: Final = 65_536
+# So much is read of a head at a time: who has not shown a key fills no more memory than that.
+HEAD_RECEIVE_SIZE: Final = 16_384
 # A client may keep an idle connection this long between two requests (seconds; as nginx does).
 IDLE_BETWEEN_REQUESTS: Final = 75.0
 # What stands around the pieces of a chunked body may be as long as the longest body, and this
@@ -33,7 +35,7 @@ CHUNK_ROOM: Final = 65_536
 # there already. More of it is not worth the work, and the connection ends instead.
 LOOKS: Final = 8
 # A pipelined request counts for so many pieces: it is answered, and not only parsed.
-REQUEST_ITEMS: Final = 32
+REQUEST_ITEMS: Final = 64
 _PARAMETERS: Final = 100  # of a query
 
 
@@ -124,7 +126,7 @@ class RequestReader:
             if event is not h11.NEED_DATA:
                 return None
             try:
-                data = await self._receive()
+                data = await self._receive(HEAD_RECEIVE_SIZE)
             except RequestRefused:
                 if not self._raw:
                     return None  # connected and said nothing: nobody waits for an answer
@@ -154,7 +156,7 @@ class RequestReader:
                 self._raw = bytearray()  # nobody asks for it again, and the answer may be long
                 return bytes(body)
             elif event is h11.NEED_DATA:
-                data = await self._receive()
+                data = await self._receive(RECEIVE_SIZE)
                 received += len(data)
                 self._h11.receive_data(data)
             else:
@@ -214,7 +216,7 @@ class RequestReader:
     async def wait_until_gone(self) -> None:
         """Return when the peer has ended the connection; until then, wait. As `monitor_hangup`.
         Cancellation loses nothing that has come."""
-        while self._keep_early(data := await self._receive_once()):
+        while self._keep_early(data := await self._receive_once(RECEIVE_SIZE)):
             pass
         if data:
             await trio.sleep_forever()
@@ -251,7 +253,7 @@ class RequestReader:
         if not self._raw:
             data = b""
             with trio.move_on_after(IDLE_BETWEEN_REQUESTS):
-                data = await self._receive_once()
+                data = await self._receive_once(HEAD_RECEIVE_SIZE)
             self._raw += data
             self._h11.receive_data(data)
             self._allowance.restart()
@@ -262,21 +264,21 @@ class RequestReader:
         self._deadline = trio.current_time() + self._terms.request_timeout
         return bool(self._raw)
 
-    async def _receive(self) -> bytes:
+    async def _receive(self, size: int) -> bytes:
         self._check_deadline()
         try:
-            data = self._stream.receive_nowait(RECEIVE_SIZE)  # it nearly always is there already
+            data = self._stream.receive_nowait(size)  # it nearly always is there already
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return b""
         if data is not None:
             return data
         with trio.move_on_at(self._deadline):
-            return await self._receive_once()
+            return await self._receive_once(size)
         raise _too_slow()
 
-    async def _receive_once(self) -> bytes:
+    async def _receive_once(self, size: int) -> bytes:
         try:
-            return bytes(await self._stream.receive_some(RECEIVE_SIZE))
+            return bytes(await self._stream.receive_some(size))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return b""
 

@@ -1,0 +1,159 @@
+"""What an attack does to everybody else: how long they wait, how much memory it takes and keeps.
+
+The gateway is a process of its own. While the attack goes on, `/health` is asked every 20 ms over
+a connection of its own each time, as a probe does it, and one healthy turn after the other is
+answered by an embedded bot and compared byte for byte.
+
+What counts is how long the loop of the gateway was at work until the answer came. That is what
+everybody waits for, and it is the same on a machine that has other things to do.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import trio
+from attrs import define, field
+from fakes import assert_whole
+from processes import Gateway, House
+
+EVERY: Final = 0.02
+# A question that the embedded bot echoes in twenty pieces, over a second.
+WORDS: Final = " ".join(f"word{number}" for number in range(20))
+# Behind an attack the process has so long to give back what it took (seconds).
+GIVEN_BACK_WITHIN: Final = 4.0
+# Nobody may wait longer beside an attack (seconds). Promised is a fifth of that; the machine of a
+# test has two cores and more than one thing to do, and what is found here lasted for seconds.
+PATIENCE: Final = 0.25
+MEBIBYTE: Final = 1_048_576
+
+
+@define(eq=False)
+class StallMeter:
+    """Asks and measures in a thread of its own, from `start` to `stop`."""
+
+    gateway: Gateway
+    waits: list[float] = field(factory=list)
+    """Seconds that the loop was at work while each answer of `/health` was waited for."""
+    sizes: list[int] = field(factory=list)
+    """Bytes of the process, each time."""
+    before: int = 0
+    after: int = 0
+    turns: int = 0
+    """Healthy turns that were answered whole."""
+    _is_over: threading.Event = field(factory=threading.Event)
+
+    @property
+    def worst(self) -> float:
+        """The longest that anybody waited (seconds)."""
+        return max(self.waits)
+
+    @property
+    def growth(self) -> int:
+        """How much larger the process was at its largest (bytes)."""
+        return max(*self.sizes, self.after) - self.before
+
+    @property
+    def kept(self) -> int:
+        """How much larger it has stayed (bytes)."""
+        return self.after - self.before
+
+    def __str__(self) -> str:
+        ordered = sorted(self.waits)
+        return (
+            f"waits of /health: worst {self.worst * 1000:.0f} ms, "
+            f"p99 {ordered[int(len(ordered) * 0.99)] * 1000:.0f} ms of {len(ordered)}; "
+            f"memory +{self.growth / MEBIBYTE:.0f} MiB, kept {self.kept / MEBIBYTE:.0f} MiB; "
+            f"{self.turns} healthy turns"
+        )
+
+    def resident(self) -> int:
+        """Bytes that the gateway has now."""
+        pages = Path(f"/proc/{self.gateway.process.pid}/statm").read_text("ascii").split()[1]
+        return int(pages) * 4096
+
+    def worked(self) -> float:
+        """Seconds that the gateway's main thread, which is its loop, has been running."""
+        pid = self.gateway.process.pid
+        return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text("ascii").split()[0]) / 1e9
+
+    def measure(self) -> None:
+        """Ask until `stop`; blocks."""
+        while not self._is_over.is_set():
+            began, worked = time.perf_counter(), self.worked()
+            self._ask()
+            self.waits.append(self.worked() - worked)
+            self.sizes.append(self.resident())
+            time.sleep(max(0.0, EVERY - (time.perf_counter() - began)))
+
+    def stop(self) -> None:
+        """The attack is over; the healthy turn that runs is answered to its end."""
+        self._is_over.set()
+
+    @property
+    def is_over(self) -> bool:
+        return self._is_over.is_set()
+
+    def _ask(self) -> None:
+        address = (self.gateway.host, self.gateway.port)
+        with socket.create_connection(address, timeout=60) as connection:
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+@asynccontextmanager
+async def attacked(house: House) -> AsyncIterator[StallMeter]:
+    """The attack goes into the block. Behind it nobody has waited, nothing was kept, and the log
+    is short and without a traceback."""
+    async with house.serve() as gateway:
+        meter = StallMeter(gateway)
+        assert_whole(await gateway.ask(WORDS), WORDS)  # all that is made once has been made
+        meter.before = meter.resident()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.to_thread.run_sync, meter.measure)
+            nursery.start_soon(_stay_healthy, meter)
+            try:
+                await trio.sleep(0.2)
+                yield meter
+            finally:
+                meter.stop()
+        with trio.move_on_after(GIVEN_BACK_WITHIN):
+            while meter.resident() - meter.before > 16 * MEBIBYTE:
+                await trio.sleep(EVERY)
+        meter.after = meter.resident()
+        assert gateway.child is not None
+        lines = gateway.child.log.splitlines()
+    assert len(lines) < 200, lines[-20:]
+
+
+async def _stay_healthy(meter: StallMeter) -> None:
+    while not meter.is_over:
+        assert_whole(await meter.gateway.ask(WORDS), WORDS)
+        meter.turns += 1
+
+
+async def send(gateway: Gateway, sent: bytes, *, waits: bool = True) -> bytes:
+    """Send these bytes over a connection of their own, as far as they are taken; what comes back
+    until the gateway ends it, or at once where nobody waits for that."""
+    received = bytearray()
+    stream = await trio.open_tcp_stream(gateway.host, gateway.port)
+    async with stream, trio.open_nursery() as nursery:
+
+        async def receive() -> None:
+            with suppress(trio.BrokenResourceError):
+                while data := await stream.receive_some():
+                    received.extend(data)
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(receive)
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(sent)
+        if not waits:
+            nursery.cancel_scope.cancel()
+    return bytes(received)
