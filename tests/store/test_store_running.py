@@ -83,7 +83,7 @@ def insert(name: str) -> Callable[[sqlite3.Connection], None]:
     return write
 
 
-async def test_the_directory_is_there_at_once(tmp_path: Path) -> None:
+async def test_the_directory_is_there_from_the_start(tmp_path: Path) -> None:
     with opened(tmp_path) as db:
         _, secret = create_key(db, "glasses", now=NOON)
         bot, _ = add_bot(db, "home", now=NOON)
