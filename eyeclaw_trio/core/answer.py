@@ -107,9 +107,11 @@ class Answer:
         for message in messages:
             if self.complete:
                 self._take_late(message)
+            elif message.__class__ is StreamChunk:  # nearly all of them
+                self._take_chunk(message, now, events)
             else:
                 self._take(message, now, events)
-        if not self.complete and self._is_too_long():
+        if not self.complete and self._reassembly.written_size > ANSWER_LIMIT:
             self._fail(AnswerTooLong(), now)
         if not self.complete and now >= self._verdict_due():
             self._pass_verdict(now, events)
@@ -141,7 +143,7 @@ class Answer:
 
     def _take(self, message: TurnMessage, now: float, events: list[ReplyEvent]) -> None:
         match message:
-            case StreamChunk():  # nearly all of them
+            case StreamChunk():
                 self._take_chunk(message, now, events)
             case StreamEnd():
                 self._heard(now)
@@ -255,14 +257,6 @@ class Answer:
         self._heard_at = now
         self._back_at = None
         self._has_spoken = True
-
-    def _is_too_long(self) -> bool:
-        # A character has at most four bytes: most answers need not be measured.
-        reassembly = self._reassembly
-        return (
-            reassembly.written_characters > ANSWER_LIMIT // 4
-            and reassembly.written_size() > ANSWER_LIMIT
-        )
 
     def _emit(self, pieces: Iterable[Piece], events: list[ReplyEvent]) -> None:
         for piece in pieces:

@@ -72,6 +72,12 @@ class Place(Generic[L]):
     held_by: str = ""
     """The trace of the turn that was in the way when this one was asked; empty when none was."""
 
+    def hear(self, link: L, at: float) -> None:
+        """The bot has spoken of this turn, on this link."""
+        self.link = link
+        self.heard_at = at
+        self.has_spoken = True
+
 
 @frozen(eq=False)
 class _Attached(Generic[L]):
@@ -206,12 +212,6 @@ class Places(Generic[L]):
             return None
         place.link = link
         return link
-
-    def hear(self, place: Place[L], link: L, at: float) -> None:
-        """The bot has spoken of this turn, on this link."""
-        place.link = link
-        place.heard_at = at
-        place.has_spoken = True
 
     def end(self, place: Place[L]) -> bool:
         """The bot has said its end. Returns whether that has freed a place."""

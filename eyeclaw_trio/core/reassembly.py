@@ -96,9 +96,10 @@ class Reassembly:
         """How much text has come out, in characters."""
         return self._written.characters
 
+    @property
     def written_size(self) -> int:
-        """The same in bytes of UTF-8; not for each chunk."""
-        return self._written.size
+        """The same in bytes of UTF-8, the last few small pieces aside."""
+        return self._written.size_taken
 
     def imprint(self) -> Imprint:
         """The text that has come out."""

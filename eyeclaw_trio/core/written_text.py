@@ -13,10 +13,10 @@ from typing import Final
 
 from attrs import frozen
 
-# Pieces are hashed so many at a time, or when they have so many characters: a call for each would
-# cost about as much as all else that is done with a piece.
+# Small pieces are taken in so many at a time: a call for each would cost about as much as all else
+# that is done with a piece. So little text can never wait for it (characters of a small one).
 _PIECES: Final = 64
-_CHARACTERS: Final = 16_384
+_SMALL: Final = 256
 _DIGEST_SIZE: Final = 16  # bytes
 # Failed turns that are remembered for one bot; a bot that fails more often has them all forgotten
 # as soon as it sums up an answer.
@@ -39,45 +39,44 @@ class Imprint:
 class WrittenText:
     """Grows piece by piece, in bounded memory."""
 
-    __slots__ = ("_hash", "_hashed", "_pieces", "_size", "characters")  # one for each answer
+    __slots__ = ("_characters", "_hash", "_pieces", "size_taken")  # one for each answer
 
     def __init__(self) -> None:
-        self.characters = 0
+        self.size_taken = 0
+        """How long it is, in bytes of UTF-8, its last few small pieces aside."""
+        self._characters = 0
         self._hash: blake2b | None = None
-        self._hashed = 0  # characters
-        self._size = 0  # bytes
         self._pieces: list[str] = []
 
     def add(self, piece: str) -> None:
         """This was written too."""
-        self.characters += len(piece)
         pieces = self._pieces
         pieces.append(piece)
-        if len(pieces) >= _PIECES or self.characters - self._hashed >= _CHARACTERS:
+        if len(pieces) >= _PIECES or len(piece) > _SMALL:
             self._take_in()
 
     @property
-    def size(self) -> int:
-        """How long it is, in bytes of UTF-8."""
-        self._take_in()
-        return self._size
+    def characters(self) -> int:
+        """How long it is, in characters."""
+        return self._characters + sum(map(len, self._pieces))
 
     def imprint(self) -> Imprint:
         """What it is so far."""
         self._take_in()
         digest = self._hash.digest() if self._hash is not None else _digest("")
-        return Imprint(self.characters, digest)
+        return Imprint(self._characters, digest)
 
     def _take_in(self) -> None:
         if not self._pieces:
             return
-        data = "".join(self._pieces).encode("utf-8", "surrogatepass")
+        text = "".join(self._pieces)
+        data = text.encode("utf-8", "surrogatepass")
         self._pieces.clear()
         if self._hash is None:
             self._hash = blake2b(digest_size=_DIGEST_SIZE)
         self._hash.update(data)
-        self._hashed = self.characters
-        self._size += len(data)
+        self._characters += len(text)
+        self.size_taken += len(data)
 
 
 class FailedWords:

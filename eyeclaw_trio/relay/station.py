@@ -150,17 +150,18 @@ class Station:
         turn = self._turns.get(session_id)
         if turn is None:
             place = self._take_late(link, message, session_id, at)
+            if place is None:
+                return
         else:
             place = turn.place
+            turn.command = None
             if message.__class__ is StreamSummary:
                 self._take_summary(turn, message, at)
-            turn.command = None
             turn.inbox.send_nowait(message, at)
-        if place is None:
+        place.hear(link, at)
+        if message.__class__ is StreamChunk or message.__class__ is Status:  # nearly all of them
             return
-        self._places.hear(place, link, at)
-        is_end = message.__class__ is not StreamChunk and message.__class__ is not Status
-        if is_end and self._places.end(place):
+        if self._places.end(place):
             self._places_have_changed()
 
     # ---- for turns ------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def test_of_several_the_one_that_is_silent_for_longest_is_said_to_hold_the_place
     places, link = make_places(), ALink(capacity=2)
     places.attach(link, 0.0)
     one, _ = begun(places, "1", 0.0), begun(places, "2", 1.0)
-    places.hear(one, link, 5.0)
+    one.hear(link, 5.0)
     assert places.ask("3", "trace", 6.0).held_by == "trace 2"
 
 
@@ -100,7 +100,7 @@ def test_a_left_turn_holds_its_place_until_the_bot_was_silent_for_the_idle_timeo
     place = begun(places, "1")
     assert places.leave(place) is link
     waiting = places.ask("2", "trace", 1.0)
-    places.hear(place, link, 30.0)
+    place.hear(link, 30.0)
     assert places.find_left("1") is place
     assert places.free_at() == 90.0
     assert places.grant(90.0 - 0.001) == []
@@ -151,7 +151,7 @@ def test_a_left_place_is_free_sooner_when_the_bot_has_linked_anew(
     places, old, new = make_places(), ALink(), ALink()
     places.attach(old, 0.0)
     place = begun(places, "1")
-    places.hear(place, old, heard)
+    place.hear(old, heard)
     places.leave(place)
     old.is_alive = False
     places.detach(old)
@@ -159,7 +159,7 @@ def test_a_left_place_is_free_sooner_when_the_bot_has_linked_anew(
     places.attach(new, back)
     assert places.free_at() == free
     # Who is heard on the new link is no new process.
-    places.hear(place, new, back + 0.1)
+    place.hear(new, back + 0.1)
     assert places.free_at() == back + 0.1 + IDLE
 
 
@@ -226,7 +226,7 @@ def test_a_turn_of_which_the_bot_has_spoken_is_not_asked_again() -> None:
     places.detach(old)
     places.attach(new, 1.0)
     places.grant_again(1.0)
-    places.hear(place, new, 1.0)  # between the grant and the turn that has been told of it
+    place.hear(new, 1.0)  # between the grant and the turn that has been told of it
     assert places.begin(place, 1.0) is None
 
 
@@ -321,7 +321,7 @@ class PlacesAtRandom(RuleBasedStateMachine):
             return  # a bot does not know of it yet
         if place not in self.asked and self.places.find_left(place.session_id) is None:
             return
-        self.places.hear(place, link, self.now)
+        place.hear(link, self.now)
         if is_end:
             self.places.end(place)
             self.act()

@@ -527,7 +527,7 @@ def test_an_answer_is_not_kept_for_the_comparison() -> None:
         grown, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert reassembly.written_size() == 600_000
+    assert reassembly.written_characters == 600_000
     assert grown < 50_000
 
 

@@ -39,7 +39,8 @@ def test_it_is_the_same_however_the_text_was_cut_and_whenever_it_was_looked_at(
             text.imprint()
     assert text.imprint() == imprint_of("".join(pieces))
     assert text.characters == len("".join(pieces))
-    assert text.size == len("".join(pieces).encode())
+    text.imprint()  # takes in what waits
+    assert text.size_taken == len("".join(pieces).encode())
 
 
 def test_all_failed_turns_since_the_last_summary_are_found_at_its_front() -> None:
