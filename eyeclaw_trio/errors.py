@@ -4,6 +4,7 @@
     ├── ConfigurationError     a setting that cannot be obeyed; names file, line and key
     ├── BadMessage             what a peer sent cannot be read; names every path that is wrong
     ├── RequestRefused         an HTTP request that gets a plain status instead of a stream
+    │   └── ProviderRefused        a chat client named a provider that it cannot ask
     │                                                                     outcome      code
     ├── TurnFailed             a turn that ends with a text for the wearer
     │   ├── BotOffline             no link, or not back in time           offline      offline
@@ -92,6 +93,18 @@ class RequestRefused(EyeclawError):
         self.detail = detail
         self.headers = tuple(headers)
         super().__init__(f"{status} {error}")
+
+
+class ProviderRefused(RequestRefused):
+    """A chat client named a provider that it cannot ask. `known` are those that it can; none for
+    a key that opens one bot only."""
+
+    def __init__(self, known: Sequence[str] = ()) -> None:
+        self.known = tuple(known)
+        if known:
+            super().__init__(404, "There is no provider of this name")
+        else:
+            super().__init__(403, "This key is for one bot, and not for this provider")
 
 
 class Reason(Enum):

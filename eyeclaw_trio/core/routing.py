@@ -7,7 +7,7 @@ from collections.abc import Collection
 from attrs import frozen
 
 from eyeclaw_trio.core.directory import AccessKey, Bot, Directory
-from eyeclaw_trio.errors import BotOffline, RequestRefused
+from eyeclaw_trio.errors import BotOffline, ProviderRefused, RequestRefused
 
 
 @frozen
@@ -48,17 +48,17 @@ def choose_for_chat(
     """Who answers a chat client: a bot, or a provider by its name. `wanted` is the provider that
     was named, if one was.
 
-    A key made for one bot opens that bot only, also where it is called by its provider's name.
-    Raises RequestRefused (403; 404 with the names that are known) and BotOffline as `choose_bot`.
+    A key made for one bot opens that bot only, also where it is called by its provider's name,
+    and learns of no other: whether there is one of that name is not said.
+    Raises ProviderRefused, and RequestRefused and BotOffline as `choose_bot`.
     """
-    if wanted is not None and wanted not in choice.providers:
-        known = ", ".join(choice.providers)
-        raise RequestRefused(404, f"There is no provider of this name; known are: {known}")
     if key.bot_id is not None:
         bot = choose_bot(directory, Asker(key, agent_id="", bot_id=key.bot_id))
         if wanted not in (None, bot.provider):
-            raise RequestRefused(403, "This key is for one bot, and not for this provider")
+            raise ProviderRefused
         return bot
+    if wanted is not None and wanted not in choice.providers:
+        raise ProviderRefused(tuple(choice.providers))
     named = wanted if wanted is not None else choice.default
     return named if named is not None else choose_bot(directory, Asker(key, agent_id=""))
 

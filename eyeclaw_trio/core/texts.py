@@ -16,6 +16,7 @@ from eyeclaw_trio.errors import (
     BotSilent,
     GatewayStopping,
     KeyRevoked,
+    ProviderRefused,
     Reason,
     TurnFailed,
 )
@@ -75,6 +76,15 @@ _STOPPING: Final = {
     "zh": "网关正在重启，请稍后重试。",
     "en": "The gateway is restarting. Please try again in a moment.",
 }
+_NO_PROVIDER: Final = {
+    "zh": "没有这个名称的模型。可用的有：",
+    "en": "There is no provider of this name; known are: ",
+}
+_SEPARATOR: Final = {"zh": "、", "en": ", "}
+_OTHER_PROVIDER: Final = {
+    "zh": "此密钥只对一个 Bot 有效，不能指定这个模型。",
+    "en": "This key is for one bot, and not for this provider.",
+}
 _ANSWERING: Final = {
     "zh": "上一条回答还在进行，请等它结束或先取消。",
     "en": "An answer is running already: wait for its end, or cancel it first.",
@@ -118,6 +128,13 @@ def chat_apology(failure: TurnFailed, language: Language) -> str:
             return _STOPPING[language]
         case _:
             return apology(failure, language)
+
+
+def provider_refused(refused: ProviderRefused, language: Language) -> str:
+    """What a chat client reads that has named a provider which it cannot ask."""
+    if not refused.known:
+        return _OTHER_PROVIDER[language]
+    return _NO_PROVIDER[language] + _SEPARATOR[language].join(refused.known)
 
 
 def still_answering(language: Language) -> str:

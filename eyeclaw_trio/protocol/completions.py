@@ -143,6 +143,13 @@ _REASON_OF_CODE: Final = {
 }
 
 _HTTP_STATUS: Final = re.compile(r"[45]\d\d")
+_STATUS_IN_FRONT: Final = re.compile(r"(?:HTTP )?([45]\d\d)\b")
+# OpenClaw names no code. After a refused key it asks no more for a while, and says only this.
+_REASON_OF_WORDS: Final = (
+    (re.compile(r"temporarily disabled\b.*\bauth", re.DOTALL), Reason.MODEL_KEY_REFUSED),
+    (re.compile(r"temporarily disabled\b.*\bbilling", re.DOTALL), Reason.MODEL_NO_CREDIT),
+    (re.compile(r"request rejected", re.IGNORECASE), Reason.MODEL_REQUEST_REFUSED),
+)
 
 
 def _read(data: bytes | str, part: Literal["delta", "message"]) -> Delta | Failure:
@@ -176,13 +183,25 @@ def _read_text(content: object) -> str:
 
 
 def _read_failure(error: object) -> Failure:
-    """An error inside a good response: its own code or status is all that names a reason."""
+    """An error inside a good response: its own code or status names the reason, else its words."""
     for code in _codes(error):
         if code in _REASON_OF_CODE:
             return Failure(_REASON_OF_CODE[code], _words(error))
         if _HTTP_STATUS.fullmatch(code):
             return Failure(reason_of_status(int(code)), _words(error))
-    return Failure(Reason.MODEL_ERROR, _words(error))
+    words = _words(error)
+    return Failure(_reason_of_words(words), words)
+
+
+def _reason_of_words(words: str) -> Reason:
+    """What OpenClaw passes on of its model: a failure in words alone, whatever it was."""
+    status = _STATUS_IN_FRONT.match(words)
+    if status is not None:
+        return reason_of_status(int(status[1]))
+    return next(
+        (reason for pattern, reason in _REASON_OF_WORDS if pattern.search(words)),
+        Reason.MODEL_ERROR,
+    )
 
 
 def _codes(error: object) -> list[str]:

@@ -14,9 +14,15 @@ from eyeclaw_trio.core.conversation import Conversations, Exchange, Speaker
 from eyeclaw_trio.core.directory import AccessKey, Bot
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.routing import ChatChoice, choose_for_chat
-from eyeclaw_trio.core.texts import Language, choose_language, still_answering
+from eyeclaw_trio.core.texts import Language, choose_language, provider_refused, still_answering
 from eyeclaw_trio.core.trace import Outcome, Trace
-from eyeclaw_trio.errors import BadMessage, BotOffline, GatewayStopping, RequestRefused
+from eyeclaw_trio.errors import (
+    BadMessage,
+    BotOffline,
+    GatewayStopping,
+    ProviderRefused,
+    RequestRefused,
+)
 from eyeclaw_trio.protocol.bot import CommandMetadata, CommandParams, ExecuteCommand
 from eyeclaw_trio.protocol.chat import (
     CANCELLED,
@@ -246,6 +252,9 @@ class ChatSession:
             chosen = reception.choose(
                 lambda directory: choose_for_chat(directory, self._key, wanted, choice), trace
             )
+        except ProviderRefused as refused:
+            self._say_error(provider_refused(refused, self._language), "bad_provider")
+            return
         except RequestRefused as refused:
             self._say_error(refused.error, "bad_provider")
             return

@@ -7,7 +7,8 @@ import pytest
 
 from eyeclaw_trio.core.directory import AccessKey, Bot, Directory, Origin, digest
 from eyeclaw_trio.core.routing import Asker, ChatChoice, choose_bot, choose_for_chat
-from eyeclaw_trio.errors import BotOffline, RequestRefused
+from eyeclaw_trio.core.texts import provider_refused
+from eyeclaw_trio.errors import BotOffline, ProviderRefused, RequestRefused
 
 _REAL_GLASSES = "0f0e0d0c0b0a09080706050403020100"
 
@@ -183,12 +184,23 @@ def test_a_chat_client_gets_the_provider_it_names_else_the_chosen_one_else_the_d
 
 
 def test_an_unknown_provider_is_refused_with_the_names_of_the_known_ones() -> None:
-    for key in (None, 1):
-        with pytest.raises(RequestRefused) as caught:
-            chatting(a_bot(1), wanted="<b>nvidia9", key=key)
-        assert caught.value.status == 404
-        assert caught.value.error.endswith("known are: nvidia1, echo")
-        assert "nvidia9" not in caught.value.error
+    with pytest.raises(ProviderRefused) as caught:
+        chatting(a_bot(1), wanted="<b>nvidia9")
+    assert caught.value.status == 404
+    assert caught.value.known == ("nvidia1", "echo")
+    assert "nvidia9" not in caught.value.error
+    assert provider_refused(caught.value, "en").endswith("known are: nvidia1, echo")
+    assert provider_refused(caught.value, "zh").endswith("可用的有：nvidia1、echo")
+
+
+def test_a_key_made_for_one_bot_learns_of_no_provider_whether_there_is_one_or_not() -> None:
+    said = set()
+    for wanted in ("echo", "nvidia1", "nvidia9"):
+        with pytest.raises(ProviderRefused) as caught:
+            chatting(a_bot(1), wanted=wanted, key=1)
+        assert (caught.value.status, caught.value.known) == (403, ())
+        said.add(provider_refused(caught.value, "en"))
+    assert said == {"This key is for one bot, and not for this provider."}
 
 
 def test_a_key_made_for_one_bot_opens_no_provider_but_that_bots() -> None:

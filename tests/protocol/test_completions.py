@@ -25,6 +25,9 @@ def delta(**fields: object) -> str:
     return json.dumps({"choices": [{"delta": fields, "finish_reason": None}]})
 
 
+KEY_REFUSED, REQUEST_REFUSED = Reason.MODEL_KEY_REFUSED, Reason.MODEL_REQUEST_REFUSED
+
+
 def test_a_request_carries_model_messages_and_stream() -> None:
     messages = (ChatMessage("system", "短"), ChatMessage("user", "你好"))
     assert (
@@ -91,6 +94,20 @@ def test_done_is_the_end(data: str) -> None:
         ({"message": "slow", "status": "429"}, Failure(Reason.MODEL_BUSY, "slow")),
         ({"message": "pay", "code": "1113"}, Failure(Reason.MODEL_NO_CREDIT, "pay")),
         ({"code": "odd"}, Failure(Reason.MODEL_ERROR, "odd")),
+        *(
+            ({"message": words, "type": "api_error"}, Failure(reason, words))
+            for words, reason in (
+                ("Provider a is temporarily disabled after auth/billing failure", KEY_REFUSED),
+                ("No key for a (auth profile in cooldown): auth", Reason.MODEL_ERROR),
+                ("400 the model does not take this", REQUEST_REFUSED),
+                ("HTTP 400: the model does not take this", REQUEST_REFUSED),
+                ("LLM request rejected: bad schema", REQUEST_REFUSED),
+                ("HTTP 401 wrong key", KEY_REFUSED),
+                ("429 slow down", Reason.MODEL_BUSY),
+                ("4000 tokens were too many", Reason.MODEL_ERROR),
+                ("it said 400 things", Reason.MODEL_ERROR),
+            )
+        ),
         ([1], Failure(Reason.MODEL_ERROR, "")),
     ],
 )

@@ -148,7 +148,7 @@ async def test_the_provider_of_the_message_answers_and_an_unknown_one_is_named_a
             two.answer(command.session_id, "二")
             assert await client.answer() == (["二"], DONE)
             await client.ask("q", provider="three")
-            assert "known are: one, two" in await client.error("bad_provider")
+            assert await client.error("bad_provider") == "没有这个名称的模型。可用的有：one、two"
             await exchange(client, one, "q", "一")
     outcomes = [(trace.outcome, trace.provider) for trace in gateway.traces]
     assert outcomes == [
@@ -186,7 +186,7 @@ async def test_a_key_made_for_one_bot_chats_with_that_bot_only() -> None:
         async with gateway.client(key=LIMITED_KEY) as client:
             await exchange(client, bot, "q", "好")
             await client.ask("q", provider="one")
-            assert "for one bot" in await client.error("bad_provider")
+            assert "只对一个 Bot 有效" in await client.error("bad_provider")
     assert model.commands == []
 
 
