@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final
@@ -64,7 +65,7 @@ class OpenAIProvider:
         request = CompletionRequest(
             settings.model,
             (*first, *history, ChatMessage("user", question.text)),
-            user=question.conversation if remembered else None,
+            user=name_for_openclaw(question.conversation) if remembered else None,
             max_tokens=settings.max_tokens,
             temperature=settings.temperature,
             top_p=settings.top_p,
@@ -193,6 +194,15 @@ class OpenAIProvider:
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+
+def name_for_openclaw(conversation: str) -> str:
+    """The conversation's name in OpenClaw, which tells no capitals from small letters: two wearers
+    whose ids differ in that only must not have one memory."""
+    small = conversation.lower()
+    if small == conversation:
+        return conversation
+    return f"{small}_{hashlib.sha256(conversation.encode()).hexdigest()[:16]}"
 
 
 def is_openclaw(model: str) -> bool:

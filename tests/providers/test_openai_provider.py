@@ -17,7 +17,7 @@ from eyeclaw_trio.errors import ConfigurationError, ProviderFailed, Reason
 from eyeclaw_trio.protocol.completions import ChatMessage
 from eyeclaw_trio.providers.catalogue import open_provider
 from eyeclaw_trio.providers.failures import Blame, parse_retry_after
-from eyeclaw_trio.providers.openai import is_openclaw
+from eyeclaw_trio.providers.openai import is_openclaw, name_for_openclaw
 from eyeclaw_trio.providers.provider import Provider, ProviderQuestion
 from eyeclaw_trio.providers.settings import ProviderSettings
 
@@ -567,3 +567,10 @@ def test_retry_after_is_a_number_or_a_date(value: str, seconds: float | None) ->
 def test_openclaw_is_known_by_its_models(model: str) -> None:
     assert is_openclaw(model)
     assert not is_openclaw(f"my-{model}")
+
+
+def test_wearers_whose_ids_differ_in_capitals_only_have_memories_of_their_own() -> None:
+    names = {name_for_openclaw(f"bot_1_user_{user}") for user in ("alice", "Alice", "ALICE", "ÄB")}
+    assert len({name.lower() for name in names}) == 4
+    assert all(name.startswith("bot_1_user_") for name in names)
+    assert name_for_openclaw("bot_1_user_alice") == "bot_1_user_alice"
