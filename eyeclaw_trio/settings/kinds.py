@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from eyeclaw_trio.protocol.decoding import encode
+
 _SWITCHES: Final = {"true": True, "1": True, "false": False, "0": False}
 # A host name, an IPv4 address, or an IPv6 address in brackets.
 _HOST_PORT: Final = re.compile(r"(\[[0-9A-Fa-f:.%a-z]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
@@ -172,11 +174,23 @@ def _read_url(value: object) -> str:
     try:
         url = urlsplit(_read_text(value))
         good = url.scheme in {"http", "https"} and bool(url.hostname) and (url.port or 1) > 0
+        host = url.hostname or ""
+        # What the look-up makes of a name in other letters; each of its labels has to fit.
+        is_found = _is_ipv6(host) if ":" in host else is_host(host.encode("idna").decode())
+    except UnicodeError:
+        raise _UNFIT_HOST from None
     except (UnfitValue, ValueError):
         raise problem from None
+    if good and not is_found:
+        raise _UNFIT_HOST
     if not good or "@" in url.netloc or url.query or url.fragment:
         raise problem
     return url.geturl()
+
+
+_UNFIT_HOST: Final = UnfitValue(
+    "must name a host whose labels, between the dots, have 1 to 63 characters each"
+)
 
 
 def _read_binding(value: object) -> str:
@@ -215,6 +229,12 @@ def _read_extra(value: object) -> dict[str, object]:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
         raise UnfitValue("must hold only what JSON can: no dates, nan or inf") from None
+    try:
+        encode(value)  # as it will be for each question
+    except (TypeError, ValueError):
+        raise UnfitValue(
+            "must hold only whole numbers of 64 bits, and no tables or lists 250 levels deep"
+        ) from None
     return value
 
 
