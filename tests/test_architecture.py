@@ -275,8 +275,8 @@ def test_a_made_up_violation_is_found_at_the_top_and_inside_of_a_function(
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("cli.running", "from eyeclaw_trio.app.compose import App"),
-        ("cli.running", "from eyeclaw_trio.client.ask import ask"),
+        ("cli.serving", "from eyeclaw_trio.app.compose import App"),
+        ("cli.serving", "from eyeclaw_trio.client.ask import ask"),
         ("cli.choices", "from eyeclaw_trio.settings import Settings"),
         ("client.ask", "from eyeclaw_trio.wire.connect import open_stream"),
         ("app", "from eyeclaw_trio.app.first_start import make"),

@@ -153,9 +153,15 @@ def test_the_page_of_the_settings_says_the_defaults(tmp_path: Path) -> None:
 # ---- commands ------------------------------------------------------------------------------
 
 
+def subcommands_of(group: click.Group) -> dict[str, click.Command]:
+    context = click.Context(group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: command for name, command in found.items() if command is not None}
+
+
 def commands_of(group: click.Command, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     if isinstance(group, click.Group):
-        for name, command in group.commands.items():
+        for name, command in subcommands_of(group).items():
             yield from commands_of(command, (*above, name))
         if group.invoke_without_command:
             yield above
@@ -188,8 +194,8 @@ def test_every_command_line_in_the_pages_is_one_that_there_is() -> None:
             continue
         words = match[1].split(" | ")[0].split()
         command: click.Command = main
-        while words and isinstance(command, click.Group) and words[0] in command.commands:
-            command = command.commands[words.pop(0)]
+        while words and isinstance(command, click.Group) and words[0] in subcommands_of(command):
+            command = subcommands_of(command)[words.pop(0)]
         known = {option for each in command.params for option in each.opts}
         used = {word for word in words if re.fullmatch(r"--[a-z-]+", word)}
         assert used <= known, f"{page}: {line}"

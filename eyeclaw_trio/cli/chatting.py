@@ -10,25 +10,24 @@ import trio
 
 from eyeclaw_trio.cli.choices import (
     Choices,
+    check_words,
     common_options,
+    find_gateway,
     pass_choices,
     require_secret,
     secret_option,
+    server_option,
 )
-from eyeclaw_trio.cli.running import check_words, own_server
 from eyeclaw_trio.client.chat import chat as chat_with_gateway
 from eyeclaw_trio.client.chat import standard_lines
 from eyeclaw_trio.client.chat_target import ChatTarget
 from eyeclaw_trio.client.display import JsonDisplay, TextDisplay
-from eyeclaw_trio.trust import trust_only
 
 
 @click.command()
 @click.option("--session", metavar="S", help="The conversation to go on with; else a new one.")
 @click.option("--provider", metavar="P", help="Who answers; else the gateway chooses.")
-@click.option(
-    "--server", metavar="URL", envvar="EYECLAW_SERVER", help="The gateway; else as in the settings."
-)
+@server_option
 @secret_option("key", "The access key.")
 @common_options
 @pass_choices
@@ -48,17 +47,13 @@ def chat(
     for words in (session, provider):
         check_words(words)
     key = require_secret("key", key, "`eyeclaw key create NAME` makes one.")
-    context = None
-    if server is None:
-        settings = choices.load()
-        server, certificate = own_server(settings), settings.tls_certificate
-        context = trust_only(certificate) if certificate is not None else None
+    endpoint, context = find_gateway(choices, server)
     lines, is_person = standard_lines(is_json=choices.json)
     if not session:
         session = secrets.token_hex(4)
         if is_person:
             click.echo(f"A new session; `--session {session}` comes back to it.", err=True)
-    target = ChatTarget(server, session, key, provider)
+    target = ChatTarget(endpoint, session, key, provider)
     display = JsonDisplay() if choices.json else TextDisplay()
     trio.run(
         partial(chat_with_gateway, target, display, lines, is_patient=is_person, context=context)

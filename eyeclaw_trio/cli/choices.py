@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from attrs import define
 
 from eyeclaw_trio.errors import EyeclawError
-from eyeclaw_trio.settings import Settings, SettingsCheck, check_settings, load_settings
-from eyeclaw_trio.settings.files import UnreadableFile, read_secret_file
+
+if TYPE_CHECKING:
+    # Only when they are needed: `eyeclaw --help` does without.
+    import ssl
+
+    from eyeclaw_trio.protocol.endpoint import Endpoint
+    from eyeclaw_trio.settings import Settings, SettingsCheck
 
 COMMON_HELP: Final = (
     "Settings come from options, else from EYECLAW_… in the environment, else from eyeclaw.toml, "
@@ -32,12 +37,16 @@ class Choices:
 
     def load(self, **flags: object) -> Settings:
         """The settings in force. Raises ConfigurationError."""
+        from eyeclaw_trio.settings import load_settings
+
         return load_settings(
             {"data": self.data, **flags}, config=self.config, environ=os.environ, cwd=Path.cwd()
         )
 
     def check(self) -> SettingsCheck:
         """The settings with all their faults."""
+        from eyeclaw_trio.settings import check_settings
+
         return check_settings(
             {"data": self.data}, config=self.config, environ=os.environ, cwd=Path.cwd()
         )
@@ -88,6 +97,8 @@ def require_secret(name: str, given: str | None, hint: str) -> str:
 
     Raises UsageError when there is none, EyeclawError when it cannot be one. Never names it.
     """
+    from eyeclaw_trio.settings.files import UnreadableFile, read_secret_file
+
     variable = f"EYECLAW_{name.upper()}"
     file = os.environ.get(f"{variable}_FILE")
     secret, source = given or os.environ.get(variable), variable
@@ -103,3 +114,34 @@ def require_secret(name: str, given: str | None, hint: str) -> str:
     if not secret.isascii() or not secret.isprintable() or " " in secret:
         raise EyeclawError(f"{source if not given else '--' + name} holds no {name}: {hint}")
     return secret
+
+
+def server_option(command: AnyCommand) -> AnyCommand:
+    """`--server` of a client; see `find_gateway`."""
+    option = click.option(
+        "--server",
+        metavar="URL",
+        envvar="EYECLAW_SERVER",
+        show_envvar=True,
+        help="The gateway; else as in the settings.",
+    )
+    return option(command)
+
+
+def find_gateway(choices: Choices, server: str | None) -> tuple[Endpoint, ssl.SSLContext | None]:
+    """The gateway of this address, else that of the settings, and whom to trust there; None: whom
+    this machine trusts. Raises EyeclawError."""
+    from eyeclaw_trio.app.own_gateway import find_own_gateway
+    from eyeclaw_trio.protocol.endpoint import read_endpoint
+
+    if server is not None:
+        return read_endpoint(server), None
+    return find_own_gateway(choices.load())
+
+
+def check_words(words: str | None) -> None:
+    """Raises UsageError for what cannot be sent."""
+    try:
+        (words or "").encode()
+    except UnicodeEncodeError:
+        raise click.UsageError("The words are not UTF-8.") from None

@@ -25,7 +25,7 @@ def show(choices: Choices) -> None:
         show_json({each.key: {"value": each.value, "source": str(each.source)} for each in shown})
         return
     rows = [{"key": each.key, "value": each.value, "source": each.source} for each in shown]
-    show_table(rows, ["key", "value", "source"])
+    show_table(rows, ["key", "value", "source"], whole=["key"])
 
 
 @config.command()

@@ -31,10 +31,9 @@ _COLUMNS: Final = (
     "failed",
     "first_token",
     "whole_answer",
-    "target",
-    "cold_target",
-    "met",
+    "on_target",
 )
+_WHOLE: Final = ("provider", "key", "answers", "failed", "first_token", "whole_answer", "on_target")
 _STEPS: Final = {
     "connect": "connected",
     "tls": "TLS agreed",
@@ -81,15 +80,14 @@ def _list_providers(choices: Choices) -> None:
     if choices.json:
         show_json(records)
         return
-    show_table([_row(record) for record in records], _COLUMNS)
+    show_table([_row(record) for record in records], _COLUMNS, whole=_WHOLE)
     missing = [
         f"{name} ({ready.key_variables[0]})"
         for name, ready in READY_MADE.items()
         if name not in settings.providers
     ]
     click.echo(
-        "Times in ms: last / p50 / p95. Targets in s: first token / whole answer, over a warm "
-        "and over a cold connection.",
+        "Times in ms: p50/p95. `eyeclaw providers check NAME` measures, and names the target.",
         err=True,
     )
     if missing:
@@ -158,7 +156,6 @@ def _describe_key(provider: ProviderSettings) -> str | None:
 def _row(record: dict[str, Any]) -> dict[str, object]:
     answered = record["asked"]["answered"]
     is_model = record["kind"] != "echo"
-    targets = record["targets_ms"]
     return {
         "provider": record["name"],
         "model": record["model"],
@@ -167,20 +164,14 @@ def _row(record: dict[str, Any]) -> dict[str, object]:
         "failed": record["asked"]["failed"] if is_model else None,
         "first_token": _in_short(record["first_token_ms"]),
         "whole_answer": _in_short(record["last_token_ms"]),
-        "target": _in_seconds(targets["warm"]) if is_model else None,
-        "cold_target": _in_seconds(targets["cold"]) if is_model else None,
-        "met": f"{record['targets_met']} of {answered}" if answered else None,
+        "on_target": f"{record['targets_met']}/{answered}" if answered else None,
     }
 
 
 def _in_short(spread: dict[str, float] | None) -> str | None:
     if spread is None:
         return None
-    return " / ".join(f"{spread[part]:.0f}" for part in ("last", "p50", "p95"))
-
-
-def _in_seconds(target: dict[str, float]) -> str:
-    return f"{target['first_token'] / 1000:g} / {target['total'] / 1000:g}"
+    return "/".join(f"{spread[part]:.0f}" for part in ("p50", "p95"))
 
 
 def _check_record(settings: ProviderSettings, checked: Checked) -> dict[str, Any]:

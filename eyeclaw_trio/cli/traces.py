@@ -10,7 +10,7 @@ import click
 
 from eyeclaw_trio.cli.choices import Choices, common_options, pass_choices
 from eyeclaw_trio.cli.showing import show_json, show_pairs, show_table
-from eyeclaw_trio.core.time_line import describe_turn, draw_time_line, local_time
+from eyeclaw_trio.core.time_line import TimeLine, describe_turn, draw_time_line, local_time
 from eyeclaw_trio.core.trace_analysis import TraceRecord
 from eyeclaw_trio.store import bots, traces
 from eyeclaw_trio.store.database import open_database
@@ -24,12 +24,11 @@ _COLUMNS = (
     "trace",
     "bot",
     "outcome",
-    "received",
-    "written",
+    "chunks",
     "first_ms",
     "anomalies",
-    "loss",
 )
+_WHOLE = ("when", "trace", "outcome", "chunks", "first_ms")
 
 
 @click.group()
@@ -59,8 +58,10 @@ def list_traces(choices: Choices, anomalies: bool, limit: int) -> None:
     if choices.json:
         show_json([_record(each) for each in found])
         return
-    show_table([_row(each, names) for each in found], _COLUMNS)
-    if not found:
+    show_table([_row(each, names) for each in found], _COLUMNS, whole=_WHOLE)
+    if found:
+        click.echo("Chunks: received/written.", err=True)
+    else:
         none = "No turn has lost anything yet." if anomalies else _NO_TURNS
         click.echo(none, err=True)
 
@@ -79,7 +80,7 @@ def show_trace(choices: Choices, trace_id: str) -> None:
     show_pairs(describe_turn(found, datetime.astimezone))
     click.echo()
     lines = draw_time_line(found)
-    show_pairs((("" if at is None else f"{at:.0f} ms", words) for at, words in lines), right=True)
+    show_pairs(((_span(each), each.words) for each in lines), right=True)
     for name, text in (("received", found.sdk_content), ("written", found.sse_content)):
         if text is not None:
             click.echo()
@@ -90,18 +91,28 @@ def _record(record: TraceRecord) -> dict[str, object]:
     return attrs.asdict(record, recurse=False)
 
 
+def _span(line: TimeLine) -> str:
+    if line.at_ms is None:
+        return ""
+    first, last = f"{line.at_ms:.0f}", f"{line.until_ms:.0f}"
+    return f"{first} ms" if first == last else f"{first}–{last} ms"
+
+
 def _row(record: TraceRecord, names: dict[int, str]) -> dict[str, object]:
     first = record.first_chunk_delay
     bot = record.bot_id
-    loss = f"{record.missing_count} {record.loss_position or ''}".strip()
     return {
-        "when": local_time(record.created_at, datetime.astimezone),
+        "when": local_time(record.created_at, datetime.astimezone)[len("2026-") :],
         "trace": record.trace_id[:SHORT_ID],
         "bot": None if bot is None else names.get(bot, f"{bot} (removed)"),
         "outcome": record.outcome or record.status,
-        "received": record.sdk_chunk_count,
-        "written": record.sse_chunk_count,
+        "chunks": f"{record.sdk_chunk_count}/{record.sse_chunk_count}",
         "first_ms": None if first is None else round(first),
-        "anomalies": record.anomalies,
-        "loss": loss if record.missing_count else None,
+        "anomalies": [*record.anomalies, *_losses(record)],
     }
+
+
+def _losses(record: TraceRecord) -> list[str]:
+    if not record.missing_count:
+        return []
+    return [f"{record.missing_count} missing ({record.loss_position or 'somewhere'})"]

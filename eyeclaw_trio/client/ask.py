@@ -26,24 +26,25 @@ from eyeclaw_trio.wire.connect_failures import describe_failure, suggest_tls
 
 # Shaped like the ids that real glasses send, and the id or name of no bot: the key, the wearer or
 # the default decides who answers.
-_AGENT_ID: Final = "0" * 32
+ANY_AGENT: Final = "0" * 32
 # A living gateway sends a comment every few seconds, however long its bot thinks.
 _TIMEOUT: Final = httpx2.Timeout(120.0, connect=10.0)
 _REFUSAL_LIMIT: Final = 64 * 1024  # bytes read of an answer that is no stream
 # A proxy of the environment cannot reach what only this machine can.
 _DIRECT: Final = ("all://127.0.0.1", "all://localhost", "all://[::1]")
-_EVERY_HOST: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (read, never bound)
 
 
 @frozen
 class AskedQuestion:
-    """One question to the gateway at `endpoint`. `image` is the address of a photo."""
+    """One question to the gateway at `endpoint`. `image` is the address of a photo,
+    `agent_id` the id or name of a bot."""
 
     endpoint: Endpoint
     key: str = field(repr=False)
     text: str
     image: str | None = None
     user_id: str | None = None
+    agent_id: str = ANY_AGENT
     message_id: str = field(factory=lambda: uuid.uuid4().hex)
 
     @property
@@ -57,7 +58,7 @@ class AskedQuestion:
         entry: dict[str, Any] = {"role": "user", "type": "text", "text": self.text}
         if self.image is not None:
             entry = {**entry, "type": "image", "image_url": self.image}
-        body = {"message_id": self.message_id, "agent_id": _AGENT_ID, "message": [entry]}
+        body = {"message_id": self.message_id, "agent_id": self.agent_id, "message": [entry]}
         if self.user_id is not None:
             body["user_id"] = self.user_id
         return orjson.dumps(body)
@@ -98,13 +99,6 @@ async def ask(
         raise EyeclawError("the answer broke off before its end; ask again")
     if answer.failure is not None:
         raise EyeclawError(f"the bot did not answer: {harmless_line(answer.failure)}")
-
-
-def local_server(host: str, port: int, *, tls: bool) -> str:
-    """The address of a gateway on this machine that listens there."""
-    host = _EVERY_HOST.get(host, host)
-    scheme = "https" if tls else "http"
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 @define

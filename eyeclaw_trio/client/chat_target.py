@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
-from eyeclaw_trio.protocol.endpoint import CHAT_PATH, Endpoint, read_endpoint
+from eyeclaw_trio.protocol.endpoint import CHAT_PATH, Endpoint
 from eyeclaw_trio.wire.connect import Upgrade
 
 _LARGEST_FRAME: Final = 1_048_576  # bytes
@@ -15,20 +15,12 @@ _LARGEST_FRAME: Final = 1_048_576  # bytes
 
 @frozen
 class ChatTarget:
-    """One session at one gateway, whose address is `server` (`protocol/endpoint`).
+    """One session at one gateway; `provider` is who answers, else the gateway chooses."""
 
-    Raises ConfigurationError for an address that cannot be used.
-    """
-
-    server: str
+    endpoint: Endpoint
     session: str
     key: str = field(repr=False)
     provider: str | None = None
-    endpoint: Endpoint = field(init=False)
-
-    @endpoint.default
-    def _read_endpoint(self) -> Endpoint:
-        return read_endpoint(self.server)
 
     @property
     def upgrade(self) -> Upgrade:

@@ -33,6 +33,23 @@ def choose_bot(directory: Directory, asker: Asker) -> Bot:
     return bot
 
 
+def choose_default_bot(directory: Directory) -> Bot:
+    """The bot that answers whoever asks for none: the one marked so, else the only one.
+
+    Raises BotOffline where there is no such bot.
+    """
+    # A bot that was taken out of the configuration stays known, but nobody means it any more.
+    bots = [bot for bot in directory.bots.values() if bot.is_configured]
+    marked = [bot for bot in bots if bot.is_default]
+    if len(marked) == 1:
+        return marked[0]
+    # The stand-in of the first start steps aside as soon as there is a real bot.
+    real = [bot for bot in bots if bot.origin != "demo"] or bots
+    if len(real) == 1:
+        return real[0]
+    raise BotOffline("none of several bots is the default" if real else "there is no bot")
+
+
 @frozen
 class ChatChoice:
     """Which providers chat clients may name, and which one answers where none is named; None
@@ -78,17 +95,4 @@ def _find_bot(directory: Directory, asker: Asker) -> Bot:
         return bot
     if asker.key.bot_id is not None and asker.key.bot_id in directory.bots:
         return directory.bots[asker.key.bot_id]
-    return _default_bot(directory)
-
-
-def _default_bot(directory: Directory) -> Bot:
-    # A bot that was taken out of the configuration stays known, but nobody means it any more.
-    bots = [bot for bot in directory.bots.values() if bot.is_configured]
-    marked = [bot for bot in bots if bot.is_default]
-    if len(marked) == 1:
-        return marked[0]
-    # The stand-in of the first start steps aside as soon as there is a real bot.
-    real = [bot for bot in bots if bot.origin != "demo"] or bots
-    if len(real) == 1:
-        return real[0]
-    raise BotOffline("none of several bots is the default" if real else "there is no bot")
+    return choose_default_bot(directory)

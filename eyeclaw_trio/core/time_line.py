@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from eyeclaw_trio.core.trace_analysis import TraceRecord
 
@@ -99,8 +99,18 @@ def describe_turn(record: TraceRecord, localise: Localise) -> Iterator[tuple[str
         yield "missing", f"{named}{f' and {more} more' if more else ''}{place}"
 
 
-def draw_time_line(record: TraceRecord) -> Iterator[tuple[float | None, str]]:
-    """Lines of milliseconds since the question and words; None in front of a silence."""
+@frozen
+class TimeLine:
+    """One line: what happened, from when until when (milliseconds since the question); a silence
+    has no times."""
+
+    words: str
+    at_ms: float | None = None
+    until_ms: float | None = None
+
+
+def draw_time_line(record: TraceRecord) -> Iterator[TimeLine]:
+    """The turn, line by line. Chunks that came close to each other share one."""
     run: _Run | None = None
     start = datetime.fromisoformat(record.created_at)
     before: float | None = None
@@ -110,13 +120,13 @@ def draw_time_line(record: TraceRecord) -> Iterator[tuple[float | None, str]]:
         kind, data = event["type"], event["data"]
         is_chunk = kind in (_CHUNK, _WRITE)
         if run is not None and (not is_chunk or at - run.last_ms >= SILENCE_MS):
-            yield run.first_ms, run.describe()
+            yield TimeLine(run.describe(), run.first_ms, run.last_ms)
             run = None
         if before is not None and at - before >= SILENCE_MS:
-            yield None, f"… nothing for {at - before:.0f} ms"
+            yield TimeLine(f"… nothing for {at - before:.0f} ms")
         before = at
         if not is_chunk:
-            yield at, _describe(kind, data)
+            yield TimeLine(_describe(kind, data), at, at)
             continue
         if run is None:
             run = _Run(at, at)
@@ -127,7 +137,7 @@ def draw_time_line(record: TraceRecord) -> Iterator[tuple[float | None, str]]:
             run.written += data["chunks"]
             run.slowest_ms = max(run.slowest_ms, data["delay_ms"])
     if run is not None:
-        yield run.first_ms, run.describe()
+        yield TimeLine(run.describe(), run.first_ms, run.last_ms)
 
 
 def join_ranges(numbers: Sequence[int]) -> str:

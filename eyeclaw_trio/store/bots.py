@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import frozen
 
-from eyeclaw_trio.core.directory import Bot, Origin, digest
+from eyeclaw_trio.core.directory import Bot, Directory, Origin, digest
 from eyeclaw_trio.errors import NoSuchRecord, StoreError
 from eyeclaw_trio.protocol.timestamps import to_stamp
 from eyeclaw_trio.store.columns import check_name
@@ -82,6 +82,15 @@ def list_bots(db: sqlite3.Connection) -> tuple[Bot, ...]:
         )
         for row in rows
     )
+
+
+def find_bot(db: sqlite3.Connection, name: str) -> Bot:
+    """The bot whose id or name this is; an id comes first. Raises NoSuchRecord."""
+    known = {bot.id: bot for bot in list_bots(db)}
+    bot = Directory(bots=known).find_bot_named(name)
+    if bot is None:
+        raise NoSuchRecord(f"there is no bot {name}")
+    return bot
 
 
 def new_token(db: sqlite3.Connection, bot_id: int) -> str:

@@ -259,6 +259,7 @@ def test_bots_are_listed_with_all_that_the_contract_says() -> None:
         "created_at",
         "origin",
         "is_default",
+        "answers_by_default",
         "reason",
     ]
     assert (listed["online"], listed["last_ping_at"], listed["origin"]) == (False, None, "command")
@@ -309,6 +310,42 @@ def test_a_bot_is_unbound_and_removed(folder: Path) -> None:
     run("bot", "add", "home")
     assert "2" in run("bot", "unbind", "2").stderr
     assert "2" in run("bot", "remove", "2").stderr
+
+
+def test_a_bot_is_named_by_its_id_or_its_name() -> None:
+    ask_json("bot", "add", "home")
+    ask_json("bot", "add", "work")
+    assert ask_json("bot", "default", "work")["id"] == 2
+    assert ask_json("key", "create", "glasses", "--bot", "work")["bot_id"] == 2
+    assert ask_json("bot", "token", "home")["id"] == 1
+    assert ask_json("bot", "unbind", "home")["id"] == 1
+    assert ask_json("bot", "remove", "work")["id"] == 2
+    assert "there is no bot office" in failure("bot", "remove", "office")
+
+
+def test_who_answers_by_default_is_said_also_of_the_only_bot() -> None:
+    ask_json("bot", "add", "home")
+    assert [each["answers_by_default"] for each in ask_json("bot", "list")] == [True]
+    assert run("bot", "list").stdout.rstrip().endswith("yes")
+    ask_json("bot", "add", "work")
+    assert [each["answers_by_default"] for each in ask_json("bot", "list")] == [False, False]
+    assert "`eyeclaw bot default BOT` chooses one" in run("bot", "list").stderr
+    ask_json("bot", "default", "work")
+    assert [each["answers_by_default"] for each in ask_json("bot", "list")] == [False, True]
+
+
+def test_when_the_default_bot_is_removed_it_is_said_who_answers_now() -> None:
+    for name in ("home", "work", "garden"):
+        ask_json("bot", "add", name)
+    ask_json("bot", "default", "home")
+    assert "by default" not in run("bot", "remove", "garden").stderr
+    assert "It answered by default; now bot 2 (work) does." in run("bot", "remove", "home").stderr
+    assert "`eyeclaw bot default BOT` chooses one" in run("bot", "remove", "work").stderr
+
+
+def test_a_variable_that_stands_for_an_option_is_named_in_its_help() -> None:
+    for command in ("ask", "chat", "connect"):
+        assert "EYECLAW_SERVER" in run(command, "--help").stdout
 
 
 # Settings
@@ -378,7 +415,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     async def serve(settings: Settings) -> None:
         served.append(settings)
 
-    monkeypatch.setattr("eyeclaw_trio.app.compose.serve", serve)
+    monkeypatch.setattr("eyeclaw_trio.cli.serving.run_gateway", serve)
     return served
 
 
@@ -386,7 +423,7 @@ def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     async def serve(_settings: Settings) -> None:
         raise error
 
-    monkeypatch.setattr("eyeclaw_trio.app.compose.serve", serve)
+    monkeypatch.setattr("eyeclaw_trio.cli.serving.run_gateway", serve)
 
 
 def test_serve_takes_its_settings_from_options_first(served: list[Settings]) -> None:
@@ -427,7 +464,7 @@ def test_connect_is_given_what_it_needs(monkeypatch: pytest.MonkeyPatch, folder:
     async def connect(_settings: Settings, target: LinkTarget, *rest: object) -> None:
         calls.append((target, *rest))
 
-    monkeypatch.setattr("eyeclaw_trio.app.compose.connect", connect)
+    monkeypatch.setattr("eyeclaw_trio.cli.serving.run_connector", connect)
     (folder / "token").write_text("bt_token\n")
     arguments = ["connect", "--server", "http://x", "--bot", "3"]
     expected = (LinkTarget("http://x", 3, "bt_token"), echo_json, None)

@@ -20,7 +20,7 @@ from attrs import define, field
 from click.testing import CliRunner, Result
 
 from eyeclaw_trio.cli import main
-from eyeclaw_trio.client.ask import AskedQuestion, ask, local_server
+from eyeclaw_trio.client.ask import AskedQuestion, ask
 from eyeclaw_trio.client.display import Shown
 from eyeclaw_trio.protocol.endpoint import read_endpoint
 from eyeclaw_trio.protocol.rokid import decode_question
@@ -162,6 +162,14 @@ def test_the_question_is_one_that_the_gateway_can_read() -> None:
     assert other.message_id
 
 
+def test_a_bot_is_asked_for_as_the_agent() -> None:
+    with scripted_gateway(ANSWER) as gateway:
+        run("x", "--server", gateway.url, "--bot", "home")
+        assert decode_question(gateway.body).agent_id == "home"
+        run("x", "--server", gateway.url)
+        assert decode_question(gateway.body).agent_id == "0" * 32
+
+
 def test_with_json_every_event_is_an_object_on_a_line_of_its_own() -> None:
     with scripted_gateway(ANSWER) as gateway:
         result = run("x", "--server", gateway.url, "--json")
@@ -292,7 +300,7 @@ def test_ctrl_c_ends_quietly_with_status_130(monkeypatch: pytest.MonkeyPatch) ->
     async def interrupted(*_arguments: Any, **_options: Any) -> None:
         raise BaseExceptionGroup("a nursery", [KeyboardInterrupt()])
 
-    monkeypatch.setattr("eyeclaw_trio.cli.running.ask_gateway", interrupted)
+    monkeypatch.setattr("eyeclaw_trio.cli.asking.ask_gateway", interrupted)
     result = run("x", "--server", "http://127.0.0.1:1")
     assert (result.exit_code, result.output) == (130, "")
 
@@ -310,12 +318,6 @@ def test_ctrl_c_ends_quietly_with_status_130(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_a_server_may_be_named_with_or_without_its_path(server: str, endpoint: str) -> None:
     assert AskedQuestion(read_endpoint(server), KEY, "x").url == endpoint
-
-
-def test_a_gateway_that_listens_everywhere_is_asked_on_this_machine() -> None:
-    assert local_server("0.0.0.0", 1, tls=False) == "http://127.0.0.1:1"
-    assert local_server("::", 1, tls=True) == "https://[::1]:1"
-    assert local_server("glasses.example", 1, tls=False) == "http://glasses.example:1"
 
 
 @define

@@ -63,7 +63,10 @@ async def _chat(address: str) -> str:
     reading, writing = os.pipe()
     try:
         await chat(
-            ChatTarget(address, "s", SECRET), TextDisplay(), Lines(reading), is_patient=False
+            ChatTarget(read_endpoint(address), "s", SECRET),
+            TextDisplay(),
+            Lines(reading),
+            is_patient=False,
         )
     finally:
         os.close(reading)
