@@ -4,7 +4,8 @@
     ├── ConfigurationError     a setting that cannot be obeyed; names file, line and key
     ├── BadMessage             what a peer sent cannot be read; names every path that is wrong
     ├── RequestRefused         an HTTP request that gets a plain status instead of a stream
-    │   └── ProviderRefused        a chat client named a provider that it cannot ask
+    │   ├── ProviderRefused        a chat client named a provider that it cannot ask
+    │   └── TryLater               not now: the same again may work in a moment
     │                                                                     outcome      code
     ├── TurnFailed             a turn that ends with a text for the wearer
     │   ├── BotOffline             no link, or not back in time           offline      offline
@@ -105,6 +106,16 @@ class ProviderRefused(RequestRefused):
             super().__init__(404, "There is no provider of this name")
         else:
             super().__init__(403, "This key is for one bot, and not for this provider")
+
+
+class TryLater(RequestRefused):
+    """A request that is refused with 503 for now; `seconds` are the pause that is asked for.
+
+    Five are what a restart takes, or a short answer.
+    """
+
+    def __init__(self, error: str, *, seconds: int = 5) -> None:
+        super().__init__(503, error, headers=[("Retry-After", str(seconds))])
 
 
 class Reason(Enum):

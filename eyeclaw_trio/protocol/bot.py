@@ -123,7 +123,7 @@ class _ChunkOnTheWire:
     session_id: str
     content: str | None = None
     chunk: str | None = None
-    sequence: int | None = None
+    sequence: int | None = field(default=None, metadata=checked(_check_count))
 
 
 def _build_chunk(value: Opaque) -> StreamChunk:
@@ -140,8 +140,6 @@ def _build_chunk(value: Opaque) -> StreamChunk:
     content = read.content if read.content is not None else read.chunk
     if content is None:
         raise BadMessage({"content": "is missing"})
-    if read.sequence is not None and not 0 <= read.sequence <= HIGHEST_SEQUENCE:
-        raise BadMessage({"sequence": f"must be from 0 to {HIGHEST_SEQUENCE}"})
     return StreamChunk(read.session_id, content, read.sequence)
 
 

@@ -80,7 +80,8 @@ class TurnLog:
     # ---- as the turn sees it --------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Nothing has to be shown: readers come when they like."""
+        """Nothing has to be shown: readers come when they like. Never waits, so it is never
+        cancelled."""
 
     def send_nowait(self, events: Sequence[ReplyEvent]) -> bool:
         """Keep the texts among these events. Raises AnswerTooLong at the first that does not fit.
@@ -102,14 +103,14 @@ class TurnLog:
         return True
 
     async def drain(self) -> None:
-        """There is never a rest."""
+        """There is never a rest: never waits."""
 
     async def finish(self) -> None:
-        """The answer is whole."""
+        """The answer is whole. Never waits, so it is never cancelled."""
         self._end(LoggedEnd(self.last_id + 1, time.time()))
 
     async def apologise(self, failure: TurnFailed) -> None:
-        """The answer ends with the text for this failure."""
+        """The answer ends with the text for this failure. Never waits, so it is never cancelled."""
         text = apology(failure, self._language)
         self._end(LoggedError(self.last_id + 1, time.time(), text))
 
@@ -147,7 +148,8 @@ class TurnLog:
         return self._entries[entry_id:stop]
 
     async def wait_after(self, entry_id: int) -> None:
-        """Return when there is an entry behind this id, or there will never be one."""
+        """Return when there is an entry behind this id, or there will never be one.
+        Cancellation changes nothing."""
         while self.last_id <= entry_id and self.ended_at is None:
             await self._news.park()
 
@@ -167,7 +169,8 @@ class TurnLog:
 
     async def wait_until_read(self) -> None:
         """Return when somebody has read it to the end, nobody reads it any more, and nobody is
-        about to come back for more; at most READ_WITHIN after the end of the turn."""
+        about to come back for more; at most READ_WITHIN after the end of the turn. Cancellation
+        changes nothing."""
         while self.ended_at is None:
             await self._news.park()
         with trio.move_on_at(self.ended_at + READ_WITHIN):
@@ -249,7 +252,8 @@ class TurnLogs:
         return turn
 
     async def sweep(self) -> None:
-        """Forget each turn KEPT_FOR seconds after its end, for ever; one call at a time."""
+        """Forget each turn KEPT_FOR seconds after its end, for ever; one call at a time.
+        Cancellation may leave one that was due: the gateway has ended."""
         while True:
             while not self._ended:
                 await self._one_more_ended.wait()
@@ -260,6 +264,7 @@ class TurnLogs:
             turn.log.forget()
 
     async def wait_until_read(self) -> None:
-        """Return when every turn has ended and been read, or was not fetched in time."""
+        """Return when every turn has ended and been read, or was not fetched in time.
+        Cancellation changes nothing."""
         for turn in list(self._turns.values()):
             await turn.log.wait_until_read()

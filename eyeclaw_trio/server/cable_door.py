@@ -8,13 +8,13 @@ from functools import partial
 from attrs import field, frozen
 
 from eyeclaw_trio.core.directory import Bot
-from eyeclaw_trio.errors import BadMessage, RequestRefused
+from eyeclaw_trio.errors import BadMessage
 from eyeclaw_trio.protocol.cable import read_bot_id
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.server.bot_channel import BotLink, SessionBook
 from eyeclaw_trio.server.cable_socket import say_disconnect
 from eyeclaw_trio.server.front_door import Continuation, Upgrade
-from eyeclaw_trio.server.gate import Gate
+from eyeclaw_trio.server.gate import Gate, shutting_down
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.stream_channel import StreamChannel
@@ -62,7 +62,7 @@ class CableDoor:
         worker = self.stream_channel.recognise(request)
         if worker is not None:
             if self.is_draining() and not self.stream_channel.turns:
-                raise RequestRefused(503, "Shutting down", headers=[("Retry-After", "5")])
+                raise shutting_down()
             socket = ServerSocket(self.kind)
             if worker.key is None:
                 request.newcomer.ends_with(socket.abort)
@@ -72,7 +72,7 @@ class CableDoor:
         bot = self._find_bot(request)
         if self.is_draining() and not (bot and self.switchboard.station(bot.id).open_turns):
             # A bot whose answer still runs may come back and finish it; nobody else comes now.
-            raise RequestRefused(503, "Shutting down", headers=[("Retry-After", "5")])
+            raise shutting_down()
         socket = ServerSocket(self.kind)
         if bot is None:
             if request.bearer or request.query.get("sdk_token") or request.query.get("access_key"):

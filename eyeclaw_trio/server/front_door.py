@@ -10,7 +10,7 @@ import trio
 from attrs import frozen
 
 from eyeclaw_trio.core.patience import Limits, Patience
-from eyeclaw_trio.errors import ListenerGone, RequestRefused
+from eyeclaw_trio.errors import ListenerGone, RequestRefused, TryLater
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.newcomers import Newcomers
@@ -175,9 +175,7 @@ class FrontDoor:
         terms = ConnectionTerms(1.0, 1.0)
         connection = HttpConnection(stream, terms, Newcomers().enter())
         try:
-            await connection.writer.refuse(
-                RequestRefused(503, "Too many connections", headers=[("Retry-After", "5")])
-            )
+            await connection.writer.refuse(TryLater("Too many connections"))
         except ListenerGone:
             pass
         finally:

@@ -9,9 +9,14 @@ import trio
 
 from eyeclaw_trio.core.directory import AccessKey, Directory
 from eyeclaw_trio.core.throttle import Throttle
-from eyeclaw_trio.errors import RequestRefused
+from eyeclaw_trio.errors import RequestRefused, TryLater
 from eyeclaw_trio.wire.peer_log import PeerLog
 from eyeclaw_trio.wire.request_reader import Request
+
+
+def shutting_down() -> RequestRefused:
+    """What whoever comes while the gateway stops is told (RELIABILITY 6)."""
+    return TryLater("Shutting down")
 
 
 class Gate:

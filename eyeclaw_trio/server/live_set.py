@@ -31,6 +31,6 @@ class LiveSet(Generic[T]):
         return Membership(self._members, member, self._changed)
 
     async def wait_for_none(self) -> None:
-        """Return when there is none."""
+        """Return when there is none. Cancellation changes nothing."""
         while self._members:
             await self._changed.wait()

@@ -30,7 +30,7 @@ class HealthDoor:
     health: Health
 
     async def show(self, _: Request, connection: HttpConnection) -> None:
-        """Handle one GET."""
+        """Handle one GET. Raises ListenerGone; cancellation may leave half an answer."""
         status, body = self.health()
         await connection.writer.respond_json(status, body)
 
@@ -82,7 +82,8 @@ class StatsDoor:
     health: Health
 
     async def show(self, request: Request, connection: HttpConnection) -> None:
-        """Handle one GET. Raises RequestRefused (401, 429)."""
+        """Handle one GET. Raises RequestRefused (401, 429) and ListenerGone; cancellation may leave
+        half an answer."""
         key = self.gate.admit(request)
         bots = [
             {

@@ -25,7 +25,7 @@ from eyeclaw_trio.protocol.timestamps import format_timestamp
 from eyeclaw_trio.relay.seam import TurnSide
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn import Reply, relay_turn
-from eyeclaw_trio.server.gate import Gate
+from eyeclaw_trio.server.gate import Gate, shutting_down
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.request_reader import Request
@@ -34,8 +34,6 @@ log = structlog.get_logger(__name__)
 
 Chosen = TypeVar("Chosen")
 
-# What a caller is told to wait while the gateway stops (seconds): a restart takes about that.
-RETRY_AFTER: Final = "5"
 # Bodies of questions that are being received or answered, together (bytes). All keys share it, and
 # what is made of a body may take some times its size.
 QUESTIONS: Final = 24 * 1_048_576
@@ -229,7 +227,7 @@ class Reception:
     def admit(self, request: Request, *, in_query: bool = False) -> AccessKey:
         """The key of whoever comes. Raises RequestRefused: 503 while draining, else as the gate."""
         if self.is_draining():
-            raise RequestRefused(503, "Shutting down", headers=[("Retry-After", RETRY_AFTER)])
+            raise shutting_down()
         return self.gate.admit(request, in_query=in_query)
 
     async def _receive_question(

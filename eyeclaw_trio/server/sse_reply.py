@@ -40,7 +40,7 @@ class SseReply:
     _is_open: bool = False
 
     async def open(self) -> None:
-        """Send the head and the first comment, at once."""
+        """Send the head and the first comment now; cancelled as all writes."""
         self._is_open = True
         await self.connection.writer.start_stream(_HEADERS, CONNECTED)
 
@@ -54,15 +54,17 @@ class SseReply:
         return self.connection.writer.write_nowait(b"".join(data))
 
     async def drain(self) -> None:
-        """Write the rest."""
+        """Write the rest; cancelled as all writes."""
         await self.connection.writer.drain()
 
     async def finish(self) -> None:
-        """Write the empty finishing message and `done`, and end the response."""
+        """Write the empty finishing message and `done`, and end the response; cancelled as all
+        writes."""
         await self._end(self.framing.last_text("") + self.framing.done())
 
     async def apologise(self, failure: TurnFailed) -> None:
-        """Write the text for this failure and `done`, and end the response."""
+        """Write the text for this failure and `done`, and end the response; cancelled as all
+        writes."""
         text = apology(failure, self.language)
         ending = self.framing.last_text(text) + self.framing.done()
         if self.has_error_event and isinstance(failure, BotFailed) and failure.reported:

@@ -16,13 +16,13 @@ from attrs import frozen
 from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.core.texts import apology, choose_language
 from eyeclaw_trio.core.trace import Outcome, Trace
-from eyeclaw_trio.errors import BadMessage, BotOffline, HungUp, RequestRefused
+from eyeclaw_trio.errors import BadMessage, BotOffline, HungUp, RequestRefused, TryLater
 from eyeclaw_trio.protocol.cable import read_bot_id
 from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.protocol.worker import LogEntry, describe_for_poll, describe_triggered
 from eyeclaw_trio.relay.turn_log import TriggeredTurn, TurnLog, TurnLogs
 from eyeclaw_trio.server.gate import Gate
-from eyeclaw_trio.server.reception import RETRY_AFTER, Asked, Reception
+from eyeclaw_trio.server.reception import Asked, Reception
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.request_reader import Request
 from eyeclaw_trio.wire.response_writer import Headers
@@ -56,11 +56,12 @@ class TriggerDoor:
         """Handle one POST: check it, start its turn, say which it is.
 
         Raises RequestRefused as the door for glasses does, besides 503 where the bot is offline
-        or too many turns are kept; and ListenerGone, which leaves the turn to run.
+        or too many turns are kept; and ListenerGone, which leaves the turn to run, as
+        cancellation does once it has begun.
         """
         asked = await self._reception.receive(request, connection)
         if self._nursery is None:
-            raise RequestRefused(503, "Starting", headers=[("Retry-After", "1")])
+            raise TryLater("Starting", seconds=1)
         # What refuses the turn is raised here, what goes wrong later stays with the turn.
         turn: TriggeredTurn = await self._nursery.start(self._live, asked)
         await connection.writer.respond_json(200, describe_triggered(turn.bot_id, turn.session_id))
@@ -95,9 +96,7 @@ class TriggerDoor:
             self._reception.gate.peers.warning(
                 asked.peer, "trigger.no_room", key_id=asked.key.id, turns=len(self._turns)
             )
-            raise RequestRefused(
-                503, "Too many triggered turns", headers=[("Retry-After", RETRY_AFTER)]
-            )
+            raise TryLater("Too many triggered turns")
         return bot
 
 
@@ -122,7 +121,8 @@ class PollDoor:
         """Handle one GET: all entries behind the one that the poller names, waiting for some if
         there is none yet.
 
-        Raises RequestRefused: 400, 401, 429, and 404 for every turn that is not to be read here.
+        Raises RequestRefused: 400, 401, 429, and 404 for every turn that is not to be read here;
+        and ListenerGone. Cancellation ends the poll and leaves the log as it is.
         """
         if request.method != "GET":  # a HEAD would have to wait like a GET, for nothing
             raise RequestRefused(405, "Method not allowed", headers=[("Allow", "GET")])

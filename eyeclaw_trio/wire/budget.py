@@ -83,5 +83,5 @@ class Allowance:
         return self._budget.spend(items, size)
 
     async def renew(self) -> None:
-        """As `Budget.renew`."""
+        """As `Budget.renew`, also when it is cancelled."""
         await self._budget.renew()

@@ -43,7 +43,7 @@ class HttpConnection:
         self.writer = ResponseWriter(stream, terms.write_timeout, self._h11, self.reader)
 
     async def receive_request(self) -> Request | None:
-        """As `RequestReader.receive_request`."""
+        """As `RequestReader.receive_request`, also when it is cancelled."""
         request = await self.reader.receive_request(self.newcomer)
         if request is not None:
             self.path = request.path
@@ -51,7 +51,8 @@ class HttpConnection:
         return request
 
     async def receive_body(self, limit: int, take: Callable[[int], bool]) -> bytes:
-        """As `RequestReader.receive_body`. A client that waits for 100 Continue gets it."""
+        """As `RequestReader.receive_body`, also when it is cancelled. A client that waits for 100
+        Continue gets it. Raises ListenerGone where that cannot be written."""
         await self.writer.allow_body()
         return await self.reader.receive_body(limit, take)
 

@@ -15,7 +15,7 @@ import h11
 import trio
 from attrs import field, frozen
 
-from eyeclaw_trio.errors import HungUp, RequestRefused
+from eyeclaw_trio.errors import HungUp, RequestRefused, TryLater
 from eyeclaw_trio.wire.budget import Allowance, Budget
 from eyeclaw_trio.wire.newcomers import Newcomer, Newcomers
 from eyeclaw_trio.wire.poller import Poller
@@ -150,7 +150,7 @@ class RequestReader:
             if isinstance(event, h11.Data):
                 size = len(event.data)
                 if not take(size):
-                    raise RequestRefused(503, "Too much at once", headers=[("Retry-After", "5")])
+                    raise TryLater("Too much at once")
                 body += event.data
             elif isinstance(event, h11.EndOfMessage):
                 self._raw = bytearray()  # nobody asks for it again, and the answer may be long

@@ -80,30 +80,31 @@ class ResponseWriter:
         """Of the request that is answered; empty while there is none."""
 
     async def respond(self, status: int, body: bytes = b"", headers: Headers = ()) -> None:
-        """Write a whole response, as one."""
+        """Write a whole response, as one. A cancelled write is the last."""
         length = () if status in (204, 304) else (("Content-Length", str(len(body))),)
         head = self._make_head(status, (*headers, *length))
         data = [h11.Data(data=body)] if body and self.method != "HEAD" else []
         await self._send(head, *data, h11.EndOfMessage())
 
     async def respond_json(self, status: int, value: object, headers: Headers = ()) -> None:
-        """Write a JSON response, as `respond`."""
+        """Write a JSON response; raises and is cancelled as `respond`."""
         await self.respond(status, encode(value), (("Content-Type", "application/json"), *headers))
 
     async def refuse(self, refused: RequestRefused) -> None:
-        """Write what a RequestRefused says, as `respond`."""
+        """Write what a RequestRefused says; raises and is cancelled as `respond`."""
         value = {"error": refused.error, "detail": refused.detail}
         await self.respond_json(refused.status, value, refused.headers)
 
     async def allow_body(self) -> None:
-        """Tell a client that waits for it that its body is wanted (100 Continue); as `respond`."""
+        """Tell a client that waits for it that its body is wanted (100 Continue); cancelled as
+        `respond`."""
         if self._h11.they_are_waiting_for_100_continue:
             await self._send(h11.InformationalResponse(status_code=100, headers=[]))
 
     async def start_stream(self, headers: Headers, data: bytes, *, ends: bool = False) -> None:
         """Begin a 200 response of unknown length with its first piece, as one write.
 
-        `write` and `end_stream` follow, unless it ends here.
+        `write` and `end_stream` follow, unless it ends here. A cancelled write is the last.
         """
         end = [h11.EndOfMessage()] if ends else []
         await self._send(self._make_head(200, headers), h11.Data(data=data), *end)
@@ -120,8 +121,8 @@ class ResponseWriter:
     async def drain(self) -> None:
         """Write the rest of a piece, in slices; each must be taken within `write_timeout`.
 
-        Raises HungUp and SlowReader. A write that does not get through, for whatever reason, may
-        have left half an event: the connection is then broken for good.
+        Raises HungUp and SlowReader. A write that does not get through, because it was cancelled
+        or for whatever reason, may have left half an event: the connection is then broken for good.
         """
         rest, self._rest = memoryview(self._rest), b""
         for start in range(0, len(rest), SLICE):

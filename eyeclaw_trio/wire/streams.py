@@ -62,7 +62,8 @@ class NowaitStream(Protocol):
         """As trio's streams; cancellation changes nothing."""
 
     async def send_eof(self) -> None:
-        """Say that nothing more will be written, where this kind of stream can say so alone."""
+        """Say that nothing more will be written, where this kind of stream can say so alone.
+        Cancellation may come before or behind it."""
 
     async def abort(self) -> None:
         """Close it now, without a goodbye that a dead peer would make us wait for; also when
