@@ -183,25 +183,28 @@ def _read_text(content: object) -> str:
 
 
 def _read_failure(error: object) -> Failure:
-    """An error inside a good response: its own code or status names the reason, else its words."""
+    """An error inside a good response: its own code or status names the reason, else its words.
+
+    `invalid_request_error` comes last: servers say it of a wrong key, too.
+    """
     for code in _codes(error):
         if code in _REASON_OF_CODE:
             return Failure(_REASON_OF_CODE[code], _words(error))
         if _HTTP_STATUS.fullmatch(code):
             return Failure(reason_of_status(int(code)), _words(error))
     words = _words(error)
-    return Failure(_reason_of_words(words), words)
+    reason = _reason_of_words(words)
+    if reason is None and "invalid_request_error" in _codes(error):
+        reason = Reason.MODEL_REQUEST_REFUSED
+    return Failure(reason or Reason.MODEL_ERROR, words)
 
 
-def _reason_of_words(words: str) -> Reason:
+def _reason_of_words(words: str) -> Reason | None:
     """What OpenClaw passes on of its model: a failure in words alone, whatever it was."""
     status = _STATUS_IN_FRONT.match(words)
     if status is not None:
         return reason_of_status(int(status[1]))
-    return next(
-        (reason for pattern, reason in _REASON_OF_WORDS if pattern.search(words)),
-        Reason.MODEL_ERROR,
-    )
+    return next((reason for pattern, reason in _REASON_OF_WORDS if pattern.search(words)), None)
 
 
 def _codes(error: object) -> list[str]:

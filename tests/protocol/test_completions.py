@@ -94,6 +94,17 @@ def test_done_is_the_end(data: str) -> None:
         ({"message": "slow", "status": "429"}, Failure(Reason.MODEL_BUSY, "slow")),
         ({"message": "pay", "code": "1113"}, Failure(Reason.MODEL_NO_CREDIT, "pay")),
         ({"code": "odd"}, Failure(Reason.MODEL_ERROR, "odd")),
+        # As OpenClaw 2026.9.6 passes on what its model has refused.
+        *(
+            ({"message": words, "type": "invalid_request_error"}, Failure(reason, words))
+            for words, reason in (
+                ("400 bad request", REQUEST_REFUSED),
+                ("scripted failure", REQUEST_REFUSED),
+                ("401 wrong key", KEY_REFUSED),
+                ("m is temporarily disabled after auth failure", KEY_REFUSED),
+                ("m is temporarily disabled after billing failure", Reason.MODEL_NO_CREDIT),
+            )
+        ),
         *(
             ({"message": words, "type": "api_error"}, Failure(reason, words))
             for words, reason in (
@@ -137,6 +148,8 @@ def test_a_whole_answer_is_one_piece() -> None:
         (422, b'{"detail":[1]}', Failure(Reason.MODEL_REQUEST_REFUSED, '{"detail":[1]}')),
         (429, b'{"error":{"code":"insufficient_quota"}}',
          Failure(Reason.MODEL_NO_CREDIT, "insufficient_quota")),
+        (401, b'{"error":{"message":"no","type":"invalid_request_error"}}',
+         Failure(Reason.MODEL_KEY_REFUSED, "no")),
         (500, b'{"error":{"message":"no","code":400}}', Failure(Reason.MODEL_ERROR, "no")),
         (302, b"", Failure(Reason.MODEL_ERROR, "")),
     ],
