@@ -15,6 +15,7 @@ from eyeclaw_trio.cli.showing import show_json, show_pairs, show_table
 from eyeclaw_trio.core.provider_timing import SEGMENTS, ProviderTimings, Target
 from eyeclaw_trio.errors import EyeclawError, ProviderFailed, Reason
 from eyeclaw_trio.protocol.harmless import harmless
+from eyeclaw_trio.providers.catalogue import KINDS
 from eyeclaw_trio.providers.ready_made import READY_MADE
 from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.settings import Settings
@@ -155,7 +156,7 @@ def _describe_key(provider: ProviderSettings) -> str | None:
 
 def _row(record: dict[str, Any]) -> dict[str, object]:
     answered = record["asked"]["answered"]
-    is_model = record["kind"] != "echo"
+    is_model = KINDS[record["kind"]].is_model
     return {
         "provider": record["name"],
         "model": record["model"],

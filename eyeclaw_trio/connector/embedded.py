@@ -54,7 +54,7 @@ async def run_embedded_bot(
 
 
 @frozen(eq=False)
-class _Answer:
+class _Unwritten:
     """How much of one answer waits to be written to its reader."""
 
     unacknowledged: Unacknowledged = field(factory=Unacknowledged)
@@ -76,13 +76,13 @@ class EmbeddedLink:
     def __init__(self, station: LinkSide, runs: Runs) -> None:
         self._station = station
         self._runs = runs
-        self._answers: dict[str, _Answer] = {}
+        self._answers: dict[str, _Unwritten] = {}
 
     def send(self, message: ToBot) -> None:
         """Start or cancel a run; other messages are for bots elsewhere."""
         match message:
             case ExecuteCommand(metadata=metadata) if not self._runs.knows(metadata.session_id):
-                self._answers[metadata.session_id] = answer = _Answer()
+                self._answers[metadata.session_id] = answer = _Unwritten()
                 self._runs.start(message, partial(self._say, answer))
             case Cancel(session_id):
                 self._runs.cancel(session_id)
@@ -100,7 +100,7 @@ class EmbeddedLink:
     def replace(self) -> None:
         """An embedded bot ends with the gateway, or when its nursery is told to."""
 
-    async def _say(self, answer: _Answer, message: StreamMessage) -> None:
+    async def _say(self, answer: _Unwritten, message: StreamMessage) -> None:
         # Cancelled, but already on its way here: nothing more of it may be said.
         await trio.lowlevel.checkpoint_if_cancelled()
         if isinstance(message, StreamChunk):

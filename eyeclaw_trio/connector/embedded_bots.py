@@ -30,7 +30,7 @@ _BEATS: Final = 3
 
 
 @define(eq=False)
-class _Opened:
+class _SharedProvider:
     """A provider that is in use, by so many."""
 
     provider: Provider
@@ -55,7 +55,7 @@ class EmbeddedBots:
     unconfigured: Collection[str] = ()
     _running: dict[tuple[int, str], trio.CancelScope] = field(factory=dict, init=False)
     _kept_away: dict[tuple[int, str], str] = field(factory=dict, init=False)
-    _opened: dict[str, _Opened] = field(factory=dict, init=False)
+    _opened: dict[str, _SharedProvider] = field(factory=dict, init=False)
 
     def follow(self, bots: Iterable[Bot]) -> None:
         """Make the running bots those that are embedded now. Never waits."""
@@ -100,7 +100,9 @@ class EmbeddedBots:
         if bot_id != NO_BOT:
             self.switchboard.station(bot_id).offline_reason = reason
 
-    async def _run(self, bot_id: int, name: str, opened: _Opened, scope: trio.CancelScope) -> None:
+    async def _run(
+        self, bot_id: int, name: str, opened: _SharedProvider, scope: trio.CancelScope
+    ) -> None:
         is_bot = bot_id != NO_BOT
         board = self.switchboard
         try:
@@ -119,9 +121,9 @@ class EmbeddedBots:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):
                     await opened.provider.aclose()
 
-    def _open(self, name: str) -> _Opened:
+    def _open(self, name: str) -> _SharedProvider:
         """The provider, opened by whoever is the first. Raises ConfigurationError."""
         if name not in self._opened:
             provider = open_provider(self.providers[name], self.providers, self.note)
-            self._opened[name] = _Opened(provider)
+            self._opened[name] = _SharedProvider(provider)
         return self._opened[name]

@@ -36,7 +36,7 @@ KEPT: Final = 256
 
 
 @frozen(eq=False)
-class _Answer:
+class _Outgoing:
     delivery: Delivery
     room: Room = field(init=False)
 
@@ -58,8 +58,8 @@ class LinkedBot:
     def __init__(self, nursery: trio.Nursery, provider: Provider, max_concurrency: int) -> None:
         self.max_concurrency = max_concurrency
         self._runs = Runs(nursery, provider)
-        self._open: dict[str, _Answer] = {}
-        self._closed: dict[str, _Answer] = {}  # the oldest first; waiting for the doubt to pass
+        self._open: dict[str, _Outgoing] = {}
+        self._closed: dict[str, _Outgoing] = {}  # the oldest first; waiting for the doubt to pass
         self._news = trio.Event()
         self.left = trio.Event()
         self._is_leaving = False
@@ -150,7 +150,7 @@ class LinkedBot:
 
     def _start(self, command: ExecuteCommand) -> None:
         session_id = command.session_id
-        answer = self._open[session_id] = _Answer(Delivery(session_id))
+        answer = self._open[session_id] = _Outgoing(Delivery(session_id))
         if len(self._runs) >= 2 * self.max_concurrency:
             log.warning("connector.too_many_commands", running=len(self._runs))
             self._runs.refuse(session_id)
@@ -177,7 +177,7 @@ class LinkedBot:
         if self._runs.knows(session_id):
             return  # over, and forgotten but for its name
         self._runs.refuse(session_id)
-        answer = self._open[session_id] = _Answer(Delivery(session_id))
+        answer = self._open[session_id] = _Outgoing(Delivery(session_id))
         answer.delivery.say(_gone(session_id, "the process that answered it is gone"))
         self._news.set()
 
@@ -187,7 +187,7 @@ class LinkedBot:
             self.left.set()
         self._news.set()
 
-    async def _say(self, answer: _Answer, message: StreamMessage) -> None:
+    async def _say(self, answer: _Outgoing, message: StreamMessage) -> None:
         # Cancelled, but already on its way here: nothing more of it may be said.
         await trio.lowlevel.checkpoint_if_cancelled()
         answer.delivery.say(message)

@@ -1,4 +1,4 @@
-"""From settings to a provider."""
+"""From settings to a provider: the one table of all kinds, and who opens one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from eyeclaw_trio.providers.echo import EchoProvider
+from eyeclaw_trio.providers.echo import ECHO
 from eyeclaw_trio.providers.fallback import FallbackProvider
-from eyeclaw_trio.providers.openai import OpenAIProvider
+from eyeclaw_trio.providers.kind import ProviderKind
+from eyeclaw_trio.providers.openai import OPENAI
 from eyeclaw_trio.providers.provider import Note, Provider, ignore
 from eyeclaw_trio.providers.settings import ProviderSettings
 
+# A new kind is a file of its own, which says what it is, and a name here.
+KINDS: Final[Mapping[str, ProviderKind]] = MappingProxyType(
+    {kind.name: kind for kind in (OPENAI, ECHO)}
+)
 _NOBODY: Final[Mapping[str, ProviderSettings]] = MappingProxyType({})
 
 
@@ -26,14 +31,7 @@ def open_provider(
     of who gave it. Raises ConfigurationError for an address or a key that cannot work. The caller
     closes it.
     """
-    first = _open_one(settings, note)
-    others = tuple(_open_one(among[name], note) for name in settings.fallback if name in among)
+    first = KINDS[settings.kind].open(settings, note)
+    behind = [among[name] for name in settings.fallback if name in among]
+    others = tuple(KINDS[each.kind].open(each, note) for each in behind)
     return FallbackProvider(first, others) if others else first
-
-
-def _open_one(settings: ProviderSettings, note: Note) -> Provider:
-    match settings.kind:
-        case "echo":
-            return EchoProvider(settings.name, settings.conversation)
-        case "openai":
-            return OpenAIProvider(settings, note)

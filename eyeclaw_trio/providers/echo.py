@@ -11,8 +11,9 @@ import trio
 from attrs import field, frozen
 
 from eyeclaw_trio.errors import ProviderFailed, Reason
-from eyeclaw_trio.providers.provider import ProviderQuestion
-from eyeclaw_trio.providers.settings import Conversation
+from eyeclaw_trio.providers.kind import ProviderKind
+from eyeclaw_trio.providers.provider import Note, ProviderQuestion
+from eyeclaw_trio.providers.settings import Conversation, ProviderSettings
 
 # Seconds between two pieces: long enough to see them come one by one.
 DELAY: Final = 0.05
@@ -79,3 +80,10 @@ class _EchoedPieces:
             await trio.sleep(self._delay if place else 0)
             return piece
         raise StopAsyncIteration
+
+
+def _open(settings: ProviderSettings, _: Note) -> EchoProvider:
+    return EchoProvider(settings.name, settings.conversation)
+
+
+ECHO: Final = ProviderKind("echo", _open, is_model=False)

@@ -17,6 +17,7 @@ from eyeclaw_trio.protocol.completions import ChatMessage, CompletionRequest
 from eyeclaw_trio.providers.client import open_client
 from eyeclaw_trio.providers.departure import Departure
 from eyeclaw_trio.providers.failures import Blame
+from eyeclaw_trio.providers.kind import ProviderKind
 from eyeclaw_trio.providers.pieces import WHOLE_LIMIT, Pieces
 from eyeclaw_trio.providers.provider import Note, ProviderQuestion, ignore
 from eyeclaw_trio.providers.response_body import ResponseBody
@@ -194,6 +195,22 @@ class OpenAIProvider:
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+
+OPENAI: Final = ProviderKind(
+    "openai",
+    OpenAIProvider,
+    keys=frozenset(
+        {
+            *("base_url", "api_key", "api_key_env", "api_key_file", "model"),
+            *("system_prompt", "temperature", "top_p", "max_tokens", "extra"),
+            *("connect_timeout", "first_token_timeout", "token_timeout", "region"),
+            *("target_first_token", "target_total"),
+            *("target_cold_first_token", "target_cold_total"),
+        }
+    ),
+    needed=("base_url", "model"),
+)
 
 
 def name_for_openclaw(conversation: str) -> str:

@@ -32,6 +32,9 @@ class ReadyMade:
         return next((each for each in self.key_variables if environ.get(each, "").strip()), None)
 
 
+# All of them are of this kind, which is also that of a provider that says no other.
+KIND: Final = "openai"
+
 _NVIDIA: Final = "https://integrate.api.nvidia.com/v1"
 # Without a key of their own, NVIDIA's two have one together.
 READY_MADE: Final[Mapping[str, ReadyMade]] = {

@@ -9,7 +9,6 @@ from attrs import field, frozen
 
 from eyeclaw_trio.core.provider_timing import Region, Targets, resolve_targets
 
-Kind = Literal["openai", "echo"]
 Conversation = Literal["shared", "per_user", "per_conversation"]
 
 
@@ -24,7 +23,7 @@ class ProviderSettings:
     """
 
     name: str
-    kind: Kind = "openai"
+    kind: str = "openai"
     base_url: str = ""
     api_key: str | None = field(default=None, repr=False)
     model: str = ""

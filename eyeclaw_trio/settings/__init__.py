@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 from eyeclaw_trio.admin.settings import AdminSettings
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.errors import ConfigurationError
+from eyeclaw_trio.providers.catalogue import KINDS
 from eyeclaw_trio.providers.openclaw import NAME as OPENCLAW
 from eyeclaw_trio.providers.ready_made import READY_MADE
 from eyeclaw_trio.providers.settings import ProviderSettings
@@ -77,7 +78,7 @@ class Settings:
     def only_provider(self) -> str:
         """Who answers where nobody was named: the one that was configured, or the only one that
         has a key, or the OpenClaw of this machine. Raises ConfigurationError for any choice."""
-        models = [name for name, each in self.providers.items() if each.kind != ECHO]
+        models = [name for name, each in self.providers.items() if KINDS[each.kind].is_model]
         configured = [name for name in models if name not in self.unconfigured]
         if len(models) > 1 and not configured and OPENCLAW in models:
             return OPENCLAW  # this is the connector beside it

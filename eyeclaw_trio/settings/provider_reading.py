@@ -8,6 +8,9 @@ from typing import Any, Final
 
 from attrs import define
 
+from eyeclaw_trio.providers.catalogue import KINDS
+from eyeclaw_trio.providers.echo import ECHO as _ECHO_KIND
+from eyeclaw_trio.providers.ready_made import KIND as READY_MADE_KIND
 from eyeclaw_trio.providers.ready_made import READY_MADE, ReadyMade
 from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.settings.files import UnreadableFile, read_secret_file
@@ -16,7 +19,7 @@ from eyeclaw_trio.settings.lines import KeyPath
 from eyeclaw_trio.settings.reading import Reading
 from eyeclaw_trio.settings.schema import KEY_WAYS
 
-ECHO: Final = "echo"
+ECHO: Final = _ECHO_KIND.name
 # Where a value came from that a provider's name alone has given it.
 _READY_MADE: Final = Source("ready-made")
 # Seconds to the first token where others stand behind a provider and nothing was said: they must
@@ -31,7 +34,7 @@ class ProviderReading(Reading):
     def build_providers(self) -> tuple[dict[str, ProviderSettings], frozenset[str]]:
         """All of them by name, and the names of those that nobody has configured: they are there
         because their key is."""
-        providers = {ECHO: ProviderSettings(ECHO, "echo")}
+        providers = {ECHO: ProviderSettings(ECHO, ECHO)}
         for name in self.names_in("providers"):
             providers[str(name)] = self.build_provider(str(name))
         unconfigured = [
@@ -49,21 +52,21 @@ class ProviderReading(Reading):
         given = self.values_of(path, ProviderSettings)
         # The built-in echo can be adjusted; with an address the name means another one.
         builtin = name == ECHO and "base_url" not in given
-        kind = given.setdefault("kind", "echo" if builtin else "openai")
-        ready = READY_MADE.get(name) if kind == "openai" else None
-        if (*path, "kind") in self.all.refused:
-            pass
-        elif kind == "openai":
+        kind = KINDS[given.setdefault("kind", ECHO if builtin else READY_MADE_KIND)]
+        ready = READY_MADE.get(name) if kind.name == READY_MADE_KIND else None
+        if (*path, "kind") not in self.all.refused:
             if ready is not None:
                 self.fill_in(path, given, ready)
-            if given.get("fallback") and "first_token_timeout" not in given:
+            if (
+                kind.has_use_for("first_token_timeout")
+                and given.get("fallback")
+                and "first_token_timeout" not in given
+            ):
                 given["first_token_timeout"] = _FIRST_TOKEN_BEFORE_FALLBACK
-            self.need(path, given, "base_url", "model")
-        else:
-            useful = {"kind", "conversation", "fallback"}
             for other in [each for each in self.all.given if each[:2] == path and each != path]:
-                if other[-1] not in useful:
-                    self.refuse(other, f'a provider of kind "{kind}" has no use for it')
+                if not kind.has_use_for(str(other[-1])):
+                    self.refuse(other, f'a provider of kind "{kind.name}" has no use for it')
+            self.need(path, given, *kind.needed)
         given["api_key"] = self.read_key(path)
         is_at_home = ready is not None and given.get("base_url") == ready.base_url
         if ready is not None and is_at_home and not self.key_ways(path):

@@ -9,6 +9,7 @@ import attrs
 from attrs import frozen
 
 from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.providers.catalogue import KINDS
 from eyeclaw_trio.settings.kinds import (
     ADDRESS,
     BINDING,
@@ -71,7 +72,7 @@ SCHEMA: Final[Mapping[str, Schema]] = {
     "admin": {"allowed_hosts": HOSTS},
     "providers": Named(
         {
-            "kind": one_of("openai", "echo"),
+            "kind": one_of(*KINDS),
             "base_url": URL,
             "api_key": TEXT,
             "api_key_env": TEXT,

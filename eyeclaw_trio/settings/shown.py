@@ -8,6 +8,7 @@ from typing import Any, Final
 import attrs
 from attrs import frozen
 
+from eyeclaw_trio.providers.catalogue import KINDS
 from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.settings.layers import Source, dotted
@@ -45,7 +46,7 @@ def show_settings(settings: Settings) -> tuple[ShownSetting, ...]:
     ]
     for path, group in groups:
         shown = attrs.asdict(group, filter=_has_effect(group))
-        if isinstance(group, ProviderSettings) and group.kind != "echo":
+        if isinstance(group, ProviderSettings) and KINDS[group.kind].is_model:
             shown |= _targets_of(group)
         for key, value in shown.items():
             secret = key == "api_key" and value is not None
@@ -70,9 +71,7 @@ def _targets_of(settings: ProviderSettings) -> dict[str, float]:
 def _has_effect(group: object) -> Callable[[attrs.Attribute[Any], Any], bool] | None:
     """Of a provider, only what its kind knows; its name stands in the key already."""
     match group:
-        case ProviderSettings(kind="echo"):
-            return attrs.filters.include("kind", "fallback", "conversation")
-        case ProviderSettings():
-            return attrs.filters.exclude("name")
+        case ProviderSettings(kind=kind):
+            return lambda attribute, _: KINDS[kind].has_use_for(attribute.name)
         case _:
             return None
