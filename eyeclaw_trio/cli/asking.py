@@ -26,7 +26,11 @@ from eyeclaw_trio.client.display import JsonDisplay, TextDisplay
 @click.argument("text")
 @server_option
 @secret_option("key", "The access key.")
-@click.option("--bot", metavar="BOT", help="Who answers, by id or name; else the gateway chooses.")
+@click.option(
+    "--bot",
+    metavar="BOT",
+    help="Who answers, by id or name; else, or where none has it, the default.",
+)
 @click.option("--image", metavar="URL", help="The address of a photo to go with it.")
 @click.option("--user", metavar="ID", help="Who wears the glasses.")
 @click.option("--message-id", metavar="ID", help="The conversation; else a new one.")

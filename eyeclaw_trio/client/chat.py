@@ -39,7 +39,7 @@ class Lines:
         self._has_ended = False
 
     async def next(self) -> str | None:
-        """The next line without its end; None when there is no more."""
+        """The next line without its end; None when there is no more. Cancelled, no line is lost."""
         if self._prompt:
             click.echo(self._prompt, nl=False, err=True)
         while b"\n" not in self._unread and not self._has_ended:
@@ -73,7 +73,8 @@ async def chat(
     Ctrl-C cancels the answer that is running; where none runs, or a second time, it ends the
     program with KeyboardInterrupt. `is_patient` goes on behind an answer that failed, and with a
     new connection where the old one broke, as people want it; else that raises EyeclawError, as
-    does a gateway that cannot be reached or does not let us in. Can be cancelled.
+    does a gateway that cannot be reached or does not let us in. Cancelled, it closes the
+    connection, by which the gateway knows.
     """
     client = _Client(target, display, lines, is_patient, context)
     with trio.open_signal_receiver(signal.SIGINT) as signals:
@@ -98,7 +99,7 @@ class _Client:
     _is_answering: bool = False
 
     async def obey(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
-        """Take Ctrl-C as what it is meant for now."""
+        """Take Ctrl-C as what it is meant for now, until one ends the program or cancelled."""
         async for _ in signals:
             if not self._is_answering or self._line is None:
                 self.is_interrupted = True
@@ -109,7 +110,8 @@ class _Client:
                 await self._line.send_message('{"type":"cancel"}')
 
     async def converse(self) -> None:
-        """Connect at once, and again where a question finds the connection gone."""
+        """Connect at once, and again where a question finds the connection gone. Cancelled, it
+        closes the connection it has."""
         question = await self._visit(None)
         while question is not None:
             question = await self._visit(question)

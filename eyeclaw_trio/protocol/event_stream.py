@@ -39,7 +39,6 @@ class EventStreamReader:
     """
 
     limit: int = DEFAULT_LIMIT
-    comments: int = field(default=0, init=False)
     _line: list[bytes] = field(factory=list, init=False)  # the open line, as it came
     _line_size: int = field(default=0, init=False)
     _after_cr: bool = field(default=False, init=False)
@@ -101,8 +100,7 @@ class EventStreamReader:
         if not line:
             return self._end_event()
         if line.startswith(b":"):
-            self.comments += 1
-            return None
+            return None  # a comment: a sign of life
         name, _, value = line.partition(b":")
         self._set_field(name, value.removeprefix(b" ").decode("utf-8", "replace"))
         return None

@@ -62,7 +62,8 @@ class ClientStream(trio.abc.Stream):
             await self._write(b"".join(held))
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """As the transport, but callers take turns."""
+        """As the transport, but callers take turns. Cancelled, it may have sent a part: the link is
+        then of no use."""
         if self._held is not None:
             self._held.append(bytes(data))
             await trio.lowlevel.checkpoint()
@@ -74,11 +75,11 @@ class ClientStream(trio.abc.Stream):
             await self._transport.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """As the transport."""
+        """As the transport, also when cancelled."""
         await self._transport.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """As the transport."""
+        """As the transport; cancelled, nothing is lost of what comes."""
         try:
             data = await self._transport.receive_some(max_bytes)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -162,7 +163,7 @@ async def upgrade(
 async def explain_refusal(endpoint: Endpoint, status: int, body: bytes | None) -> str:
     """Why this answer came in place of what was asked for, and what to try, in one line.
 
-    Takes at most 2 seconds more. Can be cancelled.
+    Takes at most 2 seconds more. Cancelled, it leaves no connection behind.
     """
     if not is_of_gateway(body) and await speaks_tls(endpoint):
         return suggest_tls(endpoint)

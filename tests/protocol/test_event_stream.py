@@ -50,10 +50,8 @@ def test_a_crlf_cut_in_the_middle_is_one_line_end() -> None:
     ]
 
 
-def test_comments_are_counted_and_say_nothing() -> None:
-    reader = EventStreamReader()
-    assert reader.feed(b": connected\n\n:\n\ndata: a\n: more\n\n") == [message("a")]
-    assert reader.comments == 3
+def test_comments_say_nothing() -> None:
+    assert read(b": connected\n\n:\n\ndata: a\n: more\n\n") == [message("a")]
 
 
 def test_an_event_without_data_is_none_and_its_name_is_forgotten() -> None:
