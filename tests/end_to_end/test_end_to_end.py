@@ -16,7 +16,9 @@ import trio
 import trustme
 from attrs import frozen
 from fakes import FAILED, assert_whole, question, read_events, spoken
-from processes import Gateway, House, Model, read_fixture
+from house import House
+from processes import read_fixture
+from running_gateway import Gateway, Model
 from scripted_model import PIECES, WHOLE_TEXT
 
 REQUESTS: Final = read_fixture("rokid_requests.jsonl")

@@ -13,7 +13,7 @@ import structlog.testing
 import trio
 from attrs import frozen
 from fakes import assert_whole
-from processes import House
+from house import House
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from eyeclaw_trio.admin import listener

@@ -18,7 +18,9 @@ import pytest
 import trio
 from attrs import define, field
 from chat_fakes import CANCELLED, DONE, ChatClient
-from processes import PROGRAM, Gateway, House, Model, eventually
+from house import PROGRAM, House
+from processes import eventually
+from running_gateway import Gateway, Model
 from scripted_model import PIECES, WHOLE_TEXT
 from trio_websocket import ConnectionClosed, wrap_client_stream
 

@@ -11,7 +11,9 @@ import attrs
 import pytest
 import trio
 from fakes import FAILED, assert_whole, question, spoken
-from processes import Finished, Gateway, House, eventually
+from house import House
+from processes import Finished, eventually
+from running_gateway import Gateway
 
 # A running gateway obeys within a second (CLI), counted from the end of the command.
 OBEYS_WITHIN: Final = 1.0

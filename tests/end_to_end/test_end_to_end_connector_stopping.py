@@ -12,7 +12,9 @@ import pytest
 import trio
 from attrs import frozen
 from fakes import FAILED, assert_whole, spoken
-from processes import Child, Gateway, House, Model, eventually
+from house import House
+from processes import Child, eventually
+from running_gateway import Gateway, Model
 from scripted_model import PIECES, WHOLE_TEXT
 
 CUT = f"{FAILED}回答中途中断。"

@@ -8,7 +8,8 @@ from typing import Final
 
 import pytest
 from fakes import OFFLINE, spoken
-from processes import House, eventually
+from house import House
+from processes import eventually
 
 KEY: Final = {"ZHIPU_API_KEY": "sk-only-in-this-shell"}
 HINT: Final = "restart it with ZHIPU_API_KEY or ZHIPUAI_API_KEY set in its environment"

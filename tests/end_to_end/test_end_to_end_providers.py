@@ -14,7 +14,9 @@ import pytest
 import trustme
 from click.testing import CliRunner
 from fakes import FAILED, assert_whole, spoken
-from processes import Gateway, House, Model, eventually
+from house import House
+from processes import eventually
+from running_gateway import Gateway, Model
 from scripted_model import PIECES, WHOLE_TEXT
 
 from eyeclaw_trio.app import provider_check

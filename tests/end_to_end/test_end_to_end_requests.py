@@ -15,7 +15,8 @@ import pytest
 import trio
 from attrs import frozen
 from fakes import assert_whole, question
-from processes import Gateway, House
+from house import House
+from running_gateway import Gateway
 
 MEBIBYTE: Final = 1_048_576
 # What stands for a credential in a request, because it is known only when the gateway runs.

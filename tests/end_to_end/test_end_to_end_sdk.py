@@ -11,7 +11,10 @@ import pytest
 import trio
 from attrs import frozen
 from fakes import FAILED, OFFLINE, SILENT, Glasses, assert_whole, read_events, spoken
-from processes import Gateway, House, Sdk, read_fixture
+from house import House
+from processes import read_fixture
+from running_gateway import Gateway
+from running_sdk import Sdk
 
 TURN: Final = read_fixture("production_turn_60.jsonl")
 TEXT: Final[str] = TURN[-1]["total_content"]

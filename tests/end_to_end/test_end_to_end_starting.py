@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from processes import House
+from house import House
 
 
 @pytest.mark.parametrize("option", ["--listen", "--admin-listen"])

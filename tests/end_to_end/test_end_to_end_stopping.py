@@ -13,7 +13,10 @@ import pytest
 import trio
 from attrs import frozen
 from fakes import FAILED, Glasses, assert_whole, read_events, spoken
-from processes import Gateway, House, Sdk, eventually
+from house import House
+from processes import eventually
+from running_gateway import Gateway
+from running_sdk import Sdk
 
 # A process that is told to stop at once, or has nothing left to do, needs no longer (seconds).
 AT_ONCE: Final = 1.5

@@ -10,7 +10,9 @@ import attrs
 import trio
 import trustme
 from fakes import assert_whole, spoken
-from processes import Gateway, House, eventually
+from house import House
+from processes import eventually
+from running_gateway import Gateway
 
 
 def issue(authority: trustme.CA, house: House) -> int:

@@ -18,8 +18,10 @@ from typing import Any, Final, cast
 import trio
 from attrs import define
 from fakes import Glasses, assert_whole, question
+from house import House
 from peers import SdkPeer
-from processes import LIFETIME, Gateway, House, eventually
+from processes import LIFETIME, eventually
+from running_gateway import Gateway
 from trio_websocket import wrap_client_stream
 from worker_fakes import WorkerPeer, poll, stream_identifier, text_of, trigger
 

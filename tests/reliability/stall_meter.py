@@ -21,7 +21,8 @@ from typing import Final
 import trio
 from attrs import define, field
 from fakes import assert_whole
-from processes import Gateway, House
+from house import House
+from running_gateway import Gateway
 
 EVERY: Final = 0.02
 # A question that the embedded bot echoes in twenty pieces, over a second.

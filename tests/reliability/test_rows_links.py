@@ -33,9 +33,9 @@ from fakes import (
     summary_of,
 )
 from healthy_turn import beside_a_healthy_turn, nothing_left, until
+from house import House
 from peers import HOST, FakeModel, SdkPeer, ask, open_gateway
-from processes import Gateway as GatewayElsewhere
-from processes import House
+from running_gateway import Gateway as GatewayElsewhere
 from trio.testing import MockClock
 from trio_websocket import ConnectionClosed
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from processes import House
+from house import House
 from stall_meter import MEBIBYTE, PATIENCE, StallMeter, attacked, send
 
 # One attacker may take so much, and has to leave nearly all of it (bytes).

@@ -20,8 +20,9 @@ from cable_fakes import CableGateway
 from cable_fakes import Sdk as WireSdk
 from fakes import FAILED, TOKEN, FakeBot, Gateway, Glasses, assert_whole, question, summary_of
 from healthy_turn import beside_a_healthy_turn, healthy_turn, nothing_left, until
+from house import House
 from peers import HOST, FakeModel, open_gateway
-from processes import House, Sdk
+from running_sdk import Sdk
 from scripted_model import open_scripted_model
 from trio.testing import MockClock
 from trio_websocket import ConnectionClosed

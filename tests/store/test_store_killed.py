@@ -8,7 +8,7 @@ from pathlib import Path
 
 import trio
 from fakes import assert_whole, spoken
-from processes import House
+from house import House
 
 
 async def test_row_7_after_sigkill_in_mid_turn_the_next_start_knows_that_it_was_interrupted(
