@@ -29,7 +29,8 @@ async def check_provider(settings: ProviderSettings, question: str, *, warm: boo
     """Ask this provider, and nobody else in its place.
 
     With `warm` it is warmed up before, as a running gateway does it. Bounded by the provider's
-    time-outs. Raises ConfigurationError for settings that cannot work.
+    time-outs. Raises ConfigurationError for settings that cannot work. Cancelled, it lets go of
+    the provider, which takes at most a second, and returns nothing.
     """
     configure_logging(level=logging.WARNING)
     answers: list[ProviderAnswer] = []

@@ -140,7 +140,8 @@ class _Link:
         self._confirmed = trio.Event()
 
     async def live(self) -> NoReturn:
-        """Open the link and serve it until it ends. Raises LinkFailed, always."""
+        """Open the link and serve it until it ends. Raises LinkFailed, always. Cancelled, it ends
+        the connection without a word; what was not acknowledged stays with the bot."""
         failure: LinkFailed | None = None
         target = self._target
         stream = await open_stream(target.endpoint, self._context)

@@ -130,7 +130,7 @@ class LinkedBot:
         return messages
 
     async def wait(self) -> None:
-        """Return when there may be something to `take`."""
+        """Return when there may be something to `take`. Cancelled, it has lost nothing."""
         with trio.move_on_at(self._deadline()):
             await self._news.wait()
 

@@ -93,7 +93,8 @@ class Room:
 
     async def wait(self) -> None:
         """Return when there is room, after a checkpoint in any case: others may run between two
-        chunks. Raises BotFailed when nothing has been acknowledged for ROOM_WITHIN."""
+        chunks. Raises BotFailed when nothing has been acknowledged for ROOM_WITHIN.
+        Cancelled, it leaves the window as it is."""
         await trio.lowlevel.checkpoint()
         while not self._unacknowledged.has_room:
             with trio.move_on_after(ROOM_WITHIN) as patience:

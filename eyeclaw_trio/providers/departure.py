@@ -61,7 +61,11 @@ class Departure:
         return ProviderAnswer(provider, segments, self.connected_anew, self.http_version, reason)
 
     async def observe(self, event: str, info: dict[str, Any]) -> None:
-        """Is called by the client with the name of each step, and what came out of it."""
+        """Is called by the client with the name of each step, and what came out of it.
+
+        It waits for nothing but the end of a handshake that has failed, at most a second, which
+        cancellation does not shorten.
+        """
         _, _, step = event.partition(".")
         if step in _STEPS:
             self.mark(_STEPS[step])

@@ -47,16 +47,18 @@ class EchoProvider:
 
     @asynccontextmanager
     async def answer(self, question: ProviderQuestion) -> AsyncIterator[AsyncIterator[str]]:
+        """See `Provider.answer`. Entering waits for nothing; cancelled while it is read, there
+        is nothing to close."""
         yield _EchoedPieces(split_into_pieces(question.text), self.delay)
 
     async def warm_up(self) -> None:
-        pass
+        """Nothing is cold: neither waits nor can be cancelled."""
 
     async def keep_warm(self) -> None:
-        """Nothing gets cold."""
+        """Nothing gets cold: neither waits nor can be cancelled."""
 
     async def aclose(self) -> None:
-        pass
+        """There is nothing to let go of: neither waits nor can be cancelled."""
 
 
 @frozen

@@ -39,7 +39,8 @@ class FallbackProvider:
 
     @asynccontextmanager
     async def answer(self, question: ProviderQuestion) -> AsyncIterator[AsyncIterator[str]]:
-        """See `Provider.answer`. Entering waits for the first text, of whomever it is."""
+        """See `Provider.answer`. Entering waits for the first text, of whomever it is; cancelled
+        then, the request of whoever is being asked is closed and nobody else is asked."""
         async with AsyncExitStack() as stack:
             yield await self._ask_in_turn(question, stack)
 
@@ -65,17 +66,21 @@ class FallbackProvider:
         raise _sum_up(failures)
 
     async def warm_up(self) -> None:
-        """Warms all of them: who is asked late must not be slow as well."""
+        """Warms all of them: who is asked late must not be slow as well. Cancelled, it ends all
+        that have not finished."""
         async with trio.open_nursery() as nursery:
             for provider in self._all:
                 nursery.start_soon(provider.warm_up)
 
     async def keep_warm(self) -> None:
+        """Keeps all of them warm. Cancelled, it ends all that have not finished."""
         async with trio.open_nursery() as nursery:
             for provider in self._all:
                 nursery.start_soon(provider.keep_warm)
 
     async def aclose(self) -> None:
+        """Lets go of all of them, one after the other. Cancelled, those left are not closed in
+        order: give it time in a shielded scope, as whoever opened it does."""
         for provider in self._all:
             await provider.aclose()
 

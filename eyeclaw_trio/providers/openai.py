@@ -151,6 +151,7 @@ class OpenAIProvider:
         """See `Provider.warm_up`: opens a connection; an OpenClaw is asked a short question too.
 
         That question has a conversation of its own. Never raises; takes at most WARM_UP seconds.
+        Cancelled, it closes the connection that it was using.
         """
         with trio.move_on_after(WARM_UP) as scope:
             try:
@@ -164,7 +165,8 @@ class OpenAIProvider:
             log.info("provider.warm_up_failed", provider=self.name, problem="took too long")
 
     async def keep_warm(self) -> None:
-        """See `Provider.keep_warm`: uses a connection, without a question to the model."""
+        """See `Provider.keep_warm`: uses a connection, without a question to the model. Cancelled,
+        it closes that connection."""
         with trio.move_on_after(WARM_UP):
             try:
                 await self._open_connection()
@@ -194,6 +196,8 @@ class OpenAIProvider:
                 pass
 
     async def aclose(self) -> None:
+        """Close all connections, which waits for no peer. Cancelled, some may be left to the
+        garbage collector."""
         await self._client.aclose()
 
 

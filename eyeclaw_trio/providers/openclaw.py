@@ -14,7 +14,10 @@ LOOK_WITHIN: Final = 1.0
 
 
 async def is_openclaw_there(base_url: str = READY_MADE[NAME].base_url) -> bool:
-    """Whether an OpenClaw answers at its usual address; takes at most LOOK_WITHIN seconds."""
+    """Whether an OpenClaw answers at its usual address; takes at most LOOK_WITHIN seconds.
+
+    Never raises; cancelled, it closes its connection.
+    """
     address = base_url.removesuffix("/v1") + "/healthz"
     try:
         async with httpx2.AsyncClient(trust_env=False, timeout=LOOK_WITHIN) as client:

@@ -62,8 +62,11 @@ class Provider(Protocol):
     async def keep_warm(self) -> None:
         """Use a connection, so that it is not closed as idle and no turn pays for a new one.
 
-        Never raises, bounded in time, and costs no tokens.
+        Never raises, bounded in time, and costs no tokens. Cancelled, it closes the connection.
         """
 
     async def aclose(self) -> None:
-        """Let go of all connections. No question may be asked afterwards."""
+        """Let go of all connections. No question may be asked afterwards.
+
+        Never raises, and waits for no peer; call it where it cannot be cancelled.
+        """

@@ -40,7 +40,8 @@ class ResponseBody:
         return await anext(self._pieces, None)
 
     async def read_all(self, limit: int) -> bytes:
-        """All that is left, or what comes until `limit` bytes are passed. Raises as `read`."""
+        """All that is left, or what comes until `limit` bytes are passed. Raises and is cancelled
+        as `read`."""
         body = bytearray()
         while len(body) <= limit and (piece := await self.read()) is not None:
             body += piece
