@@ -171,7 +171,9 @@ class Places(Generic[L]):
     def ask(self, session_id: str, trace_id: str, now: float) -> Place[L]:
         """A turn wants a place. Raises BotBusy when too many wait already."""
         self._forget_silent(now)
-        is_free = not self._queue and self.taken < self._capacity
+        newest = self.newest
+        capacity = newest.capacity if newest is not None else 1
+        is_free = not self._queue and self.taken < capacity
         if not is_free and len(self._queue) >= self._queue_limit:
             raise BotBusy(self._find_holder())
         place: Place[L] = Place(
@@ -244,11 +246,6 @@ class Places(Generic[L]):
     @property
     def _newest_attached(self) -> _Attached[L] | None:
         return next((each for each in reversed(self._links) if each.link.is_alive), None)
-
-    @property
-    def _capacity(self) -> int:
-        link = self.newest
-        return link.capacity if link is not None else 1
 
     def _find_holder(self) -> str:
         """Whose turn is in the way: of several the one that was silent for longest."""

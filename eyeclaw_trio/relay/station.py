@@ -58,6 +58,10 @@ class Station:
         self.late_messages = 0
         self.foreign_messages = 0
         self.links_ever = 0
+        self.places: Places[Link] = Places(
+            patience.idle_timeout, patience.resume_grace, limits.queued_turns
+        )
+        """Whose turn it is, for those who look."""
         self.offline_reason = ""
         """What keeps the bot away, in a word of ours, where somebody knows."""
         self._all_turns = turns
@@ -68,9 +72,6 @@ class Station:
         self._turns: dict[str, OpenTurn] = {}
         self._failed = FailedWords()
         self._told_due = math.inf
-        self._places: Places[Link] = Places(
-            patience.idle_timeout, patience.resume_grace, limits.queued_turns
-        )
 
     # ---- what is so -----------------------------------------------------------------------------
 
@@ -83,22 +84,12 @@ class Station:
     @property
     def links(self) -> int:
         """How many links live now."""
-        return self._places.links
+        return self.places.links
 
     @property
     def open_turns(self) -> int:
         """How many turns are open, the waiting ones too."""
         return len(self._turns)
-
-    @property
-    def taken_places(self) -> int:
-        """How many commands the bot is busy with, those that nobody waits for any more too."""
-        return self._places.taken
-
-    @property
-    def waiting_turns(self) -> int:
-        """How many turns wait for a place."""
-        return self._places.waiting
 
     @property
     def is_quiet(self) -> bool:
@@ -111,8 +102,8 @@ class Station:
     def attached(self, link: Link) -> Iterator[None]:
         """The link takes this bot's commands while inside; leaving tells the open turns."""
         now = self._now()
-        had_links = bool(self._places.links)
-        left = self._places.attach(link, now)
+        had_links = bool(self.places.links)
+        left = self.places.attach(link, now)
         self._heard_at[link] = now
         self.links_ever += 1
         if not had_links:
@@ -121,15 +112,15 @@ class Station:
             link.send(_cancel(place.session_id))
         if not had_links and link.can_resume:
             self._remind(link)
-        self._places_have_changed()
+        self.assign_places()
         try:
             yield
         finally:
             del self._heard_at[link]
-            silenced = self._places.detach(link)
-            if self._places.links:
+            silenced = self.places.detach(link)
+            if self.places.links:
                 self._tell([self._turns[each.session_id] for each in silenced], LinkReplaced())
-                self._places_have_changed()
+                self.assign_places()
             else:
                 self._tell(self._turns.values(), LinkLost())
 
@@ -161,8 +152,8 @@ class Station:
         place.hear(link, at)
         if message.__class__ is StreamChunk or message.__class__ is Status:  # nearly all of them
             return
-        if self._places.end(place):
-            self._places_have_changed()
+        if self.places.end(place):
+            self.assign_places()
 
     # ---- for turns ------------------------------------------------------------------------------
 
@@ -176,7 +167,7 @@ class Station:
             raise BotOffline(code=self.offline_reason)
         now = self._now()
         self._grant(now)  # what silence has freed belongs to those who wait already
-        place = self._places.ask(command.session_id, command.metadata.trace_id, now)
+        place = self.places.ask(command.session_id, command.metadata.trace_id, now)
         inbox = Inbox(self._limits.answer_buffer, overflow, self._all_turns.unread)
         turn = OpenTurn(command, place, inbox, overflow)
         self._turns[turn.session_id] = turn
@@ -190,18 +181,18 @@ class Station:
         del self._turns[session_id]
         self._all_turns.remove(turn)
         self._remember(turn)
-        link = self._places.leave(turn.place)
+        link = self.places.leave(turn.place)
         if link is not None:
             link.send(_cancel(session_id))
         # What came behind the last word is late as well, and no bot may wait in vain.
         unread = turn.inbox.close()
         self.late_messages += len(unread)
         self.acknowledge(turn, unread)
-        self._places_have_changed()
+        self.assign_places()
 
     def send_command(self, turn: OpenTurn) -> None:
         """The place was granted: send the command on the newest link (for turns)."""
-        link = self._places.begin(turn.place, self._now())
+        link = self.places.begin(turn.place, self._now())
         if link is not None and turn.command is not None:
             link.send(turn.command)
 
@@ -211,18 +202,27 @@ class Station:
             return
         link = turn.place.link
         if link is None or not link.is_alive:
-            link = self._places.newest
+            link = self.places.newest
         if link is not None:
             link.acknowledge(turn.session_id, sequences)
 
     def next_place_due(self) -> float:
         """When a place may become free by silence alone (monotonic seconds, inf for never)."""
-        return self._places.free_at()
+        return self.places.free_at()
 
     def assign_places(self) -> None:
-        """Grant what silence has freed (for turns that wait)."""
-        self._grant(self._now())
-        self._retire_links()
+        """A link or a turn has come, gone or ended, or silence may have freed a place: see who
+        may go on, and which link must go."""
+        now = self._now()
+        self._grant(now)
+        for place in self.places.grant_again(now):
+            self._turns[place.session_id].tell(PlaceGranted(), now)
+        for link in self.places.retiring():
+            link.replace()
+        # Only sooner: who looks too early asks again.
+        told, self._told_due = self._told_due, self.places.free_at()
+        if self._told_due < told and self.places.waiting:
+            self._tell([turn for turn in self._turns.values() if turn.is_waiting], PlaceMoved())
 
     # ---- for the switchboard --------------------------------------------------------------------
 
@@ -246,7 +246,7 @@ class Station:
             link.acknowledge(session_id, [message.sequence])
         elif isinstance(message, StreamSummary):
             self._failed.clear()
-        return self._places.find_left(session_id)
+        return self.places.find_left(session_id)
 
     def _remind(self, link: Link) -> None:
         """Name the turns that have spoken to a bot that has come back: its process may be a new
@@ -268,25 +268,9 @@ class Station:
         elif turn.unfinished is not None:
             self._failed.note(turn.unfinished)
 
-    def _places_have_changed(self) -> None:
-        """A link or a turn has come, gone or ended: see who may go on, and who must go."""
-        now = self._now()
-        self._grant(now)
-        for place in self._places.grant_again(now):
-            self._turns[place.session_id].tell(PlaceGranted(), now)
-        self._retire_links()
-        # Only sooner: who looks too early asks again.
-        told, self._told_due = self._told_due, self._places.free_at()
-        if self._told_due < told and self._places.waiting:
-            self._tell([turn for turn in self._turns.values() if turn.is_waiting], PlaceMoved())
-
     def _grant(self, now: float) -> None:
-        for place in self._places.grant(now):
+        for place in self.places.grant(now):
             self._turns[place.session_id].tell(PlaceGranted(), now)
-
-    def _retire_links(self) -> None:
-        for link in self._places.retiring():
-            link.replace()
 
     def _tell(self, turns: Iterable[OpenTurn], notice: Notice) -> None:
         now = self._now()

@@ -32,20 +32,27 @@ class Reply(Protocol):
     """
 
     async def open(self) -> None:
-        """Show at once that somebody is at work; what fails before that needs none."""
+        """Show at once that somebody is at work; what fails before that needs none.
+
+        Raises ListenerGone. Cancellation leaves the reply broken, as for all writes.
+        """
 
     def send_nowait(self, events: Sequence[ReplyEvent]) -> bool:
         """Write these events, in order, as far as that can be done without waiting; false where
         a rest is left, which `drain` writes before anything else is sent."""
 
     async def drain(self) -> None:
-        """Write the rest. Returns when the bytes have been handed over."""
+        """Write the rest. Returns when the bytes have been handed over.
+
+        Raises ListenerGone. Cancellation may leave half an event.
+        """
 
     async def finish(self) -> None:
-        """Write the ending of a whole answer."""
+        """Write the ending of a whole answer. Raises ListenerGone; cancellation may leave half."""
 
     async def apologise(self, failure: TurnFailed) -> None:
-        """Write the text for a failure, and the ending."""
+        """Write the text for a failure, and the ending. Raises ListenerGone; cancellation may
+        leave half."""
 
     def monitor_hangup(
         self, nursery: trio.Nursery, leave: Callable[[], None]

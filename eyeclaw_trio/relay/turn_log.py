@@ -46,7 +46,7 @@ READ_WITHIN: Final = 5.0
 
 
 @define
-class Reading:
+class Visit:
     """One reader's visit to a log; whoever reads says when all has been read.
 
     Who `comes_back` reads in several visits: he is waited for when one ends before the end.
@@ -154,17 +154,17 @@ class TurnLog:
             await self._news.park()
 
     @contextmanager
-    def reading(self, *, comes_back: bool = False) -> Iterator[Reading]:
+    def reading(self, *, comes_back: bool = False) -> Iterator[Visit]:
         """Somebody reads while inside."""
-        reading = Reading(comes_back)
+        visit = Visit(comes_back)
         self._readers += 1
         try:
-            yield reading
+            yield visit
         finally:
             self._readers -= 1
-            self._was_read = self._was_read or reading.has_read_all
+            self._was_read = self._was_read or visit.has_read_all
             if comes_back:
-                self._is_polled = not reading.has_read_all
+                self._is_polled = not visit.has_read_all
             self._leavings.unpark_all()
 
     async def wait_until_read(self) -> None:

@@ -113,7 +113,7 @@ def open_files() -> set[str]:
 
 def taken_places(gateway: Gateway) -> int:
     """How many commands bots are still counted as busy with."""
-    return sum(station.taken_places for station in gateway.switchboard.stations)
+    return sum(station.places.taken for station in gateway.switchboard.stations)
 
 
 @asynccontextmanager
@@ -134,7 +134,7 @@ async def nothing_left(gateway: Gateway, *, places_kept: int = 0) -> AsyncIterat
             await trio.sleep(0.01)  # a crowd that has left is noticed one after the other
     assert gateway.switchboard.open_turns == 0
     assert taken_places(gateway) == places_kept
-    assert not any(station.waiting_turns for station in gateway.switchboard.stations)
+    assert not any(station.places.waiting for station in gateway.switchboard.stations)
     assert gateway.front_door.open_connections == connections
     assert linked(gateway) == links
     assert trio.lowlevel.current_statistics().tasks_living == tasks, "a task lives on"
