@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable
 from typing import Final, assert_never
 
+from eyeclaw_trio.core.bot_clock import BotClock
 from eyeclaw_trio.core.patience import ANSWER_LIMIT, TAIL_GRACE, Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly, Ending, Piece, Reassembly
 from eyeclaw_trio.core.reply_events import KeepAlive, ReplyEvent
@@ -33,10 +34,7 @@ from eyeclaw_trio.core.turn_messages import (
 from eyeclaw_trio.core.written_text import Imprint
 from eyeclaw_trio.errors import (
     AnswerTooLong,
-    BotBusy,
     BotFailed,
-    BotOffline,
-    BotSilent,
     GatewayStopping,
     KeyRevoked,
     Reason,
@@ -56,16 +54,12 @@ class Answer:
     """
 
     __slots__ = (  # there may be thousands
-        "_back_at",
+        "_clock",
         "_due",
         "_earlier",
         "_ended_at",
-        "_has_spoken",
         "_has_text",
-        "_heard_at",
-        "_lost_at",
         "_patience",
-        "_queued_at",
         "_reassembly",
         "_summary",
         "_summary_at",
@@ -82,13 +76,9 @@ class Answer:
         self._trace = trace
         self._reassembly = Reassembly(held_bytes=limits.answer_buffer)
         self._has_text = False
-        self._has_spoken = False  # with anything but chunks
         self._due: list[int] = []
         self._written_at = now
-        self._queued_at = now
-        self._heard_at: float | None = None  # None: still in the queue
-        self._lost_at: float | None = None  # None: the link lives
-        self._back_at: float | None = None  # None: nothing is doubted
+        self._clock = BotClock(patience, now)
         self._ended_at: float | None = None
         self._summary: StreamSummary | None = None
         self._summary_at = math.inf
@@ -146,12 +136,12 @@ class Answer:
             case StreamChunk():
                 self._take_chunk(message, now, events)
             case StreamEnd():
-                self._heard(now)
+                self._clock.heard(now)
                 self._trace.note(Happening.STREAM_END, now)
                 if self._ended_at is None:
                     self._ended_at = self._trace.ended_at = now
             case StreamSummary(total_chunks=total):
-                self._heard(now)
+                self._clock.heard(now)
                 self._trace.note(Happening.STREAM_SUMMARY_RECEIVED, now, total_chunks=total)
                 # A second one does not take back what the first has said: some bots repeat
                 # themselves with their counters at zero.
@@ -161,7 +151,7 @@ class Answer:
                     self._trace.total_chunks = total
                     self._summary = message
             case StreamError(_, error, reason):
-                self._heard(now)
+                self._clock.heard(now)
                 self._trace.note(Happening.STREAM_ERROR, now, reason=reason)
                 # An answer that has ended cannot fail any more; some bots say both.
                 if self._ended_at is None:
@@ -170,27 +160,26 @@ class Answer:
                         now,
                     )
             case Status():
-                self._heard(now)
+                self._clock.heard(now)
             case _:
                 self._take_notice(message, now, events)
 
     def _take_notice(self, notice: Notice, now: float, events: list[ReplyEvent]) -> None:
         match notice:
             case PlaceGranted():
-                self._heard_at = now
+                self._clock.sent(now)
                 if self._trace.sent_at is None:
                     self._trace.sent_at = now
                 self._trace.note(Happening.COMMAND_BROADCAST, now)
             case LinkLost():
-                if self._lost_at is None:
-                    self._lost_at = now
+                if not self._clock.is_lost:
+                    self._clock.lost(now)
                     self._trace.note(Happening.LINK_LOST, now)
-                    self._doubt(math.inf)  # from when it is back
             case LinkBack():
                 self._take_link_back(now)
             case LinkReplaced():
                 self._trace.note(Happening.LINK_REPLACED, now)
-                self._doubt(now)
+                self._clock.replaced(now)
             case EarlierWords(characters):
                 self._earlier = characters
             case PlaceMoved():
@@ -209,15 +198,16 @@ class Answer:
                 assert_never(notice)
 
     def _take_chunk(self, message: StreamChunk, now: float, events: list[ReplyEvent]) -> None:
-        self._heard_at = now
-        if self._back_at is not None:
-            self._back_at = None
+        self._clock.heard(now)
         trace, reassembly = self._trace, self._reassembly
         known = reassembly.received
         sequence, content = message.sequence, message.content
         if sequence is not None and reassembly.add_next(sequence, content):
             self._due.append(sequence)
-            self._say(content, events)
+            if content:
+                events.append(content)
+                if not self._has_text:
+                    self._has_text = not content.isspace()
         else:
             self._emit(reassembly.add(sequence, content), events)
         # Counted as it goes: an answer that nobody waits for any more has a trace too.
@@ -228,18 +218,12 @@ class Answer:
             trace.duplicates, trace.dropped = reassembly.duplicates, reassembly.dropped
 
     def _take_link_back(self, now: float) -> None:
-        if self._lost_at is None:
+        lost_at = self._clock.back(now)
+        if lost_at is None:
             return
-        lost_at, self._lost_at = self._lost_at, None
         self._trace.resumed += 1
         self._trace.note(Happening.LINK_BACK, now)
-        if self._back_at is not None:
-            self._back_at = now
-        # The clocks stood still; what was heard meanwhile (a bot may speak on its new link before
-        # it subscribes) has its clock started now.
-        if self._heard_at is not None:
-            self._heard_at += now - max(lost_at, self._heard_at)
-        if self._ended_at is not None:
+        if self._ended_at is not None:  # the waiting for a summary stood still as well
             self._ended_at += now - max(lost_at, self._ended_at)
 
     def _take_late(self, message: TurnMessage) -> None:
@@ -247,27 +231,12 @@ class Answer:
         if isinstance(message, StreamChunk) and message.sequence is not None:
             self._due.append(message.sequence)
 
-    def _doubt(self, back_at: float) -> None:
-        """The bot links anew: if it had spoken already and does not go on, the process behind
-        the link is probably a new one that knows nothing of this turn."""
-        if self._has_spoken or self._reassembly.received:
-            self._back_at = back_at
-
-    def _heard(self, now: float) -> None:
-        self._heard_at = now
-        self._back_at = None
-        self._has_spoken = True
-
     def _emit(self, pieces: Iterable[Piece], events: list[ReplyEvent]) -> None:
         for piece in pieces:
             self._due += piece.sequences
-            self._say(piece.text, events)
-
-    def _say(self, text: str, events: list[ReplyEvent]) -> None:
-        if text:
-            events.append(text)
-            if not self._has_text:
-                self._has_text = not text.isspace()
+            if piece.text:
+                events.append(piece.text)
+                self._has_text = self._has_text or not piece.text.isspace()
 
     # ---- what time it is ------------------------------------------------------------------------
 
@@ -277,38 +246,21 @@ class Answer:
             return -math.inf
         if self._ended_at is not None and not self._reassembly.has_gap:
             return self._ended_at + TAIL_GRACE
-        if self._lost_at is not None:
-            offline = self._lost_at + self._patience.resume_grace
-            # The queue's clock does not stand still: a broken link prolongs no waiting in it.
-            return min(offline, self._queue_due()) if self._heard_at is None else offline
+        if self._clock.is_lost:
+            return self._clock.due()
         if self._ended_at is not None:
             return self._ended_at + self._patience.summary_grace
         if self._summary is not None:
             # All has been said, only the end is missing: do not make the wearer wait for an
             # idle time-out and then hear an apology behind a whole answer.
             return self._summary_at + self._patience.summary_grace
-        if self._heard_at is None:
-            return self._queue_due()
-        idle = self._heard_at + self._patience.idle_timeout
-        if self._back_at is not None:
-            return min(idle, self._back_at + self._patience.resume_grace)
-        return idle
-
-    def _is_doubted(self, now: float) -> bool:
-        return self._back_at is not None and now >= self._back_at + self._patience.resume_grace
-
-    def _queue_due(self) -> float:
-        return self._queued_at + self._patience.queue_timeout
+        return self._clock.due()
 
     def _pass_verdict(self, now: float, events: list[ReplyEvent]) -> None:
         if self._ended_at is not None or self._summary is not None:
             self._finish(now, events)
-        elif self._heard_at is None and now >= self._queue_due():
-            self._fail(BotBusy(), now)
-        elif self._lost_at is not None or self._is_doubted(now):
-            self._fail(BotOffline(), now)
         else:
-            self._fail(BotSilent(), now)
+            self._fail(self._clock.verdict(now), now)
 
     def _finish(self, now: float, events: list[ReplyEvent]) -> None:
         ending = self._reassembly.finish(self._summary, earlier=self._earlier)

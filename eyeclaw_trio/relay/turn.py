@@ -104,6 +104,7 @@ class _Flow:
     _reply: Reply
     _answer: Answer
     _trace: Trace
+    _is_waiting: bool = True  # for a place, when last looked at
 
     async def run(self) -> None:
         """Relay until the answer is complete. Raises TurnFailed and ListenerGone as the reply
@@ -144,7 +145,7 @@ class _Flow:
         return ()
 
     def _due(self) -> float:
-        if self._turn.is_waiting:
+        if self._is_waiting:
             return min(self._answer.deadline(), self._station.next_place_due())
         return self._answer.deadline()
 
@@ -152,9 +153,10 @@ class _Flow:
         """Write what these messages, or the time that it is, give to write; returns it where it
         could not be written without waiting."""
         turn = self._turn
-        if turn.is_waiting:
+        if self._is_waiting:
             self._station.assign_places()
-        elif turn.command is not None and PlaceGranted() in messages:
+            self._is_waiting = turn.is_waiting
+        if turn.command is not None and PlaceGranted() in messages:
             self._station.send_command(turn)
         events = self._answer.step(messages, trio.current_time())
         if events and not self._reply.send_nowait(events):

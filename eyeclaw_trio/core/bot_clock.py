@@ -1,0 +1,102 @@
+"""How long a bot may be silent about one turn, and what it means when it was (PROTOCOL 1)."""
+
+from __future__ import annotations
+
+import math
+
+from eyeclaw_trio.core.patience import Patience
+from eyeclaw_trio.errors import BotBusy, BotOffline, BotSilent, TurnFailed
+
+
+class BotClock:
+    """The waiting of one turn for its bot: in the queue, for a word, for a broken link.
+
+    Times are monotonic seconds. The idle clock starts with the command, and stands still while no
+    link lives; the queue's does not.
+    """
+
+    __slots__ = (  # one for each answer
+        "_back_at",
+        "_has_spoken",
+        "_heard_at",
+        "_lost_at",
+        "_patience",
+        "_queued_at",
+    )
+
+    def __init__(self, patience: Patience, now: float) -> None:
+        self._patience = patience
+        self._queued_at = now
+        self._heard_at: float | None = None  # None: still in the queue
+        self._lost_at: float | None = None  # None: the link lives
+        self._back_at: float | None = None  # None: nothing is doubted; inf: not back yet
+        self._has_spoken = False
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether no link of the bot lives."""
+        return self._lost_at is not None
+
+    def sent(self, now: float) -> None:
+        """The command is on its way."""
+        self._heard_at = now
+
+    def heard(self, now: float) -> None:
+        """The bot has spoken of this turn."""
+        self._heard_at = now
+        self._back_at = None
+        self._has_spoken = True
+
+    def lost(self, now: float) -> None:
+        """No link of the bot lives any more."""
+        self._lost_at = now
+        self._doubt(math.inf)
+
+    def back(self, now: float) -> float | None:
+        """A link is there. Returns since when there had been none, None where there was one."""
+        lost_at, self._lost_at = self._lost_at, None
+        if lost_at is None:
+            return None
+        if self._back_at is not None:
+            self._back_at = now
+        # The clock stood still; what was heard meanwhile (a bot may speak on its new link before
+        # it subscribes) has its clock started now.
+        if self._heard_at is not None:
+            self._heard_at += now - max(lost_at, self._heard_at)
+        return lost_at
+
+    def replaced(self, now: float) -> None:
+        """The link has gone, and there is another."""
+        self._doubt(now)
+
+    def due(self) -> float:
+        """When the patience is over if nothing comes."""
+        patience = self._patience
+        if self._lost_at is not None:
+            offline = self._lost_at + patience.resume_grace
+            # A broken link prolongs no waiting in the queue.
+            return min(offline, self._queue_due()) if self._heard_at is None else offline
+        if self._heard_at is None:
+            return self._queue_due()
+        idle = self._heard_at + patience.idle_timeout
+        if self._back_at is None:
+            return idle
+        return min(idle, self._back_at + patience.resume_grace)
+
+    def verdict(self, now: float) -> TurnFailed:
+        """What has happened, now that the patience is over."""
+        if self._heard_at is None and now >= self._queue_due():
+            return BotBusy()
+        is_doubted = self._back_at is not None and (
+            now >= self._back_at + self._patience.resume_grace
+        )
+        return BotOffline() if self.is_lost or is_doubted else BotSilent()
+
+    def _queue_due(self) -> float:
+        return self._queued_at + self._patience.queue_timeout
+
+    def _doubt(self, back_at: float) -> None:
+        """The bot links anew: if it had spoken already and does not go on, the process behind
+        the link is probably a new one that knows nothing of this turn."""
+        if self._has_spoken:
+            self._back_at = back_at
