@@ -29,7 +29,7 @@ async def test_a_model_whose_key_the_gateway_does_not_have_is_named_by_command_t
         assert added.status == 0
         assert added.result["reason"] == "unknown_provider"
         bot_id = str(added.result["id"])
-        assert f"Bot {bot_id} is offline: the running gateway knows no provider zhipu" in (
+        assert f"Bot {bot_id} (smart) is offline: the running gateway knows no provider zhipu" in (
             added.stderr
         )
         assert HINT in added.stderr
