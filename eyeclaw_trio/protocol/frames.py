@@ -15,6 +15,18 @@ from typing import Final
 TEXT_LIMIT: Final = 65_536
 """Bytes of a text that the sieve takes; a larger one is left to the library."""
 
+FRAMES_AT_A_TIME: Final = 16
+"""Frames that the library gets in one go: each costs it some twenty microseconds."""
+
+EMPTY_PARTS: Final = 64
+"""Parts of one message that may be empty: nobody needs one, and a million cost what a million
+cost (RELIABILITY 35)."""
+
+SURPLUS: Final = 1_024
+"""Bytes that the library gets of what is wrong, to see what it is: a head, a close frame."""
+
+POLICY, TOO_BIG = 1008, 1009
+
 PING: Final = b"\x89\x00"
 """A ping without a payload: it is only to be answered."""
 
@@ -25,6 +37,8 @@ _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0
 _WHOLE_TEXT: Final = _FIN | _TEXT
 _IS_CONTROL: Final = 0x8
 _KNOWN: Final = frozenset({_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG})
+_CODE_END: Final = 8  # bytes of a close frame up to the end of its code: head, key, code
+_NORMAL, _BAD_GATEWAY = 1000, 1014
 _CONTROL_LIMIT: Final = 125  # bytes of a control frame's payload
 _TWO_MORE_BYTES: Final = 126  # in the place of a length: it follows in two bytes
 _KEY_SIZE: Final = 4
@@ -51,75 +65,147 @@ def frame_close(code: int) -> bytes:
 
 
 class FrameSieve:
-    """Takes simple text frames out of what a client sends, in one pass.
+    """Takes simple text frames out of what a client sends, in one pass, and counts all others.
 
     `take` gets each one's payload, in order; it returns false for what is not UTF-8, which is then
-    left to the library as well, to be refused as it does. `sift` begins at the boundary of a
-    frame. What is taken never overtakes what was left to the library: while a message that it was
-    given has not come out of it (`note_message`), it is given everything.
+    left to the library as well, to be refused as it does. Without `take` all of them are the
+    library's. `sift` begins at the boundary of a frame. What is taken never overtakes what was
+    left to the library: while a message that it was given has not come out of it
+    (`note_message`), it is given everything.
+
+    A message of more than `limit` bytes, or of too many empty parts, is not left to the library:
+    it is a `fault`, and from then on only a close frame is (as after `stop`).
     """
 
-    def __init__(self, take: Callable[[bytes], bool]) -> None:
+    __slots__ = (  # there may be ten thousand
+        "_empty_parts",
+        "_gave_up",
+        "_held",
+        "_in_library",
+        "_is_fragmented",
+        "_is_skipping",
+        "_is_stopped",
+        "_message_size",
+        "_passing",
+        "_surplus",
+        "_take",
+        "fault",
+        "has_more",
+        "limit",
+    )
+
+    def __init__(self, take: Callable[[bytes], bool] | None, *, limit: int) -> None:
+        self.limit = limit
+        self.fault: int | None = None
+        """The close code of what is the peer's fault and ours to say."""
+        self.has_more = False
+        """Whether `sift` of nothing would go on, because the library had its share."""
         self._take = take
-        self._held = b""  # the beginning of a frame that is not there yet
-        self._passing = 0  # bytes to come of a frame that is the library's
+        self._held = b""  # the beginning of a frame that is not there yet, or not due yet
+        self._passing = 0  # bytes to come of a frame that is the library's, or skipped
+        self._is_skipping = False
+        self._is_stopped = False
         self._is_fragmented = False
+        self._message_size = 0  # of the one that the library has not got to its end
+        self._empty_parts = 0
         self._in_library = 0  # messages that the library has been given and has not said yet
         self._gave_up = False
+        self._surplus = 0  # bytes that the library may still have, to see what is wrong
 
     def note_message(self) -> None:
         """A message has come out of the library, and been looked at."""
         self._in_library -= 1
 
+    def stop(self) -> None:
+        """The peer is told to go: a close frame of its own is all that counts from now on."""
+        self._is_stopped = True
+
+    @property
+    def pending(self) -> int:
+        """Bytes of a message that is not there to its end, here and in the library."""
+        if self._is_stopped or not (self._is_fragmented or self._passing):
+            return len(self._held)
+        # What a head only claims is not here.
+        return len(self._held) + max(0, self._message_size - self._passing)
+
     def sift(self, data: bytes) -> bytes:
-        """Take what can be taken; returns what is the library's, which may be nothing.
+        """Take what can be taken; returns what is the library's, which may be nothing and is at
+        most FRAMES_AT_A_TIME frames.
 
         At most TEXT_LIMIT bytes and a head are held back until the rest of their frame comes.
         """
-        if self._gave_up:
-            return data
+        if self._has_given_up():
+            return self._take_surplus(data)
         if self._held:
             data, self._held = self._held + data, b""
+        self.has_more = False
         place, end = 0, len(data)
-        kept_from = 0  # what lies before has been taken, or is in `passed`
+        kept_from = 0  # what lies before has been taken, skipped, or is in `passed`
         passed: list[bytes] = []
+        frames = 0
         while place < end:
             if self._passing:
                 size = min(self._passing, end - place)
                 place += size
                 self._passing -= size
+                if self._is_skipping:
+                    kept_from = place
                 continue
+            if frames == FRAMES_AT_A_TIME:
+                self.has_more = True
+                break
             taken, is_refused = self._take_texts(data, place, end)
             if taken > place:
                 if kept_from < place:
                     passed.append(data[kept_from:place])
                 place = kept_from = taken
-            if is_refused:
-                self._gave_up = True
+            if is_refused and not self._is_stopped:
+                self._give_up(end - place)
                 break
             if place == end or self._is_text_to_come(data[place : place + 4]):
                 break
-            if not self._leave_frame(data, place, end) or self._gave_up:
+            if not self._leave_frame(data, place, end) or self._has_given_up():
                 break
-        if self._gave_up:
-            place = end
+            if self._is_skipping:
+                if kept_from < place:
+                    passed.append(data[kept_from:place])
+            else:
+                frames += 1
         if kept_from < place:
             passed.append(data[kept_from:place])
-        self._held = data[place:]
+        if self._has_given_up():
+            passed.append(self._take_surplus(_with_known_code(data[place:])))
+        else:
+            self._held = data[place:]
         return passed[0] if len(passed) == 1 else b"".join(passed)
 
     def finish(self) -> bytes:
         """The stream is over: what was held back is the library's."""
-        held, self._held, self._gave_up = self._held, b"", True
-        return held
+        held, self._held = self._held, b""
+        self.has_more = False
+        self._give_up(SURPLUS)
+        return b"" if self._is_stopped else held
+
+    def _has_given_up(self) -> bool:
+        return self._gave_up
+
+    def _give_up(self, surplus: int) -> None:
+        """Nothing behind this can be told from anything else: the library sees what is wrong."""
+        self._gave_up = True
+        self._surplus = 0 if self._is_stopped else surplus
+
+    def _take_surplus(self, data: bytes) -> bytes:
+        left = data[: self._surplus]
+        self._surplus -= len(left)
+        return left
 
     def _take_texts(self, data: bytes, place: int, end: int) -> tuple[int, bool]:
         """Take the simple texts that follow each other from here on, as far as they are whole;
         returns where they end, and whether the next one was refused. It is the hottest loop of all,
         and calls nothing but `take`."""
-        if self._is_fragmented or self._in_library:
-            return place, False
         take, number = self._take, int.from_bytes
+        if take is None or self._is_fragmented or self._in_library or self._is_stopped:
+            return place, False
         while end - place >= _SHORT_HEAD.size + _KEY_SIZE and data[place] == _WHOLE_TEXT:
             size = data[place + 1] - _MASKED
             start = place + _SHORT_HEAD.size + _KEY_SIZE
@@ -143,7 +229,9 @@ class FrameSieve:
 
     def _is_text_to_come(self, head: bytes) -> bool:
         """Whether a simple text begins so, as far as can be seen, that is not whole yet."""
-        if head[0] != _WHOLE_TEXT or self._is_fragmented or self._in_library:
+        if self._take is None or self._is_fragmented or self._in_library or self._is_stopped:
+            return False
+        if head[0] != _WHOLE_TEXT:
             return False
         if len(head) < 2:
             return True
@@ -151,18 +239,22 @@ class FrameSieve:
             return False
         if head[1] < _MASKED + _TWO_MORE_BYTES or len(head) < 4:
             return True
-        return head[2] << 8 | head[3] >= _TWO_MORE_BYTES
+        return _TWO_MORE_BYTES <= (head[2] << 8 | head[3]) <= self.limit
 
     def _leave_frame(self, data: bytes, place: int, end: int) -> bool:
-        """Leave the frame that begins here to the library; false when its head is not there yet.
+        """Leave the frame that begins here to the library, or skip it; false when its head is not
+        there yet.
 
-        Behind a frame that it will refuse nothing can be told from anything else: it gets all.
+        Behind a frame that it will refuse nothing can be told from anything else: it gives up.
         """
         first = data[place]
         opcode = first & 0x0F
-        is_final = bool(first & _FIN)
+        if first == _FIN | _CLOSE:
+            if end - place < 2 or (data[place + 1] >= _MASKED + 2 and end - place < _CODE_END):
+                return False
+            self._is_stopped = False  # whatever came before: this it gets
         if first & _RESERVED_BITS or opcode not in _KNOWN or opcode == _CLOSE:
-            self._gave_up = True
+            self._give_up(SURPLUS)
             return True
         if end - place < 2:
             return False
@@ -172,7 +264,7 @@ class FrameSieve:
             return False
         if size >= 126:
             size = int.from_bytes(data[place + 2 : place + head], "big")
-        is_control = bool(opcode & _IS_CONTROL)
+        is_final, is_control = bool(first & _FIN), bool(opcode & _IS_CONTROL)
         is_fault = (
             not data[place + 1] & _MASKED
             or (is_control and (not is_final or size > _CONTROL_LIMIT))
@@ -181,10 +273,38 @@ class FrameSieve:
             or size >> 63
         )
         if is_fault:
-            self._gave_up = True
+            self._give_up(SURPLUS)
             return True
         if not is_control:
+            self._count_part(size, is_first=opcode != _CONTINUATION)
             self._is_fragmented = not is_final
             self._in_library += is_final
+        self._is_skipping = self._is_stopped
         self._passing = head + _KEY_SIZE + size
         return True
+
+    def _count_part(self, size: int, *, is_first: bool) -> None:
+        """A part of a message comes, whole or not."""
+        if is_first:
+            self._message_size = self._empty_parts = 0
+        self._message_size += size
+        self._empty_parts += not size
+        if self._is_stopped:
+            return
+        if self._message_size > self.limit:
+            self.fault, self._is_stopped = TOO_BIG, True
+        elif self._empty_parts > EMPTY_PARTS:
+            self.fault, self._is_stopped = POLICY, True
+
+
+def _with_known_code(frame: bytes) -> bytes:
+    """This close frame with a code that the library knows: 1014 is registered, and as good a
+    goodbye as any other. Everything else as it is."""
+    if len(frame) < _CODE_END or frame[0] != _FIN | _CLOSE or frame[1] < _MASKED + 2:
+        return frame
+    key = frame[2], frame[3]
+    code = bytes([frame[_CODE_END - 2] ^ key[0], frame[_CODE_END - 1] ^ key[1]])
+    if int.from_bytes(code, "big") != _BAD_GATEWAY:
+        return frame
+    high, low = _NORMAL.to_bytes(2, "big")
+    return frame[: _CODE_END - 2] + bytes([high ^ key[0], low ^ key[1]]) + frame[_CODE_END:]

@@ -63,7 +63,7 @@ class CableDoor:
         if worker is not None:
             if self.is_draining() and not self.stream_channel.turns:
                 raise shutting_down()
-            socket = ServerSocket(self.kind)
+            socket = ServerSocket(self.kind, is_trusted=worker.key is not None)
             if worker.key is None:
                 request.newcomer.ends_with(socket.abort)
             else:
@@ -73,7 +73,7 @@ class CableDoor:
         if self.is_draining() and not (bot and self.switchboard.station(bot.id).open_turns):
             # A bot whose answer still runs may come back and finish it; nobody else comes now.
             raise shutting_down()
-        socket = ServerSocket(self.kind)
+        socket = ServerSocket(self.kind, is_trusted=bot is not None)
         if bot is None:
             if request.bearer or request.query.get("sdk_token") or request.query.get("access_key"):
                 self.gate.note_failure(request)

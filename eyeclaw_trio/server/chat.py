@@ -6,7 +6,6 @@ import time
 from functools import partial
 from typing import Final
 
-import structlog
 import trio
 from attrs import define, field, frozen
 
@@ -36,6 +35,7 @@ from eyeclaw_trio.protocol.chat import (
     encode_error,
     read_session_id,
 )
+from eyeclaw_trio.protocol.frames import POLICY
 from eyeclaw_trio.protocol.timestamps import format_timestamp
 from eyeclaw_trio.relay.seam import TurnSide
 from eyeclaw_trio.server.chat_reply import ChatReply, encode_failure
@@ -44,14 +44,13 @@ from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.reception import Reception, TracedTurn
 from eyeclaw_trio.wire.http_connection import HttpConnection
+from eyeclaw_trio.wire.peer_log import PeerLog
 from eyeclaw_trio.wire.request_reader import Request
 from eyeclaw_trio.wire.services import Services
 from eyeclaw_trio.wire.socket_kind import SocketKind
 from eyeclaw_trio.wire.streams import ReplayedStream
 from eyeclaw_trio.wire.upgrade import check_upgrade
-from eyeclaw_trio.wire.websocket import GOING_AWAY, POLICY, ServerSocket
-
-log = structlog.get_logger(__name__)
+from eyeclaw_trio.wire.websocket import GOING_AWAY, ServerSocket
 
 PATH: Final = "/ws/stream/"
 # What waits for a client that reads nothing: a slice of an answer, and as much of signals (bytes).
@@ -80,6 +79,7 @@ class ChatDoor:
     origins: Origins
     choice: ChatChoice
     kind: SocketKind
+    peers: PeerLog = field(factory=PeerLog, kw_only=True)
     chats: LiveSet[ChatSession] = field(factory=LiveSet)
     conversations: Conversations = field(factory=Conversations)
 
@@ -154,12 +154,13 @@ class ChatSession:
 
     async def serve(self, stream: ReplayedStream) -> None:
         """Be this connection until either side ends it, or cancelled; then no answer is left."""
-        log.info("chat.opened", key_id=self.key_id)
+        lines = self._door.peers.about(f"key {self.key_id}")
+        lines.info("chat.opened")
         try:
             async with trio.open_nursery() as self._answers:
                 await self._socket.run(self, stream)
         finally:
-            log.info("chat.closed", key_id=self.key_id)
+            lines.info("chat.closed")
 
     def leave(self, code: int, reason: str) -> None:
         """End the connection with this code and reason, behind the answer that is running."""

@@ -9,10 +9,10 @@ import structlog
 from attrs import frozen
 
 from eyeclaw_trio.core.directory import Directory
+from eyeclaw_trio.protocol.frames import POLICY
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.server.cable_socket import say_disconnect
 from eyeclaw_trio.server.roster import Roster
-from eyeclaw_trio.wire.websocket import POLICY
 
 log = structlog.get_logger(__name__)
 

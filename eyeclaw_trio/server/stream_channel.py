@@ -109,7 +109,7 @@ class WorkerLink:
         self._socket = socket
         self._nursery = nursery
         self._subscriptions: dict[str, _Subscription] = {}
-        self._has_subscribed = worker.key is not None
+        self._has_subscribed = self._is_known = worker.key is not None
         self._speaking = trio.StrictFIFOLock()
 
     # ---- as the gateway sees it -----------------------------------------------------------------
@@ -142,7 +142,10 @@ class WorkerLink:
 
     def on_frame(self, text: bytes | str) -> None:
         """Take one frame. Raises BadMessage for a malformed one."""
-        match decode_from_client(text):
+        frame = decode_from_client(text)
+        if not self._is_known and not isinstance(frame, Subscribe):
+            raise BadMessage({"command": "must be subscribe, before a key was shown"})
+        match frame:
             case Subscribe(identifier):
                 self._subscribe(identifier)
             case Unsubscribe(identifier):
@@ -211,6 +214,8 @@ class WorkerLink:
         if key is None:
             return None
         self._worker.request.newcomer.vouch()
+        self._socket.trust()
+        self._is_known = True
         self._channel.on_key_used(key.id)
         turns = self._channel.turns
         return turns.find(wanted.session_id, key_id=key.id, bot_id=wanted.bot_id)

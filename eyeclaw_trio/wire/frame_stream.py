@@ -12,13 +12,15 @@ trio-websocket speaks the protocol; this stream does four things that it does no
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import trio
 
 from eyeclaw_trio.errors import SlowReader
-from eyeclaw_trio.protocol.frames import FrameSieve, frame_close
-from eyeclaw_trio.wire.poller import Poller
+from eyeclaw_trio.protocol.frames import FRAMES_AT_A_TIME, FrameSieve, frame_close
+from eyeclaw_trio.wire.poller import RECEIVE_SIZE
+from eyeclaw_trio.wire.services import Services
 from eyeclaw_trio.wire.streams import NowaitStream, Pollable
 
 # Bytes of a long write that are seen to go, and how long they must have taken to show that they
@@ -28,14 +30,27 @@ WAITED: Final = 0.01
 
 
 class FrameStream(trio.abc.Stream):
-    """A stream whose transport is closed by `close_transport` and by nothing else."""
+    """A stream whose transport is closed by `close_transport` and by nothing else.
 
-    def __init__(self, transport: NowaitStream, write_timeout: float = float("inf")) -> None:
+    It begins with a handshake of `handshake_size` bytes, which is all that is read of it until
+    `sift`: what a peer sends early goes the same way as what it sends later.
+    """
+
+    def __init__(
+        self,
+        transport: NowaitStream,
+        *,
+        handshake_size: int = 0,
+        write_timeout: float = float("inf"),
+    ) -> None:
         self._transport = transport
+        self._handshake_left = handshake_size
         self._write_timeout = write_timeout
-        self._received = 0
+        self._sifted: trio.Event | None = trio.Event()
         self._sieve: FrameSieve | None = None
-        self._polled: tuple[Poller, Pollable] | None = None
+        self._services: Services | None = None
+        self._on_sifted: Callable[[FrameSieve], None] = _ignore
+        self._pollable: Pollable | None = None
         self._lock = trio.StrictFIFOLock()
         self._begun = b""  # the rest of a write that was begun: nothing else may come before it
         self._is_closed = False
@@ -45,30 +60,39 @@ class FrameStream(trio.abc.Stream):
 
     def sift(
         self,
-        take: Callable[[bytes], bool],
-        *,
-        handshake_size: int,
-        poller: Poller | None = None,
+        sieve: FrameSieve,
+        services: Services,
+        on_sifted: Callable[[FrameSieve], None] | None = None,
     ) -> None:
-        """From now on `take` gets the payload of each simple text frame, as `FrameSieve` says.
+        """The handshake is over: from now on all that comes goes through this sieve, and
+        `on_sifted` is called each time.
 
-        Called once, when the handshake (a request of `handshake_size` bytes) is over. Where the
-        peer has sent more than that already, its frames all go the library's way instead. What
-        `take` raises is raised in the library's reader: it ends the nursery of this socket. A
-        socket is read by the poller's task, as long as there is nothing for the library.
+        What the sieve's `take` raises is raised in the library's reader: it ends the nursery of
+        this socket. A socket is read by the poller's task, where there is one, as long as there is
+        nothing for the library; what the library gets comes out of the budget.
         """
         self._transport = self._transport.settled()
-        if self._received == handshake_size:
-            self._sieve = FrameSieve(take)
-            pollable = self._transport.pollable
-            if pollable is not None and poller is not None:
-                self._polled = poller, pollable
+        self._sieve, self._services = sieve, services
+        self._on_sifted = on_sifted or _ignore
+        if self._sifted is not None:
+            self._sifted.set()
+            self._sifted = None
 
     @property
     def lived_at(self) -> float:
         """When the peer last gave a sign of life (monotonic seconds): it has sent something, or
         taken something that had to wait for it."""
         return max(self.received_at, self._moved_at)
+
+    def stop(self) -> None:
+        """The peer is told to go: only its close frame counts from now on."""
+        if self._sieve is not None:
+            self._sieve.stop()
+
+    def allow(self, limit: int) -> None:
+        """Messages may have so many bytes from now on."""
+        if self._sieve is not None:
+            self._sieve.limit = limit
 
     def note_message(self) -> None:
         """A message has come out of the library, and been looked at."""
@@ -119,23 +143,53 @@ class FrameStream(trio.abc.Stream):
         """What is the library's; raises trio.ClosedResourceError after `aclose`.
 
         It may be up to a frame more than `max_bytes`: one that was held back until it was whole.
+        Cancellation loses nothing of what a poller has read, and else what was read just now.
         """
-        while not self._is_closed:
-            if self._polled is not None:
-                poller, transport = self._polled
-                return await poller.receive(transport, self._sift)
-            data = bytes(await self._transport.receive_some(max_bytes))
-            left = self._sift(data)
-            if left or not data:
+        if self._handshake_left and not self._is_closed:
+            data = bytes(await self._transport.receive_some(self._handshake_left))
+            self._handshake_left -= len(data)
+            self.received_at = trio.current_time()
+            return data
+        if self._sifted is not None:
+            await self._sifted.wait()
+        while not self._is_closed and self._sieve is not None and self._services is not None:
+            size = min(max_bytes or RECEIVE_SIZE, RECEIVE_SIZE)
+            left, is_over = await self._receive_once(self._sieve, self._services, size)
+            if left or is_over:
                 return left
         raise trio.ClosedResourceError
 
-    def _sift(self, data: bytes) -> bytes:
+    async def _receive_once(
+        self, sieve: FrameSieve, services: Services, size: int
+    ) -> tuple[bytes, bool]:
+        """What is the library's of what comes next, and whether nothing comes any more."""
+        budget, poller = services.budget, services.poller
+        pollable = self._transport.pollable
+        if sieve.has_more:
+            left = self._sift(b"", sieve)
+        elif poller is not None and pollable is not None:
+            left = await poller.receive(pollable, partial(self._take, sieve=sieve))
+            if not left:
+                return b"", True
+        else:
+            data = bytes(await self._transport.receive_some(size))
+            if not data:
+                return sieve.finish(), True
+            if not budget.spend(0, len(data)):
+                await budget.renew()
+            left = self._sift(data, sieve)
+        if left and not budget.spend(FRAMES_AT_A_TIME):
+            await budget.renew()
+        return left, False
+
+    def _take(self, data: bytes, sieve: FrameSieve) -> bytes:
+        return self._sift(data, sieve) if data else sieve.finish()
+
+    def _sift(self, data: bytes, sieve: FrameSieve) -> bytes:
         self.received_at = trio.current_time()
-        if self._sieve is None:
-            self._received += len(data)
-            return data
-        return self._sieve.sift(data) if data else self._sieve.finish()
+        left = sieve.sift(data)
+        self._on_sifted(sieve)
+        return left
 
     async def aclose(self) -> None:
         """Nothing more is read or sent through this stream; the transport stays open.
@@ -160,3 +214,7 @@ class FrameStream(trio.abc.Stream):
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     pass
         await self._transport.abort()
+
+
+def _ignore(_: FrameSieve) -> None:
+    """Nobody wants to know what was sifted."""

@@ -25,7 +25,10 @@ log = structlog.get_logger(__name__)
 # milliseconds. Where two thousand links end in one instant a chunk of another must not wait behind
 # all of them: what costs is what becomes of them, and not that they are read.
 AT_A_TIME: Final = 1_000
-BYTES_AT_A_TIME: Final = 262_144
+# A peer decides how many frames its bytes are: 64 kB of the smallest are twelve milliseconds.
+BYTES_AT_A_TIME: Final = 65_536
+# Bytes of one socket that are read before all others have had their turn.
+RECEIVE_SIZE: Final = 16_384
 
 Take = Callable[[bytes | None], bool]
 """Takes what was received, b"" at the end, None where the connection is broken; says whether to
@@ -58,7 +61,7 @@ class Watch:
         goes_on = False
         try:
             try:
-                data = self.stream.receive_nowait()
+                data = self.stream.receive_nowait(RECEIVE_SIZE)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 self.take(None)
             else:

@@ -5,21 +5,27 @@ from __future__ import annotations
 import trio
 from attrs import field, frozen
 
+from eyeclaw_trio.wire.budget import Budget
 from eyeclaw_trio.wire.flusher import Flusher
 from eyeclaw_trio.wire.ping_wheel import PingWheel
-from eyeclaw_trio.wire.poller import Poller
+from eyeclaw_trio.wire.poller import BYTES_AT_A_TIME, Poller
+from eyeclaw_trio.wire.unfinished import Unfinished
 
 
 @frozen(eq=False)
 class Services:
     """What reads, pings and writes for all connections of a process.
 
-    Without a poller (no epoll, or for a test) each connection is read by a task of its own.
+    `budget` is for all frames that go through the library, and `unfinished` counts messages that
+    are not whole. Without a poller (no epoll, or for a test) each connection is read by a task of
+    its own.
     """
 
     pings: PingWheel = field(factory=PingWheel)
     flusher: Flusher = field(factory=Flusher)
     poller: Poller | None = field(factory=Poller.where_possible)
+    budget: Budget = field(factory=lambda: Budget(size=BYTES_AT_A_TIME))
+    unfinished: Unfinished = field(factory=Unfinished)
 
     async def run(self) -> None:
         """Serve until cancelled: without it no WebSocket is heard or says a word, and nobody

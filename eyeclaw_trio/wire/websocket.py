@@ -18,7 +18,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from wsproto.utilities import LocalProtocolError
 
 from eyeclaw_trio.errors import BadMessage, HungUp, SlowReader
-from eyeclaw_trio.protocol.frames import PING, frame_text
+from eyeclaw_trio.protocol.frames import PING, POLICY, TOO_BIG, FrameSieve, frame_text
 from eyeclaw_trio.wire.frame_stream import FrameStream
 from eyeclaw_trio.wire.outbox import Outbox
 from eyeclaw_trio.wire.socket_kind import Listener, SocketKind
@@ -37,7 +37,10 @@ CLOSE_WITHIN: Final = 1.0
 # What waits for a peer when it is told to go has so long to be written (seconds).
 LAST_WORDS: Final = 0.5
 
-NORMAL, GOING_AWAY, POLICY, TOO_BIG, BUG = 1000, 1001, 1008, 1009, 1011
+# Bytes of a message of somebody who has not shown a key: it only has to hold one.
+STRANGERS_MESSAGE: Final = 4_096
+
+NORMAL, GOING_AWAY, BUG = 1000, 1001, 1011
 # Codes of errors that trio-websocket finds in the peer's frames and keeps to itself.
 _UNSPOKEN_CODES: Final = (1002, 1007)
 
@@ -73,6 +76,7 @@ class ServerSocket:
         "_last_words",
         "_listener",
         "_malformed",
+        "_message_limit",
         "_open",
         "_outbox",
         "_pinged_at",
@@ -82,10 +86,11 @@ class ServerSocket:
         "is_slow",
     )
 
-    def __init__(self, kind: SocketKind) -> None:
+    def __init__(self, kind: SocketKind, *, is_trusted: bool = True) -> None:
         self.is_slow = False
         """Whether it has ended because the peer did not read."""
         self._kind = kind
+        self._message_limit = kind.message_limit if is_trusted else STRANGERS_MESSAGE
         self._state = State.OPENING
         self._outbox = Outbox(kind.outbox_limit)
         self._beats = 0
@@ -145,11 +150,19 @@ class ServerSocket:
             self._state = State.CLOSING
             self._last_words = code, reason
             self._scope.deadline = trio.current_time() + LAST_WORDS + CLOSE_WITHIN
+            if self._stream is not None:
+                self._stream.stop()
             self._note_due()
 
     def abort(self) -> None:
         """End the connection now, whatever waits."""
         self._scope.cancel()
+
+    def trust(self) -> None:
+        """The peer has shown a key: its messages may be as long as the door allows."""
+        self._message_limit = self._kind.message_limit
+        if self._stream is not None:
+            self._stream.allow(self._message_limit)
 
     @property
     def received_at(self) -> float:
@@ -171,15 +184,18 @@ class ServerSocket:
         it with 1011, and is raised.
         """
         self._listener = listener
-        stream = self._stream = FrameStream(replayed, self._kind.write_timeout)
-        handshake_size = replayed.head_size
+        stream = self._stream = FrameStream(
+            replayed,
+            handshake_size=replayed.head_size,
+            write_timeout=self._kind.write_timeout,
+        )
         del replayed
         code: int | None = None
         try:
             try:
                 with self._scope:
                     async with trio.open_nursery() as nursery:
-                        code = await self._live(nursery, stream, handshake_size)
+                        code = await self._live(nursery, stream)
                         nursery.cancel_scope.cancel()
             except* LocalProtocolError:
                 # trio-websocket falls over a ping behind a message that was too large: it has
@@ -193,13 +209,12 @@ class ServerSocket:
         finally:
             self._state = State.ENDED
             self._outbox.end()
+            self._kind.services.unfinished.note(self, 0)
             listener.on_end()
             with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_WITHIN):
                 await stream.close_transport(code=code)
 
-    async def _live(
-        self, nursery: trio.Nursery, stream: FrameStream, handshake_size: int
-    ) -> int | None:
+    async def _live(self, nursery: trio.Nursery, stream: FrameStream) -> int | None:
         """Be open until the peer ends it; returns the code that has still to be said."""
         kind = self._kind
         ws = await accept_upgrade(
@@ -210,9 +225,11 @@ class ServerSocket:
         if self._state is State.OPENING:
             self._state = State.OPEN
             self._listener.on_open()
-        if kind.has_shortcut:
-            poller = kind.services.poller
-            stream.sift(self._take_unread, handshake_size=handshake_size, poller=poller)
+        take = self._take_unread if kind.has_shortcut else None
+        sieve = FrameSieve(take, limit=self._message_limit)
+        if self.is_closing:
+            sieve.stop()
+        stream.sift(sieve, kind.services, self._on_sifted)
         self._open = _Open(nursery, stream, ws)
         self._outbox.open()
         self._note_due()
@@ -240,8 +257,8 @@ class ServerSocket:
     def _take_unread(self, payload: bytes) -> bool:
         """Take a text that the library has not seen; false when it is not UTF-8."""
         if self._listener is None or self.is_closing:
-            return True
-        if len(payload) > self._kind.message_limit:
+            return False
+        if len(payload) > self._message_limit:
             self._close_as_too_big()
             return True
         try:
@@ -256,7 +273,7 @@ class ServerSocket:
     def _take(self, frame: bytes | str) -> None:
         if self._listener is None or self.is_closing:
             return
-        limit = self._kind.message_limit
+        limit = self._message_limit
         # A character has at most four bytes: a short text need not be encoded to be measured.
         if len(frame) * 4 > limit and (isinstance(frame, str) and len(frame.encode()) > limit):
             self._close_as_too_big()
@@ -268,8 +285,15 @@ class ServerSocket:
         except BadMessage as bad:
             self._note_malformed(bad)
 
+    def _on_sifted(self, sieve: FrameSieve) -> None:
+        if sieve.fault == TOO_BIG:
+            self._close_as_too_big()
+        elif sieve.fault is not None:
+            self.close(sieve.fault, "too many empty fragments")
+        self._kind.services.unfinished.note(self, sieve.pending)
+
     def _close_as_too_big(self) -> None:
-        self.close(TOO_BIG, f"a message has at most {self._kind.message_limit} bytes")
+        self.close(TOO_BIG, f"a message has at most {self._message_limit} bytes")
 
     # ---- what is written ------------------------------------------------------------------------
 

@@ -9,10 +9,11 @@ import tracemalloc
 import pytest
 import trio
 from cable_fakes import IDENTIFIER, CableGateway, Sdk
-from fakes import OFFLINE, Gateway, assert_whole
+from fakes import OFFLINE, TOKEN, Gateway, assert_whole
 from healthy_turn import beside_a_healthy_turn, until
 from raw_wire import (
     BINARY,
+    CLOSE,
     CONTINUATION,
     TEXT,
     close_code,
@@ -415,3 +416,38 @@ async def test_row_21_a_compressed_request_is_415(coding: str, autojump_clock: M
     async with beside_a_healthy_turn(gateway):
         sent = post(b"\x1f\x8b\x08\x00", f"Content-Encoding: {coding}")
         assert statuses(await exchange(gateway, sent), "POST") == [415]
+
+
+# ---- 35: early data -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", [frame(b"x", 3), b"\xff" * 10, frame(b"\x03\xe8", CLOSE)])
+@pytest.mark.parametrize("token", [TOKEN, "bt_wrong"])
+async def test_row_35_what_comes_with_the_upgrade_is_no_traceback_however_wrong_and_much(
+    wrong: bytes, token: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = CableGateway()
+    early = frame(b'{"type":"pong"}' + b" " * 60_000) * 2
+    with no_traceback(capsys, caplog):
+        async with (
+            beside_a_healthy_turn(gateway),
+            gateway.services_running(),
+            gateway.glasses() as peer,
+        ):
+            await peer.stream.send_all(upgrade(token=token) + early + wrong)
+            with trio.fail_after(5):
+                received = await receive_to_the_end(peer.stream)
+    assert received.startswith(b"HTTP/1.1 101 ")
+    assert close_code(received) in (1000, 1002)
+
+
+async def test_row_35_what_a_good_bot_says_with_its_upgrade_counts() -> None:
+    gateway = CableGateway()
+    said = {"command": "subscribe", "identifier": IDENTIFIER}
+    async with (
+        beside_a_healthy_turn(gateway),
+        gateway.services_running(),
+        gateway.glasses() as peer,
+    ):
+        await peer.stream.send_all(upgrade() + frame(json.dumps(said).encode()))
+        await until(lambda: gateway.switchboard.is_online(1), seconds=5)

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from trio_websocket import ConnectionClosed, wrap_server_stream
 from wsproto.utilities import LocalProtocolError
 
-from eyeclaw_trio.protocol.frames import TEXT_LIMIT
+from eyeclaw_trio.protocol.frames import TEXT_LIMIT, FrameSieve
 from eyeclaw_trio.wire.frame_stream import FrameStream
 from eyeclaw_trio.wire.poller import Poller
+from eyeclaw_trio.wire.services import Services
 from eyeclaw_trio.wire.streams import wrap
 
 # More than what the shortcut takes, so that texts go both ways, and soon too much for the library.
@@ -89,10 +90,14 @@ async def socket_pair() -> AsyncIterator[tuple[trio.SocketStream, trio.SocketStr
         yield ours, theirs
 
 
-async def receive(pieces: Sequence[bytes], *, shortcut: bool, ends: bool = True) -> Outcome:
-    """Send these pieces to a WebSocket with or without the shortcut."""
+async def receive(
+    pieces: Sequence[bytes], *, shortcut: bool, ends: bool = True, has_sieve: bool = True
+) -> Outcome:
+    """Send these pieces to a WebSocket with or without the shortcut, or to the library alone."""
     ours, theirs = trio.testing.memory_stream_pair()
-    return await receive_between(ours, theirs, pieces, shortcut=shortcut, ends=ends)
+    return await receive_between(
+        ours, theirs, pieces, shortcut=shortcut, ends=ends, has_sieve=has_sieve
+    )
 
 
 async def receive_polled(pieces: Sequence[bytes]) -> Outcome:
@@ -117,9 +122,11 @@ async def receive_between(
     shortcut: bool,
     ends: bool = True,
     poller: Poller | None = None,
+    has_sieve: bool = True,
 ) -> Outcome:
     """Send these pieces from one end to the other."""
-    stream = FrameStream(wrap(theirs))
+    stream = FrameStream(wrap(theirs), handshake_size=len(HANDSHAKE))
+    services = Services(poller=poller)
     messages: list[str | bytes] = []
     code: int | None = None
     written = bytearray()
@@ -150,17 +157,22 @@ async def receive_between(
         async with trio.open_nursery() as nursery:
             await ours.send_all(HANDSHAKE)
             request = await wrap_server_stream(
-                nursery, stream, max_message_size=MESSAGE_LIMIT, receive_buffer_size=TEXT_LIMIT
+                nursery,
+                stream if has_sieve else theirs,
+                max_message_size=MESSAGE_LIMIT,
+                receive_buffer_size=TEXT_LIMIT,
             )
             ws = await request.accept()
-            if shortcut:
-                stream.sift(take, handshake_size=len(HANDSHAKE), poller=poller)
+            if has_sieve:
+                sieve = FrameSieve(take if shortcut else None, limit=10**9)
+                stream.sift(sieve, services)
             nursery.start_soon(collect)
             nursery.start_soon(send)
             try:
                 while True:
                     messages.append(await ws.get_message())
-                    stream.note_message()
+                    if has_sieve:
+                        stream.note_message()
             except ConnectionClosed as closed:
                 code = closed.reason.code if closed.reason is not None else None
             await trio.testing.wait_all_tasks_blocked()
@@ -174,15 +186,17 @@ async def receive_between(
 
 
 async def compare(pieces: Sequence[bytes]) -> Outcome:
-    """Both ways; they must not differ."""
-    plain = await receive(pieces, shortcut=False)
+    """The library alone, and behind a sieve with and without the shortcut; they must not differ."""
+    plain = await receive(pieces, shortcut=False, has_sieve=False)
     assert await receive(pieces, shortcut=True) == plain
+    assert await receive(pieces, shortcut=False) == plain
     return plain
 
 
 async def compare_polled(pieces: Sequence[bytes]) -> None:
     """The library alone and the shortcut with a poller; they must not differ."""
-    assert await receive_polled(pieces) == await receive(pieces, shortcut=False)
+    plain = await receive(pieces, shortcut=False, has_sieve=False)
+    assert await receive_polled(pieces) == plain
 
 
 # ---- what clients send --------------------------------------------------------------------------
@@ -304,7 +318,7 @@ def fail(payload: bytes) -> bool:
 
 async def test_simple_texts_do_not_pass_through_the_library() -> None:
     ours, theirs = trio.testing.memory_stream_pair()
-    stream = FrameStream(wrap(theirs))
+    stream = FrameStream(wrap(theirs), handshake_size=9)
     taken: list[bytes] = []
     await ours.send_all(b"handshake")
     assert await stream.receive_some() == b"handshake"
@@ -313,7 +327,7 @@ async def test_simple_texts_do_not_pass_through_the_library() -> None:
         taken.append(payload)
         return True
 
-    stream.sift(take, handshake_size=9)
+    stream.sift(FrameSieve(take, limit=1_000), Services(poller=None))
     ping = bytes(Frame(b"", PING))
     texts = b"".join(bytes(Frame(b"%d" % n)) for n in range(100))
     await ours.send_all(texts + ping + texts)
@@ -341,7 +355,7 @@ async def test_with_a_poller_simple_texts_do_not_even_wake_the_reader() -> None:
 
     async with socket_pair() as (ours, theirs), trio.open_nursery() as nursery:
         stream = FrameStream(wrap(theirs))
-        stream.sift(take, handshake_size=0, poller=poller)
+        stream.sift(FrameSieve(take, limit=1_000), Services(poller=poller))
         nursery.start_soon(poller.run)
         nursery.start_soon(send)
         assert await stream.receive_some() == ping
@@ -349,24 +363,36 @@ async def test_with_a_poller_simple_texts_do_not_even_wake_the_reader() -> None:
     assert taken == [b"%d" % number for number in range(100)]
 
 
-async def test_a_client_that_speaks_before_it_is_let_in_goes_the_plain_way() -> None:
-    early = bytes(Frame(b"early"))
+async def test_what_a_client_says_before_it_is_let_in_waits_until_it_is() -> None:
+    early, ping = bytes(Frame(b"early")), bytes(Frame(b"", PING))
+    taken: list[bytes] = []
     ours, theirs = trio.testing.memory_stream_pair()
-    stream = FrameStream(wrap(theirs))
+    stream = FrameStream(wrap(theirs), handshake_size=9)
     await ours.send_all(b"handshake" + early[:3])
-    assert await stream.receive_some() == b"handshake" + early[:3]
-    stream.sift(fail, handshake_size=9)
-    await ours.send_all(early[3:] + bytes(Frame(b"next")))
-    assert await stream.receive_some() == early[3:] + bytes(Frame(b"next"))
+    assert await stream.receive_some() == b"handshake"
+
+    def take(payload: bytes) -> bool:
+        taken.append(payload)
+        return True
+
+    async def let_in() -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        stream.sift(FrameSieve(take, limit=1_000), Services(poller=None))
+        await ours.send_all(early[3:] + ping)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(let_in)
+        assert await stream.receive_some() == ping
+    assert taken == [b"early"]
 
 
 async def test_what_is_held_back_goes_to_the_library_when_the_stream_ends() -> None:
     half = bytes(Frame(b"half a frame", claimed=50))
     ours, theirs = trio.testing.memory_stream_pair()
-    stream = FrameStream(wrap(theirs))
+    stream = FrameStream(wrap(theirs), handshake_size=9)
     await ours.send_all(b"handshake")
     await stream.receive_some()
-    stream.sift(fail, handshake_size=9)
+    stream.sift(FrameSieve(fail, limit=1_000), Services(poller=None))
     await ours.send_all(half)
     await ours.send_eof()
     assert await stream.receive_some() == half

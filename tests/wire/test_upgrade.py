@@ -19,7 +19,7 @@ async def test_what_the_library_keeps_of_a_handshake_is_still_where_it_is_looked
     async with trio.open_nursery() as nursery:
 
         async def accept() -> None:
-            stream = FrameStream(wrap(theirs))
+            stream = FrameStream(wrap(theirs), handshake_size=10_000)
             ws = await accept_upgrade(nursery, stream, message_limit=1_000, subprotocol=None)
             accepted.append(ws)
 
