@@ -171,7 +171,7 @@ class Metrics:
 
 
 async def measure_loop_delay(delays: Delays) -> None:
-    """Look for ever how late this task is woken: what else runs on the event loop shows there."""
+    """Look until cancelled how late this task is woken: what else runs on the loop shows there."""
     while True:
         due = trio.current_time() + _LOOK_EVERY
         await trio.sleep_until(due)

@@ -80,7 +80,10 @@ class _Server:
         self._is_last_gone = trio.Event()
 
     async def serve_connection(self, stream: trio.SocketStream) -> None:
-        """Serve one peer until it leaves. Whatever fails ends this connection only."""
+        """Serve one peer until it leaves. Whatever fails ends this connection only.
+
+        Cancellation ends it in the middle of what it writes.
+        """
         if len(self._streams) >= CONNECTIONS:
             await trio.aclose_forcefully(stream)
             return
@@ -131,7 +134,7 @@ class _WatchedStream:
         self._receive_some = stream.receive_some
 
     async def receive_some(self, max_bytes: int) -> bytes | bytearray:
-        """As trio.SocketStream."""
+        """As trio.SocketStream, cancellation too."""
         try:
             data = await self._receive_some(max_bytes)
         except trio.BrokenResourceError:

@@ -31,7 +31,10 @@ async def enter_bots_and_keys(
     configured: Sequence[ConfiguredBotSettings],
     providers: Mapping[str, ProviderSettings],
 ) -> None:
-    """Make the data folder ready for the first question. Raises StoreError."""
+    """Make the data folder ready for the first question. Raises StoreError.
+
+    Cancellation leaves what was made, and may leave a key that was not shown.
+    """
     now = datetime.now(UTC)
     bots = [ConfiguredBot(bot.name, bot.provider, bot.default) for bot in configured]
     await store.run(lambda db: enter_configured_bots(db, bots, now=now))

@@ -96,7 +96,7 @@ class TlsListener(trio.abc.Listener[trio.SSLStream[trio.SocketStream]]):
         )
 
     async def aclose(self) -> None:
-        """As trio.SSLListener."""
+        """As trio.SSLListener; closed also when cancelled."""
         await self.below.aclose()
 
 
