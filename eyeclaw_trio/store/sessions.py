@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Final
 
+import attrs
 from attrs import frozen
 
 from eyeclaw_trio.store.database import transaction, translated
@@ -51,24 +52,18 @@ def write_session(db: sqlite3.Connection, session: BotSession) -> None:
     db.execute(
         "INSERT INTO bot_sessions"
         " (session_id, bot_id, connected_at, last_ping_at, disconnected_at, metadata)"
-        " SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM bots WHERE id = ?2)"
+        " SELECT :session_id, :bot_id, :connected_at, :last_ping_at, :disconnected_at, :metadata"
+        " WHERE EXISTS (SELECT 1 FROM bots WHERE id = :bot_id)"
         " ON CONFLICT (session_id) DO UPDATE SET"
         " last_ping_at = excluded.last_ping_at, disconnected_at = excluded.disconnected_at",
-        (
-            session.session_id,
-            session.bot_id,
-            session.connected_at,
-            session.last_ping_at,
-            session.disconnected_at,
-            session.metadata,
-        ),
+        attrs.asdict(session),
     )
     if session.disconnected_at is not None:
         db.execute(
-            "DELETE FROM bot_sessions WHERE bot_id = ?1 AND disconnected_at IS NOT NULL"
-            " AND number NOT IN (SELECT number FROM bot_sessions WHERE bot_id = ?1"
-            " ORDER BY number DESC LIMIT ?2)",
-            (session.bot_id, KEPT_SESSIONS),
+            "DELETE FROM bot_sessions WHERE bot_id = :bot_id AND disconnected_at IS NOT NULL"
+            " AND number NOT IN (SELECT number FROM bot_sessions WHERE bot_id = :bot_id"
+            " ORDER BY number DESC LIMIT :kept)",
+            {"bot_id": session.bot_id, "kept": KEPT_SESSIONS},
         )
 
 

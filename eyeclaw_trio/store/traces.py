@@ -128,9 +128,9 @@ def find_trace_id(db: sqlite3.Connection, prefix: str) -> str:
     """The one trace id that begins so. Raises NoSuchRecord; StoreError where several do."""
     with translated():
         found = db.execute(
-            "SELECT trace_id FROM stream_traces WHERE trace_id >= ?1 AND trace_id < ?1 || ?2"
-            " ORDER BY trace_id LIMIT 2",
-            (storable(prefix), "\U0010ffff"),
+            "SELECT trace_id FROM stream_traces"
+            " WHERE trace_id >= :prefix AND trace_id < :prefix || :last ORDER BY trace_id LIMIT 2",
+            {"prefix": storable(prefix), "last": "\U0010ffff"},
         ).fetchall()
     if not found:
         raise NoSuchRecord(f"there is no trace {prefix}")
