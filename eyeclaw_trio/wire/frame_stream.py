@@ -150,7 +150,7 @@ class FrameStream(trio.abc.Stream):
             self._handshake_left -= len(data)
             self.received_at = trio.current_time()
             return data
-        if self._sifted is not None:
+        if self._sifted is not None and not self._is_closed:
             await self._sifted.wait()
         while not self._is_closed and self._sieve is not None and self._services is not None:
             size = min(max_bytes or RECEIVE_SIZE, RECEIVE_SIZE)
