@@ -164,7 +164,7 @@ async def receive_between(
             )
             ws = await request.accept()
             if has_sieve:
-                sieve = FrameSieve(take if shortcut else None, limit=10**9)
+                sieve = FrameSieve(take if shortcut else None, limit=1 << 64)
                 stream.sift(sieve, services)
             nursery.start_soon(collect)
             nursery.start_soon(send)
