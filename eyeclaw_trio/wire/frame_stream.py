@@ -21,7 +21,7 @@ from eyeclaw_trio.errors import SlowReader
 from eyeclaw_trio.protocol.frames import FRAMES_AT_A_TIME, FrameSieve, frame_close
 from eyeclaw_trio.wire.poller import RECEIVE_SIZE
 from eyeclaw_trio.wire.services import Services
-from eyeclaw_trio.wire.streams import NowaitStream, Pollable
+from eyeclaw_trio.wire.streams import NowaitStream
 
 # Bytes of a long write that are seen to go, and how long they must have taken to show that they
 # waited for the peer and not for us (seconds).
@@ -35,6 +35,21 @@ class FrameStream(trio.abc.Stream):
     It begins with a handshake of `handshake_size` bytes, which is all that is read of it until
     `sift`: what a peer sends early goes the same way as what it sends later.
     """
+
+    __slots__ = (  # there may be ten thousand
+        "_begun",
+        "_handshake_left",
+        "_is_closed",
+        "_lock",
+        "_moved_at",
+        "_on_sifted",
+        "_services",
+        "_sieve",
+        "_sifted",
+        "_transport",
+        "_write_timeout",
+        "received_at",
+    )
 
     def __init__(
         self,
@@ -50,7 +65,6 @@ class FrameStream(trio.abc.Stream):
         self._sieve: FrameSieve | None = None
         self._services: Services | None = None
         self._on_sifted: Callable[[FrameSieve], None] = _ignore
-        self._pollable: Pollable | None = None
         self._lock = trio.StrictFIFOLock()
         self._begun = b""  # the rest of a write that was begun: nothing else may come before it
         self._is_closed = False
