@@ -47,7 +47,6 @@ class HttpConnection:
         request = await self.reader.receive_request(self.newcomer)
         if request is not None:
             self.path = request.path
-            self.writer.method = request.method
         return request
 
     async def receive_body(self, limit: int, take: Callable[[int], bool]) -> bytes:

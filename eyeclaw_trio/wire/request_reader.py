@@ -94,9 +94,13 @@ class RequestReader:
         "_raw",
         "_stream",
         "_terms",
+        "method",
     )
 
     def __init__(self, stream: NowaitStream, terms: ConnectionTerms, h11: h11.Connection) -> None:
+        self.method = ""
+        """Of the request that is answered, also of one that is refused; empty while there is
+        none."""
         self._stream = stream
         self._terms = terms
         self._h11 = h11
@@ -120,6 +124,7 @@ class RequestReader:
         while True:
             event = self._next_event()
             if isinstance(event, h11.Request):
+                self.method = event.method.decode("ascii")
                 if len(self._raw) - len(self._h11.trailing_data[0]) > HEAD_LIMIT:
                     raise RequestRefused(431, "Request head too large")
                 return _read_head(event, self._stream.peer, newcomer)
@@ -189,6 +194,7 @@ class RequestReader:
 
     def start_next_request(self) -> None:
         """The next one begins with what has come early. h11 has begun its next cycle."""
+        self.method = ""
         self._raw = bytearray(self._h11.trailing_data[0])
         self._leave = _stay
         self._early = 0

@@ -53,7 +53,6 @@ class ResponseWriter:
         "extra_headers",
         "has_responded",
         "is_broken",
-        "method",
     )
 
     def __init__(
@@ -76,14 +75,12 @@ class ResponseWriter:
         """Another request is about to come; nothing of the last one says how to answer it."""
         self.extra_headers: Headers = ()
         self.has_responded = False
-        self.method = ""
-        """Of the request that is answered; empty while there is none."""
 
     async def respond(self, status: int, body: bytes = b"", headers: Headers = ()) -> None:
         """Write a whole response, as one. A cancelled write is the last."""
         length = () if status in (204, 304) else (("Content-Length", str(len(body))),)
         head = self._make_head(status, (*headers, *length))
-        data = [h11.Data(data=body)] if body and self.method != "HEAD" else []
+        data = [h11.Data(data=body)] if body and self._reader.method != "HEAD" else []
         await self._send(head, *data, h11.EndOfMessage())
 
     async def respond_json(self, status: int, value: object, headers: Headers = ()) -> None:

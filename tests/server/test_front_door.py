@@ -411,6 +411,23 @@ async def test_junk_behind_an_answered_request_is_refused_as_junk_is(method: str
     assert [line for line in lines if line["log_level"] in ("error", "warning")] == []
 
 
+@pytest.mark.parametrize(
+    "wrong", ["GET /?" + "a=b&" * 200, "GET http://[", "GET /\r\nX: " + "x" * 17_000]
+)
+async def test_a_head_that_is_refused_is_answered_as_its_method_wants_it(wrong: str) -> None:
+    """A response to HEAD has no body, also where the rest of the request cannot be read."""
+    for method in ("HEAD", "GET"):
+        request, _, lines = wrong.replace("GET", method).partition("\r\n")
+        sent = f"{request} HTTP/1.1\r\nHost: x\r\n{lines}\r\n\r\n".replace(
+            "\r\n\r\n\r\n", "\r\n\r\n"
+        )
+        with structlog.testing.capture_logs() as logged:
+            received = await talk(Gateway(), sent.encode())
+        assert received.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 "))
+        assert received.count(b'{"error":') == (method == "GET")
+        assert [line for line in logged if line["log_level"] == "error"] == []
+
+
 async def test_a_refused_body_in_many_pieces_is_not_looked_through() -> None:
     """A few looks, and the connection ends: whatever else is there is not even parsed."""
     pieces = b"1\r\nx\r\n" * 2_000 + b"0\r\n\r\n"
