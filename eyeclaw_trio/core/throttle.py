@@ -12,6 +12,9 @@ FAILURES: Final = 20
 WINDOW: Final = 60.0  # seconds
 # Addresses remembered at once; the one that failed least recently is forgotten first.
 ADDRESSES: Final = 10_000
+# RELIABILITY 16: so many malformed frames within so many seconds, and a WebSocket is closed.
+MALFORMED_FRAMES: Final = 20
+MALFORMED_WINDOW: Final = 10.0
 # RELIABILITY 35: so many lines of the log may one peer cause in a window; the rest is counted.
 LINES: Final = 10
 
@@ -36,6 +39,19 @@ class Throttle:
             return 0.0
         # When the second oldest is forgotten too, there is room for one more.
         return times[1] + WINDOW - now
+
+
+class MalformedCount:
+    """Counts what one peer says that cannot be read. Times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque(maxlen=MALFORMED_FRAMES)
+
+    def note(self, now: float) -> bool:
+        """Count one more; whether it is one too many."""
+        self._times.append(now)
+        is_full = len(self._times) == MALFORMED_FRAMES
+        return is_full and now - self._times[0] <= MALFORMED_WINDOW
 
 
 @define

@@ -64,6 +64,15 @@ def frame_close(code: int) -> bytes:
     return _SHORT_HEAD.pack(_FIN | _CLOSE, 2) + code.to_bytes(2, "big")
 
 
+def is_utf8(payload: bytes) -> bool:
+    """Whether this may be a text at all."""
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 class FrameSieve:
     """Takes simple text frames out of what a client sends, in one pass, and counts all others.
 

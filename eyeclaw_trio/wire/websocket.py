@@ -6,7 +6,6 @@ Each is a nursery of its own, so that nothing that goes wrong here is felt elsew
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
@@ -17,8 +16,9 @@ from attrs import frozen
 from trio_websocket import ConnectionClosed, WebSocketConnection
 from wsproto.utilities import LocalProtocolError
 
+from eyeclaw_trio.core.throttle import MalformedCount
 from eyeclaw_trio.errors import BadMessage, HungUp, SlowReader
-from eyeclaw_trio.protocol.frames import PING, POLICY, TOO_BIG, FrameSieve, frame_text
+from eyeclaw_trio.protocol.frames import PING, POLICY, TOO_BIG, FrameSieve, frame_text, is_utf8
 from eyeclaw_trio.wire.frame_stream import FrameStream
 from eyeclaw_trio.wire.outbox import Outbox
 from eyeclaw_trio.wire.socket_kind import Listener, SocketKind
@@ -29,9 +29,6 @@ log = structlog.get_logger(__name__)
 
 SOCKET_PING_BEATS: Final = 5  # a WebSocket ping with every fifth beat: each 15 s
 PONG_BEATS: Final = 3  # no sign of life for so many after it, and the peer is gone: within 10 s
-# RELIABILITY 16: so many malformed frames within so many seconds, and the socket is closed.
-MALFORMED_FRAMES: Final = 20
-MALFORMED_WINDOW: Final = 10.0
 # A closing handshake with a peer that does not answer takes no longer (seconds).
 CLOSE_WITHIN: Final = 1.0
 # What waits for a peer when it is told to go has so long to be written (seconds).
@@ -96,7 +93,7 @@ class ServerSocket:
         self._beats = 0
         self._pinged_at = 0.0
         self._last_words = (NORMAL, "")
-        self._malformed: deque[float] | None = None
+        self._malformed: MalformedCount | None = None
         self._listener: Listener | None = None
         self._stream: FrameStream | None = None
         self._open: _Open | None = None
@@ -265,7 +262,7 @@ class ServerSocket:
             self._listener.on_frame(payload)
         except BadMessage as bad:
             # Only what cannot be read may be no text at all: the good ones are not looked at twice.
-            if not _is_utf8(payload):
+            if not is_utf8(payload):
                 return False
             self._note_malformed(bad)
         return True
@@ -350,24 +347,12 @@ class ServerSocket:
             self.abort()
 
     def _note_malformed(self, bad: BadMessage) -> None:
-        now = trio.current_time()
         log.debug("socket.malformed", faults=bad.faults)
         if self._malformed is None:  # few sockets ever need one
-            self._malformed = deque(maxlen=MALFORMED_FRAMES)
-        self._malformed.append(now)
+            self._malformed = MalformedCount()
         if self._listener is not None:
             self._listener.on_malformed(bad)
-        if len(self._malformed) == MALFORMED_FRAMES and (
-            now - self._malformed[0] <= MALFORMED_WINDOW
-        ):
+        if self._malformed.note(trio.current_time()):
             if self._kind.too_many_words:
                 self.enqueue([self._kind.too_many_words])
             self.close(POLICY, "too many malformed messages")
-
-
-def _is_utf8(payload: bytes) -> bool:
-    try:
-        payload.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

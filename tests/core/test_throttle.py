@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyeclaw_trio.core.throttle import ADDRESSES, FAILURES, WINDOW, Throttle
+from eyeclaw_trio.core.throttle import ADDRESSES, FAILURES, WINDOW, MalformedCount, Throttle
 
 
 def fail(throttle: Throttle, times: int, now: float, address: str = "a") -> list[float]:
@@ -88,3 +88,9 @@ def test_one_address_that_never_stops_fills_no_memory(count: int) -> None:
     throttle = Throttle()
     fail(throttle, count, 0.0)
     assert len(throttle._failures["a"]) <= FAILURES + 1
+
+
+def test_twenty_malformed_frames_are_too_many_within_ten_seconds_only() -> None:
+    hasty, slow = MalformedCount(), MalformedCount()
+    assert [hasty.note(n * 0.5) for n in range(20)] == [False] * 19 + [True]
+    assert not any(slow.note(n * 0.55) for n in range(100))
