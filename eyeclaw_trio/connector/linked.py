@@ -21,6 +21,7 @@ from eyeclaw_trio.protocol.bot import (
     Cancel,
     ChunkReceived,
     ExecuteCommand,
+    RunningTurns,
     StreamChunk,
     StreamError,
     StreamMessage,
@@ -93,6 +94,10 @@ class LinkedBot:
         match message:
             case ChunkReceived(session_id, sequence):
                 self._acknowledge(session_id, sequence)
+            case RunningTurns(session_ids):
+                for session_id in session_ids:
+                    if session_id not in self._open and session_id not in self._closed:
+                        self._disown(session_id)
             case ExecuteCommand(metadata=metadata):
                 # Sent again after a broken link: run once, whether it still runs or not.
                 if self._runs.knows(metadata.session_id):

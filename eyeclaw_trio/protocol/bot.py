@@ -308,6 +308,14 @@ class Connected:
 
 
 @frozen
+class RunningTurns:
+    """The turns that are open and have been spoken of, told to a bot of ours that has linked
+    again; of one that it does not know it says that it is gone. Others ignore it."""
+
+    session_ids: tuple[str, ...]
+
+
+@frozen
 class PongToBot:
     """The answer to a bot's ping."""
 
@@ -338,6 +346,7 @@ ToBot = (
     | ChunkReceived
     | Cancel
     | Connected
+    | RunningTurns
     | PongToBot
     | CommandReceived
     | StatusResponse
@@ -381,6 +390,8 @@ def encode_to_bot(message: ToBot) -> Opaque:
                 "session_id": session_id,
                 "message": text,
             }
+        case RunningTurns(session_ids):
+            return {"type": "running_turns", "session_ids": list(session_ids)}
         case PongToBot(timestamp):
             return {"type": "pong", "timestamp": timestamp}
         case CommandReceived(command, timestamp):
@@ -425,6 +436,8 @@ def build_to_bot(value: object) -> ToBot | UnknownMessage:
             return build(value, Cancel)
         case "connected":
             return build(value, Connected)
+        case "running_turns":
+            return build(value, RunningTurns)
         case "pong":
             return build(value, PongToBot)
         case "command_received":

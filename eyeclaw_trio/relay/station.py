@@ -30,6 +30,7 @@ from eyeclaw_trio.errors import BotOffline
 from eyeclaw_trio.protocol.bot import (
     Cancel,
     ExecuteCommand,
+    RunningTurns,
     Status,
     StreamChunk,
     StreamMessage,
@@ -111,7 +112,7 @@ class Station:
         for place in left:
             link.send(_cancel(place.session_id))
         if not had_links and link.can_resume:
-            self._remind(link)
+            self._tell_running_turns(link)
         self.assign_places()
         try:
             yield
@@ -248,12 +249,12 @@ class Station:
             self._failed.clear()
         return self.places.find_left(session_id)
 
-    def _remind(self, link: Link) -> None:
-        """Name the turns that have spoken to a bot that has come back: its process may be a new
-        one, which knows nothing of them and says so. A first chunk was heard of each."""
-        for turn in self._turns.values():
-            if turn.command is None:
-                link.acknowledge(turn.session_id, [0])
+    def _tell_running_turns(self, link: Link) -> None:
+        """Name the turns that were spoken of to a bot that has come back: its process may be a new
+        one, which knows nothing of them and says so (RELIABILITY 39)."""
+        spoken = [turn.session_id for turn in self._turns.values() if turn.command is None]
+        if spoken:
+            link.send(RunningTurns(tuple(spoken)))
 
     def _take_summary(self, turn: OpenTurn, message: StreamSummary, at: float) -> None:
         """Tell the turn what of its summary is old, and remember that the bot begins anew."""

@@ -16,6 +16,7 @@ from eyeclaw_trio.connector.drain import LAST_WORDS, Drain
 from eyeclaw_trio.connector.link import keep_connected
 from eyeclaw_trio.protocol.bot import (
     ChunkReceived,
+    RunningTurns,
     StreamChunk,
     StreamEnd,
     StreamError,
@@ -195,6 +196,21 @@ async def test_a_turn_that_another_process_began_is_said_to_be_gone_once(
         await link.say(command())
         it.provider.dictate("你好", "a")
         assert await link.hear() == StreamChunk("t1", "a", 0)
+
+
+async def test_of_the_running_turns_only_those_that_are_not_known_here_are_said_to_be_gone(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    async with running(monkeypatch) as it:
+        link = await it.let_in()
+        await link.say(command())
+        it.provider.dictate("你好", "a")
+        assert await link.hear() == StreamChunk("t1", "a", 0)
+        await link.say(RunningTurns(("t0", "t1")))
+        gone = StreamError("t0", "the process that answered it is gone", "cut_answer")
+        assert await link.hear() == gone
+        it.provider.dictate("你好", "b")
+        assert await link.hear() == StreamChunk("t1", "b", 1)
 
 
 async def test_a_turn_that_is_over_here_is_not_said_to_be_gone(

@@ -26,6 +26,7 @@ from eyeclaw_trio.protocol.bot import (
     Ping,
     Pong,
     PongToBot,
+    RunningTurns,
     Status,
     StatusResponse,
     StreamChunk,
@@ -299,6 +300,10 @@ def test_a_command_has_the_fields_of_the_protocol_and_an_unknown_one_for_our_con
         (
             Connected(1, "s", "m"),
             {"type": "connected", "bot_id": 1, "session_id": "s", "message": "m"},
+        ),
+        (
+            RunningTurns(("t1", "t2")),
+            {"type": "running_turns", "session_ids": ["t1", "t2"]},
         ),
         (PongToBot("t"), {"type": "pong", "timestamp": "t"}),
         (

@@ -28,6 +28,7 @@ from eyeclaw_trio.protocol.bot import (
     CommandMetadata,
     CommandParams,
     ExecuteCommand,
+    RunningTurns,
     Status,
     StreamChunk,
     StreamEnd,
@@ -274,7 +275,7 @@ async def test_a_command_that_nobody_has_answered_is_sent_again_where_that_is_sa
             assert third.commands == []  # it has been spoken of
 
 
-async def test_a_bot_that_comes_back_is_reminded_of_the_turns_that_have_spoken(
+async def test_a_bot_that_comes_back_is_told_of_the_turns_that_have_spoken(
     at: Meeting,
 ) -> None:
     """Its process may be a new one that knows nothing of them: then it says so at once."""
@@ -283,13 +284,13 @@ async def test_a_bot_that_comes_back_is_reminded_of_the_turns_that_have_spoken(
             spoken, _ = stack.enter_context(opened(at, "1", "2"))
             at.links.deliver(first, StreamChunk("1", "好", 0))
         with at.links.attached(old_sdk := ALink(capacity=2)):
-            assert old_sdk.acknowledged == []
+            assert old_sdk.told == []
             heed(at, spoken)
         with at.links.attached(back := ALink(capacity=2, can_resume=True)):
-            assert back.acknowledged == [("1", 0)]
+            assert back.told[0] == RunningTurns(("1",))
             heed(at, spoken)
             with at.links.attached(beside := ALink(capacity=2, can_resume=True)):
-                assert beside.acknowledged == []  # the other may well be answering
+                assert beside.told == []  # the other may well be answering
             heed(at, spoken)
             at.links.deliver(back, StreamError("1", "gone", "cut_answer"))
             assert StreamError("1", "gone", "cut_answer") in heed(at, spoken)

@@ -17,6 +17,9 @@ import trio
 from raw_wire import frame, upgrade
 
 HOST = "127.0.0.1"
+# An empty ping as the gateway frames it. Nothing else that it says to an idle bot looks like one.
+PING = bytes([0x89, 0])
+PONG = frame(b"", 0xA)
 
 
 async def stay_linked(port: int, bot_id: int, streams: set[trio.SocketStream]) -> None:
@@ -30,8 +33,9 @@ async def stay_linked(port: int, bot_id: int, streams: set[trio.SocketStream]) -
             await stream.send_all(upgrade(bot_id=bot_id, token=f"bt_{bot_id}"))
             await stream.receive_some()  # a client may not speak before it is let in
             await stream.send_all(frame(subscribe.encode()))
-            while await stream.receive_some():
-                pass
+            while data := await stream.receive_some():
+                if PING in data:  # else the gateway would take it for dead
+                    await stream.send_all(PONG)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
         finally:

@@ -128,6 +128,8 @@ async def test_row_01_the_tail_that_was_said_while_the_link_was_down_comes_witho
             for sequence, text in enumerate(("一", "二", "三")):
                 await sdk.say(encode_from_bot(StreamChunk(turn, text, sequence)), connector)
             said = trio.current_time()
+            named = (await sdk.receive())["message"]
+            assert named == {"type": "running_turns", "session_ids": [turn]}
             numbers = [(await sdk.receive())["message"]["sequence"] for _ in range(3)]
             assert numbers == [0, 1, 2]
             await glasses.receive_head()
