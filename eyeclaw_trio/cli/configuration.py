@@ -1,4 +1,4 @@
-"""The commands about settings: config show, config check."""
+"""The commands about settings: config show, config check, config reference."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import click
 
 from eyeclaw_trio.cli.choices import Choices, common_options, pass_choices
 from eyeclaw_trio.cli.showing import show_json, show_table
+from eyeclaw_trio.settings.meanings import Language
+from eyeclaw_trio.settings.reference import list_reference, render_reference
 from eyeclaw_trio.settings.shown import show_settings
 
 
@@ -57,3 +59,28 @@ def check(choices: Choices) -> None:
     for warning in checked.settings.warnings if checked.settings is not None else ():
         click.echo(f"Warning: {warning}", err=True)
     click.echo(f"{checked.file or 'No file, so all defaults'}: no faults", err=True)
+
+
+@config.command()
+@click.option("--chinese", is_flag=True, help="What they mean, in Chinese.")
+@common_options
+@pass_choices
+def reference(choices: Choices, chinese: bool) -> None:
+    """Every setting there is, as a settings file: its default, its unit and what it means."""
+    language: Language = "zh" if chinese else "en"
+    if not choices.json:
+        click.echo(render_reference(language), nl=False)
+        return
+    show_json(
+        [
+            {
+                "key": each.key,
+                "meaning": each.meaning.text(language),
+                "unit": each.meaning.unit_in(language) or None,
+                "default": each.default,
+                "environment": each.variable,
+                "changeable_on_pages": each.is_changeable,
+            }
+            for each in list_reference()
+        ]
+    )

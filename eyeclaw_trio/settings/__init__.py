@@ -1,4 +1,5 @@
-"""The settings in force: flags, environment, `eyeclaw.toml`, defaults (CLI, "Settings").
+"""The settings in force: flags, environment, `eyeclaw.toml`, what the pages have changed in the
+data folder, defaults (CLI, "Settings").
 
 What belongs here is what the values mean together: which are needed, which exclude each other,
 and where a secret is. Parts of the program get the one small group that they define themselves.
@@ -20,6 +21,7 @@ from eyeclaw_trio.providers.catalogue import KINDS
 from eyeclaw_trio.providers.openclaw import NAME as OPENCLAW
 from eyeclaw_trio.providers.ready_made import READY_MADE
 from eyeclaw_trio.providers.settings import ProviderSettings
+from eyeclaw_trio.settings.changes import read_changes
 from eyeclaw_trio.settings.environment import read_environment, read_flags
 from eyeclaw_trio.settings.kinds import HostPort
 from eyeclaw_trio.settings.layers import Layer, Source
@@ -131,6 +133,9 @@ def check_settings(
         read_environment(environ, cwd, names | {ECHO} | READY_MADE.keys()),
         read_flags(flags, cwd),
     ]
+    data = _merge([Layer(dict(each.given)) for each in layers]).given.get(("data",))
+    folder = data.value if data is not None else _usual_folder()
+    layers.insert(0, read_changes(Path(str(folder))))
     reading = _Reading(_merge(layers), environ)
     settings = reading.build(file)
     if not reading.all.faults:
@@ -163,11 +168,10 @@ class _Reading(ProviderReading):
     def build(self, file: Path | None) -> Settings:
         providers, unconfigured = self.build_providers()
         bots = self.build_bots(providers)
-        home = platformdirs.user_data_path("eyeclaw", appauthor=False)
         settings = Settings(
             listen=self.value(("listen",), HostPort("127.0.0.1", 8001)),
             admin_listen=self.value(("admin_listen",), HostPort("127.0.0.1", 8002)),
-            data=self.value(("data",), home),
+            data=self.value(("data",), _usual_folder()),
             binding=self.value(("binding",), "off"),
             tls_certificate=self.value(("tls_certificate",), None),
             tls_key=self.value(("tls_key",), None),
@@ -229,6 +233,10 @@ class _Reading(ProviderReading):
                 default = bot.name
             bots[bot.name] = bot
         return tuple(bots.values())
+
+
+def _usual_folder() -> Path:
+    return platformdirs.user_data_path("eyeclaw", appauthor=False)
 
 
 def _may_be_file(path: Path) -> bool:

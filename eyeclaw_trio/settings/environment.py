@@ -104,4 +104,9 @@ def _known_variables(asked: str) -> Iterator[str]:
     middle = parts[1][:LONGEST_NAME] if len(parts) > 2 else ""
     index = int(middle) if _INDEX.fullmatch(middle) else 0
     for path in known_paths(middle or "NAME", index):
-        yield PREFIX + "__".join(str(part).upper() for part in path)
+        yield variable_name(path)
+
+
+def variable_name(path: KeyPath) -> str:
+    """The variable that says this setting: `EYECLAW_PATIENCE__IDLE_TIMEOUT`."""
+    return PREFIX + "__".join(str(part).upper() for part in path)

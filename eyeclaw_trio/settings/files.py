@@ -1,4 +1,4 @@
-"""Reading files that somebody names: whole ones of a sensible size, and nothing without an end."""
+"""Files of the settings: read whole, of a sensible size, and nothing without an end."""
 
 from __future__ import annotations
 
@@ -46,3 +46,15 @@ def read_secret_file(path: Path) -> str:
         return read_file_bytes(path, LARGEST_SECRET).decode().strip()
     except UnicodeDecodeError:
         raise UnreadableFile("not UTF-8 text") from None
+
+
+def write_private_file(path: Path, data: bytes) -> None:
+    """Put a file with mode 0600 in place of what was there; who reads finds the one or the other,
+    whole, at a power failure too. Blocks. Raises OSError."""
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
