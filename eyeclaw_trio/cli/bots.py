@@ -106,6 +106,18 @@ def new_token(choices: Choices, name: str) -> None:
         _show_token(found, token)
 
 
+@bot.command("rename")
+@_bot_argument
+@click.argument("new_name", metavar="NAME")
+@common_options
+@pass_choices
+def rename_bot(choices: Choices, name: str, new_name: str) -> None:
+    """Give a bot another name; its id, its token and its keys stay."""
+    with changing(choices.load().data) as db:
+        found = bots.rename_bot(db, bots.find_bot(db, name).id, new_name)
+    _show_bot(choices, found, "has its new name")
+
+
 @bot.command("unbind")
 @_bot_argument
 @common_options

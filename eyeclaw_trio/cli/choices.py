@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -23,6 +24,8 @@ COMMON_HELP: Final = (
     "Settings come from options, else from EYECLAW_… in the environment, else from eyeclaw.toml, "
     "else they are the defaults: `eyeclaw config show` shows them."
 )
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
 
@@ -57,6 +60,14 @@ def record_id(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 18 or int(text) < 1:
         raise click.BadParameter("an id is a number from 1 up")
     return int(text)
+
+
+def read_duration(text: str) -> timedelta:
+    """A number with s, m, h or d behind it: `90s`, `7d`. Raises BadParameter."""
+    number, unit = text[:-1], _UNITS.get(text[-1:])
+    if unit is None or not number.isascii() or not number.isdigit() or len(number) > 9:
+        raise click.BadParameter("it is a number with s, m, h or d behind it, such as 12h")
+    return timedelta(**{unit: int(number)})
 
 
 pass_choices = click.make_pass_decorator(Choices, ensure=True)

@@ -1,4 +1,4 @@
-"""The commands about access keys: key create, list, revoke, restore.
+"""The commands about access keys: key create, list, revoke, restore, rotate.
 
 They work whether a gateway runs on the folder or not; a running one obeys within a second.
 """
@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
+from datetime import timedelta
 from typing import Final
 
 import click
 
 from eyeclaw_trio.app.data_folder import changing
-from eyeclaw_trio.cli.choices import Choices, common_options, pass_choices, record_id
+from eyeclaw_trio.cli.choices import (
+    Choices,
+    common_options,
+    pass_choices,
+    read_duration,
+    record_id,
+)
 from eyeclaw_trio.cli.showing import local_minute, show_json, show_table, shown
 from eyeclaw_trio.core.directory import AccessKey
 from eyeclaw_trio.store import keys
@@ -86,6 +93,47 @@ def restore_key(choices: Choices, key_id: int) -> None:
     _show(choices, changed, "restored")
 
 
+@key.command("rotate")
+@click.argument("key_id", metavar="ID", type=record_id)
+@click.option(
+    "--grace",
+    metavar="DURATION",
+    type=read_duration,
+    default="7d",
+    show_default=True,
+    help="How long the old key opens still: a number with s, m, h or d.",
+)
+@common_options
+@pass_choices
+def rotate_key(choices: Choices, key_id: int, grace: timedelta) -> None:
+    """Make a new key in place of an old one, which opens for a while still and then is revoked.
+
+    The new one is shown this once.
+    """
+    with changing(choices.load().data) as db:
+        made = keys.rotate_key(db, key_id, grace, now=read_clock())
+    until = made.old.open_until or ""
+    if choices.json:
+        new = made.key
+        show_json(
+            {
+                "id": new.id,
+                "name": new.name,
+                "key": made.secret,
+                "bot_id": new.bot_id,
+                "old_id": made.old.id,
+                "old_until": until,
+            }
+        )
+        return
+    click.echo(
+        f"Access key {made.key.id} is in place of {made.old.id}, which opens until "
+        f"{local_minute(until)}. Shown this once; keep it in EYECLAW_KEY:",
+        err=True,
+    )
+    click.echo(made.secret)
+
+
 def _record(key: AccessKey) -> dict[str, object]:
     return {name: getattr(key, name) for name in _FIELDS}
 
@@ -96,10 +144,16 @@ def _row(key: AccessKey, names: Mapping[int, str]) -> dict[str, object]:
         "name": key.name,
         "prefix": f"{key.prefix}…",
         "opens": "all bots" if key.bot_id is None else names.get(key.bot_id, key.bot_id),
-        "state": "active" if key.is_active else "revoked",
+        "state": _state(key),
         "last_used": key.last_used_at and local_minute(key.last_used_at),
         "created": local_minute(key.created_at),
     }
+
+
+def _state(key: AccessKey) -> str:
+    if not key.is_active:
+        return "revoked"
+    return "active" if key.open_until is None else f"until {local_minute(key.open_until)}"
 
 
 def _show(choices: Choices, changed: AccessKey, what: str) -> None:

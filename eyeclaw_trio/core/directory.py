@@ -37,6 +37,8 @@ class AccessKey:
     is_active: bool
     created_at: str
     last_used_at: str | None
+    open_until: str | None = None
+    """When a key in whose place there is a new one stops to open; it is not active then."""
 
 
 @frozen

@@ -46,11 +46,7 @@ def add_bot(
     name = check_name(name)
     token = _make_token() if provider is None else None
     with transaction(db):
-        other = next((bot for bot in list_bots(db) if bot.name == name), None)
-        if other is not None:
-            raise StoreError(
-                f"the name is taken by bot {other.id}: choose another one, or remove that bot first"
-            )
+        _refuse_taken_name(db, name)
         if is_default:
             db.execute("UPDATE bots SET is_default = 0")
         cursor = db.execute(
@@ -129,6 +125,23 @@ def make_default(db: sqlite3.Connection, bot_id: int) -> Bot:
         return _get_bot(db, bot_id)
 
 
+def rename_bot(db: sqlite3.Connection, bot_id: int, name: str) -> Bot:
+    """Give a bot another name; its id, token, keys and wearer stay.
+
+    Raises NoSuchRecord, and StoreError for a name as `add_bot`, and for a bot of the
+    configuration: that knows it by its name.
+    """
+    name = check_name(name)
+    with transaction(db):
+        bot = _get_bot(db, bot_id)
+        if bot.origin == "config" and bot.is_configured:
+            raise StoreError(f"bot {bot_id} stands in the configuration: rename it there")
+        if name != bot.name:
+            _refuse_taken_name(db, name)
+        db.execute("UPDATE bots SET name = ? WHERE id = ?", (name, bot_id))
+        return _get_bot(db, bot_id)
+
+
 def remove_bot(db: sqlite3.Connection, bot_id: int) -> None:
     """Remove a bot, the keys that open only it, and its sessions. Raises NoSuchRecord.
 
@@ -168,6 +181,14 @@ def enter_configured_bots(
             )
         known = {bot.name: bot for bot in list_bots(db)}
         return tuple(known[name] for name in names)
+
+
+def _refuse_taken_name(db: sqlite3.Connection, name: str) -> None:
+    other = next((bot for bot in list_bots(db) if bot.name == name), None)
+    if other is not None:
+        raise StoreError(
+            f"the name is taken by bot {other.id}: choose another one, or remove that bot first"
+        )
 
 
 def _make_token() -> str:

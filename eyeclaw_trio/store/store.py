@@ -8,6 +8,7 @@ of their own.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
@@ -39,7 +40,7 @@ from eyeclaw_trio.store.retention import (
 )
 from eyeclaw_trio.store.session_notes import SessionNotes
 from eyeclaw_trio.store.sessions import close_left_sessions
-from eyeclaw_trio.store.snapshot import load_directory, read_data_version
+from eyeclaw_trio.store.snapshot import Lookout, load_directory, read_data_version
 from eyeclaw_trio.store.traces import as_begun, close_left_traces, write_trace
 from eyeclaw_trio.store.write_queue import Write
 from eyeclaw_trio.store.writer import LAST_WRITES, Chore, Writer
@@ -58,13 +59,16 @@ OnChange = Callable[[Directory], None]
 
 @define(eq=False)
 class _Opened:
-    """What `_open` found: the connections, the first snapshot with its version, the trace clock."""
+    """What `_open` found: the connections, the first snapshot with its version, the trace clock.
+
+    `steady_now` is what the wall clock said at that moment, and goes on by the monotonic one."""
 
     db: sqlite3.Connection
     to_read: sqlite3.Connection
     directory: Directory
     seen: int
     clock: TraceClock
+    steady_now: Callable[[], datetime]
 
 
 class Store:
@@ -91,7 +95,9 @@ class Store:
         self._writer = Writer(
             opened.db,
             capacity,
-            partial(self._post, self._accept),
+            Lookout(
+                partial(self._post, self._accept), opened.steady_now, opened.directory, opened.seen
+            ),
             Chore(retention.step, tidy_every),
         )
         self._reader = Reader(opened.to_read)
@@ -200,8 +206,8 @@ class Store:
         result: T = request.result
         return result
 
-    def _start(self, seen: int) -> None:
-        self._writer.start(seen)
+    def _start(self) -> None:
+        self._writer.start()
         self._reader.start()
 
     async def _close(self) -> None:
@@ -283,7 +289,7 @@ async def open_store(
         traces=traces or TraceSettings(),
         tidy_every=tidy_every,
     )
-    store._start(opened.seen)
+    store._start()
     try:
         yield store
     finally:
@@ -296,11 +302,19 @@ def _open(folder: Path, now: Callable[[], datetime]) -> _Opened:
         close_left_sessions(db)
         with transaction(db):
             close_left_traces(db)
-        clock = start_clock(db, now())
+        opened_at, began = now(), time.monotonic()
+        clock = start_clock(db, opened_at)
         # In this order: a change between the two is loaded again, and none is missed.
         seen = read_data_version(db)
-        directory = load_directory(db)
-        return _Opened(db, open_to_read(folder), directory, seen, clock)
+        directory = load_directory(db, opened_at)
+        return _Opened(
+            db,
+            open_to_read(folder),
+            directory,
+            seen,
+            clock,
+            lambda: opened_at + timedelta(seconds=time.monotonic() - began),
+        )
     except BaseException:
         db.close()
         raise

@@ -16,7 +16,6 @@ from typing import Final
 import structlog
 from attrs import define, field
 
-from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.errors import StoreError
 from eyeclaw_trio.store.database import (
     BUSY_TIMEOUT,
@@ -27,7 +26,7 @@ from eyeclaw_trio.store.database import (
     translated,
 )
 from eyeclaw_trio.store.requests import Request
-from eyeclaw_trio.store.snapshot import load_directory, read_data_version
+from eyeclaw_trio.store.snapshot import Lookout
 from eyeclaw_trio.store.trouble import Trouble
 from eyeclaw_trio.store.write_queue import Write, WriteQueue
 
@@ -63,22 +62,19 @@ class Chore:
 class Writer:
     """The thread and its queue.
 
-    `capacity` bounds the writes in the queue, and once more those that wait for a lock. `publish`
-    is called on the thread with each new directory; it must not wait. `chore` is done first after
-    `chore.every` seconds.
+    `capacity` bounds the writes in the queue, and once more those that wait for a lock. `lookout`
+    belongs to the thread. `chore` is done first after `chore.every` seconds.
     """
 
     _db: sqlite3.Connection
     _capacity: int
-    _publish: Callable[[Directory], None]
+    _lookout: Lookout
     _chore: Chore
     dropped: int = field(default=0, init=False)
     """Writes that were taken from the queue and given up."""
     _queue: WriteQueue = field(init=False)
     _kept: list[Write] = field(factory=list, init=False)
-    _seen: int = field(default=0, init=False)
     _writing: Trouble = field(factory=lambda: Trouble("write"), init=False)
-    _looking: Trouble = field(factory=lambda: Trouble("look"), init=False)
     _tidying: Trouble = field(factory=lambda: Trouble("tidy"), init=False)
     _tidy_at: float = field(default=0.0, init=False)
     _thread: threading.Thread = field(init=False)
@@ -90,11 +86,10 @@ class Writer:
     @property
     def is_failing(self) -> bool:
         """Whether the last write, the last look or the last step of the chore failed."""
-        return self._writing.is_on or self._looking.is_on or self._tidying.is_on
+        return self._writing.is_on or self._lookout.is_failing or self._tidying.is_on
 
-    def start(self, seen: int) -> None:
-        """Begin; `seen` is the data version that the caller's directory was loaded at."""
-        self._seen = seen
+    def start(self) -> None:
+        """Begin."""
         self._tidy_at = time.monotonic() + self._chore.every
         self._thread.start()
 
@@ -117,7 +112,7 @@ class Writer:
             while not self._is_over():
                 items = self._queue.take(LOOK_EVERY)
                 # Before anything that may wait for a lock: a revoked key must not wait with it.
-                self._look()
+                self._lookout.look(self._db)
                 self._serve(items)
                 self._tidy()
         except Exception as error:
@@ -135,22 +130,6 @@ class Writer:
         is_done = self._queue.is_stopping and self._queue.is_empty and not self._kept
         return is_done or self._queue.is_late
 
-    def _look(self) -> None:
-        """Publish a new directory if another connection has changed the data."""
-        try:
-            version = read_data_version(self._db)
-            if version != self._seen:
-                # Noted only when it worked, so that a failure is tried again.
-                self._load()
-                self._seen = version
-        except (sqlite3.Error, StoreError) as error:
-            self._looking.begin(error)
-        else:
-            self._looking.end()
-
-    def _load(self) -> None:
-        self._publish(load_directory(self._db))
-
     def _serve(self, items: list[Write | Request]) -> None:
         writes = self._kept
         self._kept = []
@@ -162,7 +141,7 @@ class Writer:
             self._write(writes)
             writes = self._kept
             self._kept = []
-            self._look()  # several requests may wait for a lock one after the other
+            self._lookout.look(self._db)  # several requests may wait for a lock one after the other
             self._answer(item)
         self._write(writes)
 
@@ -220,16 +199,8 @@ class Writer:
         roll_back(self._db)
         self._set_patience(_LOCK_WAIT)
         if self._db.total_changes != before:
-            self._load_own()
+            self._lookout.load(self._db)
         request.finish(failure)
-
-    def _load_own(self) -> None:
-        """Publish what a request changed: SQLite counts only others' changes as new."""
-        try:
-            self._load()
-        except StoreError as error:
-            self._looking.begin(error)
-            self._seen = -1  # so that the next look loads
 
     def _tidy(self) -> None:
         """A step of the chore, when it is due and nothing waits for a lock."""

@@ -27,6 +27,7 @@ from eyeclaw_trio.store import keys
 from eyeclaw_trio.store.database import open_database, transaction
 from eyeclaw_trio.store.folder_lock import hold_folder
 from eyeclaw_trio.store.sessions import BotSession, write_session
+from eyeclaw_trio.store.snapshot import load_directory
 
 SECRET = "sk-do-not-show-4711"
 COMMANDS = [
@@ -39,10 +40,12 @@ COMMANDS = [
     ["key", "list"],
     ["key", "revoke"],
     ["key", "restore"],
+    ["key", "rotate"],
     ["bot"],
     ["bot", "add"],
     ["bot", "list"],
     ["bot", "token"],
+    ["bot", "rename"],
     ["bot", "unbind"],
     ["bot", "remove"],
     ["trace"],
@@ -115,6 +118,10 @@ def test_help_is_there_on_every_level_with_the_common_options(command: list[str]
         ["key", "revoke", "one"],
         ["key", "revoke", "0"],
         ["key", "revoke", "9" * 30],
+        ["key", "rotate", "1", "--grace", "7"],
+        ["key", "rotate", "1", "--grace", "-7d"],
+        ["key", "rotate", "1", "--grace", "٣d"],
+        ["key", "rotate", "1", "--grace", "9" * 10 + "d"],
         ["connect", "--server", "http://x", "--bot", "1"],
         ["connect", "--token", "t"],
     ],
@@ -188,6 +195,38 @@ def test_a_key_is_revoked_and_restored() -> None:
     assert ask_json("key", "list")[0]["is_active"] is False
     assert ask_json("key", "restore", "1")["is_active"] is True
     assert "glasses" in run("key", "revoke", "1").stderr
+
+
+def test_a_key_is_replaced_by_a_new_one_and_opens_for_a_while_still(folder: Path) -> None:
+    old = ask_json("key", "create", "glasses")
+    new = ask_json("key", "rotate", "1", "--grace", "12h")
+    assert list(new) == ["id", "name", "key", "bot_id", "old_id", "old_until"]
+    assert (new["id"], new["name"], new["old_id"]) == (2, "glasses", 1)
+    left = datetime.fromisoformat(new["old_until"]) - datetime.now(UTC)
+    assert timedelta(hours=11, minutes=59) < left <= timedelta(hours=12)
+    assert new["key"] not in run("key", "list").output
+    assert [each["is_active"] for each in ask_json("key", "list")] == [True, True]
+    assert "until 20" in run("key", "list").stdout
+    with closing(open_database(folder / "data")) as db:
+        directory = load_directory(db)
+    assert directory.find_key(old["key"]) is not None
+    assert directory.find_key(new["key"]) is not None
+
+
+def test_an_old_key_opens_for_seven_days_unless_said_and_with_no_grace_not_at_all() -> None:
+    ask_json("key", "create", "glasses")
+    until = datetime.fromisoformat(ask_json("key", "rotate", "1")["old_until"])
+    assert timedelta(days=6, hours=23) < until - datetime.now(UTC) <= timedelta(days=7)
+    ask_json("key", "rotate", "2", "--grace", "0s")
+    assert [each["is_active"] for each in ask_json("key", "list")] == [True, False, True]
+    assert "key 2 is revoked" in failure("key", "rotate", "2")
+
+
+def test_for_people_the_new_key_alone_is_on_stdout() -> None:
+    run("key", "create", "glasses")
+    result = run("key", "rotate", "1")
+    assert re.fullmatch(r"ak_[\w-]+\n", result.stdout)
+    assert "opens until 20" in result.stderr
 
 
 def test_a_key_can_be_made_for_one_bot() -> None:
@@ -310,6 +349,14 @@ def test_a_bot_is_unbound_and_removed(folder: Path) -> None:
     run("bot", "add", "home")
     assert "2" in run("bot", "unbind", "2").stderr
     assert "2" in run("bot", "remove", "2").stderr
+
+
+def test_a_bot_is_renamed_and_keeps_its_id() -> None:
+    ask_json("bot", "add", "home")
+    assert ask_json("bot", "rename", "home", "desk")["name"] == "desk"
+    assert [(each["id"], each["name"]) for each in ask_json("bot", "list")] == [(1, "desk")]
+    ask_json("bot", "add", "home")
+    assert "taken by bot 2" in failure("bot", "rename", "1", "home")
 
 
 def test_a_bot_is_named_by_its_id_or_its_name() -> None:

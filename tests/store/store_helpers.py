@@ -26,6 +26,14 @@ def opened(folder: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
+def write_first_key(db: sqlite3.Connection, name: str) -> None:
+    """A key as the first schema of all has it."""
+    db.execute(
+        "INSERT INTO access_keys (name, prefix, digest, created_at) VALUES (?, 'ak_', x'00', ?)",
+        (name, NOON_STAMP),
+    )
+
+
 def read_all_bytes(folder: Path) -> bytes:
     """Everything that is at rest in the folder."""
     return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))

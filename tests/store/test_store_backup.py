@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from store_helpers import NOON, count_traces, opened
+from store_helpers import NOON, count_traces, opened, write_first_key
 from trace_helpers import end_trace, make_trace
 
 from eyeclaw_trio.errors import FolderInUse, StoreBusy, StoreError
@@ -222,7 +222,7 @@ def test_what_is_not_sound_is_refused_before_anything_is_touched(
 
 def test_a_backup_of_an_older_schema_is_migrated(tmp_path: Path) -> None:
     with closing(open_database(tmp_path / "old", steps=STEPS[:1])) as db:
-        create_key(db, "old", now=NOON)
+        write_first_key(db, "old")
     made = back_up(tmp_path / "old", tmp_path / "copy")
     assert (made.schema, made.traces) == (1, 0)
     done = restore(tmp_path / "new", tmp_path / "copy", NOON)

@@ -16,6 +16,7 @@ from eyeclaw_trio.store.bots import (
     list_bots,
     new_token,
     remove_bot,
+    rename_bot,
     unbind_bot,
 )
 from eyeclaw_trio.store.keys import create_key, list_keys
@@ -161,3 +162,23 @@ def test_old_sessions_of_a_bot_are_forgotten_and_open_ones_are_not(tmp_path: Pat
             write_session(db, BotSession(str(number), 1, "1", "1", "2"))
         rows = db.execute("SELECT session_id FROM bot_sessions ORDER BY number").fetchall()
     assert [row[0] for row in rows] == ["open", *map(str, range(5, KEPT_SESSIONS + 5))]
+
+
+def test_a_renamed_bot_keeps_its_token_and_one_of_the_configuration_is_renamed_there(
+    tmp_path: Path,
+) -> None:
+    with opened(tmp_path) as db:
+        bot, token = add_bot(db, "home", now=NOON)
+        assert token is not None
+        assert rename_bot(db, bot.id, " desk ").name == "desk"
+        assert rename_bot(db, bot.id, "desk").name == "desk"
+        found = load_directory(db).find_bot_by_token(token)
+        assert found is not None
+        assert found.name == "desk"
+        (configured,) = enter_configured_bots(db, [ConfiguredBot("file", "echo")], NOON)
+        with pytest.raises(StoreError, match="rename it there"):
+            rename_bot(db, configured.id, "other")
+        with pytest.raises(StoreError, match="taken by bot"):
+            rename_bot(db, bot.id, "file")
+        enter_configured_bots(db, [], NOON)
+        assert rename_bot(db, configured.id, "other").name == "other"

@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from store_helpers import NOON, count_traces, opened
+from store_helpers import NOON, count_traces, opened, write_first_key
 
 from eyeclaw_trio.errors import StoreBusy, StoreError
 from eyeclaw_trio.store.database import open_database, transaction
@@ -82,7 +82,7 @@ def test_the_first_schema_of_all_is_brought_to_the_present_one_with_its_data(
     tmp_path: Path,
 ) -> None:
     with closing(open_database(tmp_path, steps=STEPS[:1])) as db:
-        create_key(db, "before", now=NOON)
+        write_first_key(db, "before")
         with pytest.raises(sqlite3.OperationalError, match="no such table"):
             count_traces(db)
     with opened(tmp_path) as db:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from store_helpers import NOON, NOON_STAMP, opened, read_all_bytes
 from eyeclaw_trio.core.directory import digest
 from eyeclaw_trio.errors import NoSuchRecord, StoreError
 from eyeclaw_trio.store.bots import add_bot, remove_bot
-from eyeclaw_trio.store.keys import create_key, list_keys, restore_key, revoke_key
+from eyeclaw_trio.store.keys import create_key, list_keys, restore_key, revoke_key, rotate_key
 from eyeclaw_trio.store.snapshot import load_directory
 
 
@@ -85,3 +86,49 @@ def test_ids_of_what_was_removed_are_never_given_again(tmp_path: Path) -> None:
         again, _ = add_bot(db, "home", now=NOON)
         assert again.id > bot.id
         assert create_key(db, "limited", again.id, now=NOON)[0].id > key.id
+
+
+def test_a_new_key_takes_the_place_of_an_old_one_which_opens_for_the_grace_time_still(
+    tmp_path: Path,
+) -> None:
+    with opened(tmp_path) as db:
+        bot, _ = add_bot(db, "home", now=NOON)
+        key, secret = create_key(db, "glasses", bot.id, now=NOON)
+        made = rotate_key(db, key.id, timedelta(hours=2), now=NOON)
+        assert (made.key.name, made.key.bot_id) == ("glasses", bot.id)
+        assert made.key.id != key.id
+        assert made.old.open_until == "2026-01-31T14:00:00.000Z"
+        for after, is_open in ((0.0, True), (7199.9, True), (7200.0, False), (1e7, False)):
+            directory = load_directory(db, NOON + timedelta(seconds=after))
+            found = directory.find_key(secret)
+            assert (found is not None) is is_open
+            assert directory.find_key(made.secret) == made.key
+
+
+def test_without_a_grace_time_the_old_key_is_of_no_use_from_then_on(tmp_path: Path) -> None:
+    with opened(tmp_path) as db:
+        key, secret = create_key(db, "glasses", now=NOON)
+        assert rotate_key(db, key.id, timedelta(), now=NOON).old.is_active is False
+        assert load_directory(db, NOON).find_key(secret) is None
+
+
+def test_an_old_key_that_is_restored_opens_without_an_end(tmp_path: Path) -> None:
+    with opened(tmp_path) as db:
+        key, secret = create_key(db, "glasses", now=NOON)
+        rotate_key(db, key.id, timedelta(), now=NOON)
+        assert restore_key(db, key.id).open_until is None
+        assert load_directory(db, NOON + timedelta(days=9_000)).find_key(secret) is not None
+
+
+def test_a_revoked_or_unknown_key_and_a_wrong_grace_time_change_nothing(tmp_path: Path) -> None:
+    with opened(tmp_path) as db:
+        key, _ = create_key(db, "glasses", now=NOON)
+        for grace in (timedelta(seconds=-1), timedelta(days=3_651)):
+            with pytest.raises(StoreError, match="grace"):
+                rotate_key(db, key.id, grace, now=NOON)
+        revoke_key(db, key.id)
+        with pytest.raises(StoreError, match="revoked"):
+            rotate_key(db, key.id, now=NOON)
+        with pytest.raises(NoSuchRecord, match="no key 7"):
+            rotate_key(db, 7, now=NOON)
+        assert len(list_keys(db)) == 1

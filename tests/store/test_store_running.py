@@ -28,7 +28,7 @@ from eyeclaw_trio.store.bots import (
     list_bots,
     remove_bot,
 )
-from eyeclaw_trio.store.keys import create_key, list_keys, revoke_key
+from eyeclaw_trio.store.keys import create_key, list_keys, revoke_key, rotate_key
 from eyeclaw_trio.store.requests import REQUESTS
 from eyeclaw_trio.store.sessions import BotSession, Presence, list_presence, write_session
 from eyeclaw_trio.store.store import Store, open_store
@@ -414,3 +414,21 @@ async def test_a_folder_of_a_newer_version_cannot_be_opened(tmp_path: Path) -> N
     with pytest.raises(StoreError, match="newer version"):
         async with open_store(tmp_path):
             pass
+
+
+async def test_an_old_key_ends_while_the_gateway_runs_and_no_jump_of_the_wall_clock_ends_it(
+    tmp_path: Path,
+) -> None:
+    watched, wall = Watched(), [NOON]
+    with opened(tmp_path) as db:
+        key, old = create_key(db, "glasses", now=NOON)
+        late, lasting = create_key(db, "worker", now=NOON)
+        rotate_key(db, key.id, timedelta(seconds=1), now=NOON)
+        rotate_key(db, late.id, timedelta(hours=1), now=NOON)
+    async with open_store(tmp_path, on_change=watched.on_change, now=lambda: wall[0]) as store:
+        wall[0] = NOON + timedelta(days=1)
+        with trio.fail_after(5):
+            await watched.wait_until(store, lambda seen: seen.find_key(old) is None)
+        assert store.directory.find_key(lasting) is not None
+    async with open_store(tmp_path, now=lambda: NOON + timedelta(hours=1)) as store:
+        assert store.directory.find_key(lasting) is None

@@ -149,6 +149,7 @@ def test_a_step_that_was_released_is_never_edited() -> None:
         "40cfc55e86da4d11",
         "01d0c2b661581fdd",
         "b43eede80bde9ee7",
+        "6db37781dfc6fd0c",
     ]
 
 
