@@ -87,6 +87,7 @@ async def _serve_until_told(settings: Settings, store: Store, changes: Wakeup) -
             await _say_who_runs(settings.data, embedded)
             nursery.start_soon(_follow_directory, gateway, changes, embedded)
             nursery.start_soon(measure_loop_delay, gateway.observer.metrics.loop_delay)
+            nursery.start_soon(gateway.observer.history.run)
             if listeners.certificate is not None:
                 await nursery.start(listeners.certificate.keep_renewed)
             await _serve_connections(gateway, listeners, signals)

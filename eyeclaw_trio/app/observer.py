@@ -8,6 +8,7 @@ import trio
 from attrs import field, frozen
 
 from eyeclaw_trio import __version__
+from eyeclaw_trio.app.history import History
 from eyeclaw_trio.core.provider_timing import ProviderAnswer
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.metrics import Metrics
@@ -28,13 +29,19 @@ class Observer:
     is_draining: Callable[[], bool]
     metrics: Metrics = field(factory=Metrics)
     stopwatch: Stopwatch = field(factory=Stopwatch)
+    history: History = field(init=False)
     _started_at: float = field(factory=trio.current_time)
+
+    @history.default
+    def _make_history(self) -> History:
+        return History(self.store, self.switchboard)
 
     def note_turn(self, trace: Trace) -> None:
         """A turn is over: keep its trace, count it, say so in the log."""
         now = trio.current_time()
         self.store.trace_ended(trace)
         self.metrics.count_turn(trace)
+        self.history.note_turn(trace)
         self.stopwatch.note(trace, self.store.directory, now)
         log_turn(trace, now)
 
