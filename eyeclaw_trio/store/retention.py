@@ -107,7 +107,8 @@ class Retention:
 
     def _delete_some(self, db: sqlite3.Connection, reading: float) -> int:
         oldest = reading - (self._settings.keep_days * DAY + LONGEST_STOP)
-        # Numbers have no gaps but where rows have gone, which are the lowest: no need to count.
+        # Numbers have gaps only where rows have gone, the lowest but for those that somebody has
+        # deleted: no need to count.
         (newest,) = db.execute("SELECT max(number) FROM stream_traces").fetchone()
         return db.execute(
             "DELETE FROM stream_traces WHERE number IN"

@@ -32,6 +32,7 @@ STEPS: Final[Sequence[str]] = (
     _read_step("step_3_provider_answers.sql"),
     _read_step("step_4_trace_list.sql"),
     _read_step("step_5_overview.sql"),
+    _read_step("step_6_trace_dots.sql"),
 )
 
 # What ANALYZE, which a person may have run, leaves behind.

@@ -50,12 +50,10 @@ def encode_events(trace: Trace) -> bytes:
     return zlib.compress(text + b"\n" + data, _LEVEL)  # JSON has no newline of its own
 
 
-def decode_events(
-    blob: bytes, created_at: str, first: int = 0, count: int | None = None
-) -> tuple[dict[str, Any], ...]:
-    """The events as `TraceRecord` has them: `count` of them from number `first` on, or all.
+def decode_trace(blob: bytes) -> Trace:
+    """What `encode_events` was given: events, times and sequences; all else of it is empty.
 
-    Raises StoreError where they are damaged.
+    Raises StoreError where it is damaged.
     """
     try:
         text, _, data = zlib.decompress(blob).partition(b"\n")
@@ -72,9 +70,23 @@ def decode_events(
         trace.relay_delays = reader.take("d", writes)
         if chunks:
             trace.first_chunk_at = trace.chunk_times[0]
+        return trace
+    except (zlib.error, ValueError, KeyError, TypeError) as error:
+        raise StoreError("the events of this trace are damaged") from error
+
+
+def decode_events(
+    blob: bytes, created_at: str, first: int = 0, count: int | None = None
+) -> tuple[dict[str, Any], ...]:
+    """The events as `TraceRecord` has them: `count` of them from number `first` on, or all.
+
+    Raises StoreError where they are damaged.
+    """
+    trace = decode_trace(blob)
+    try:
         events = list_events(trace, datetime.fromisoformat(created_at))
         return tuple(islice(events, first, None if count is None else first + count))
-    except (zlib.error, ValueError, KeyError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise StoreError("the events of this trace are damaged") from error
 
 

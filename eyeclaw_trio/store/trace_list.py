@@ -1,17 +1,15 @@
-"""Lists of traces: filtered, page by page, newest first; and how many there are of each kind.
+"""Lists of traces: filtered, page by page, newest first.
 
-All of it is read from one narrow index (step_4_trace_list.sql), from its new end on: the time that
+All of it is read from one narrow index (step_6_trace_dots.sql), from its new end on: the time that
 a page takes grows with how far back it has to look, and never with what the traces hold.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final, Literal, get_args
+from typing import Final
 
 from attrs import frozen
 
@@ -23,33 +21,31 @@ from eyeclaw_trio.store.traces import COLUMNS, storable, to_record
 
 # As an outcome: a turn that has none yet.
 RUNNING: Final = "active"
+# As an outcome: whoever asked got no whole answer, and did not leave by their own will.
+FAILED: Final = "failed"
+# As a position: wherever something was lost.
+ANYWHERE: Final = "any"
 # Longest text that is looked for, in characters; no id is longer.
 LONGEST_TEXT: Final = 128
 # Traces on one page: what Python frees or collects in one go stops all threads.
 LONGEST_PAGE: Final = 500
-# Traces that are counted, the newest ones, and values that are named, the most frequent ones.
-COUNTED: Final = 10_000
-NAMED: Final = 50
-
-Facet = Literal["outcome", "bot_id", "source", "anomaly", "loss_position", "user_id"]
-FACETS: Final[tuple[Facet, ...]] = get_args(Facet)
-
 # What a person who looks for a turn may have in hand.
 _IDS: Final = ("code", "trace_id", "message_id", "agent_id", "session_id", "user_id", "reason")
-_LISTED: Final = "stream_traces INDEXED BY stream_traces_listed"
+LISTED: Final = "stream_traces INDEXED BY stream_traces_listed"
+_FAILURES: Final = "'offline', 'timeout', 'bot_error', 'slow_reader', 'rejected', 'interrupted'"
 # SQLite cannot take an integer of more bits (signed).
 _BITS: Final = 63
-_VALUE_OF: Final = {"outcome": f"coalesce(outcome, '{RUNNING}')", "anomaly": "anomalies"}
 
 
 @frozen
 class TraceFilter:
     """Which traces: those for which all holds that is given; without anything, all.
 
-    `outcome` may be RUNNING. `anomaly` is one of the words in a trace's `anomalies`, `is_anomaly`
-    asks for any. `since` and `until` bound the beginning of a turn, by the wall clock; `until` is
-    not included. `text` is looked for in ids, the short code and the reason, without regard to the
-    case of ASCII letters.
+    `outcome` may be RUNNING or FAILED, `loss_position` ANYWHERE. `anomaly` is one of the words in
+    a trace's `anomalies`, `is_anomaly` asks for any. `slower_than` is the delay of the first chunk
+    in milliseconds, not included. `since` and `until` bound the beginning of a turn, by the wall
+    clock; `until` is not included. `text` is looked for in ids, the short code and the reason,
+    without regard to the case of ASCII letters.
     """
 
     outcome: str | None = None
@@ -59,6 +55,7 @@ class TraceFilter:
     is_anomaly: bool = False
     loss_position: str | None = None
     user_id: str | None = None
+    slower_than: float | None = None
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
@@ -67,6 +64,8 @@ class TraceFilter:
         """What has to hold: which field says so, the SQL, and the values that are bound in it."""
         if self.outcome == RUNNING:
             yield "outcome", "outcome IS NULL", ()
+        elif self.outcome == FAILED:
+            yield "outcome", f"outcome IN ({_FAILURES})", ()
         elif self.outcome is not None:
             yield "outcome", "outcome = ?", (storable(self.outcome),)
         if self.bot_id is not None:
@@ -79,10 +78,14 @@ class TraceFilter:
         if self.anomaly is not None:
             word = storable(self.anomaly)
             yield "anomaly", "? IN (SELECT value FROM json_each(anomalies))", (word,)
-        if self.loss_position is not None:
+        if self.loss_position == ANYWHERE:
+            yield "loss_position", "loss_position IS NOT NULL", ()
+        elif self.loss_position is not None:
             yield "loss_position", "loss_position = ?", (storable(self.loss_position),)
         if self.user_id is not None:
             yield "user_id", "user_id = ?", (storable(self.user_id),)
+        if self.slower_than is not None:
+            yield "slower_than", "first_chunk_delay > ?", (self.slower_than,)
         if self.since is not None:
             yield "since", "created_at >= ?", (to_stamp(self.since),)
         if self.until is not None:
@@ -103,19 +106,6 @@ class TracePage:
     next: str | None
 
 
-@frozen
-class ValueCounts:
-    """How often each value of a facet comes, the most frequent first, among `looked_at` traces."""
-
-    counts: Mapping[str | int, int]
-    looked_at: int
-
-    @property
-    def is_capped(self) -> bool:
-        """Whether there may be more: only the newest were looked at."""
-        return self.looked_at >= COUNTED
-
-
 def list_traces(
     db: sqlite3.Connection,
     wanted: TraceFilter = TraceFilter(),
@@ -131,14 +121,14 @@ def list_traces(
     no cursor, StoreError for SQLite's errors; waits for no writer.
     """
     limit = min(limit, LONGEST_PAGE)
-    where, values = _where(wanted)
+    where, values = where_of(wanted)
     if after is not None:
-        where, values = f"{where} AND number < ?", (*values, _read_cursor(after))
+        where, values = f"{where} AND number < ?", (*values, read_cursor(after))
     columns = ("number", *COLUMNS, *(("events",) if with_events else ()))
     # One more than wanted, to know whether there is another page.
     query = (
         f"SELECT {', '.join(columns)} FROM stream_traces WHERE number IN"  # noqa: S608  (ours)
-        f" (SELECT number FROM {_LISTED} WHERE {where} ORDER BY number DESC LIMIT ?)"
+        f" (SELECT number FROM {LISTED} WHERE {where} ORDER BY number DESC LIMIT ?)"
         " ORDER BY number DESC"
     )
     found: list[TraceRecord] = []
@@ -167,37 +157,15 @@ def walk_traces(
             return
 
 
-def count_values(db: sqlite3.Connection, facet: Facet, wanted: TraceFilter) -> ValueCounts:
-    """How many traces there are for each value of `facet` where all else of the filter holds.
-
-    Of the newest COUNTED only, and of the NAMED most frequent values. Raises StoreError.
-    """
-    where, values = _where(wanted, facet)
-    column = _VALUE_OF.get(facet, facet)
-    looked_at = (
-        f"SELECT {column} AS value FROM {_LISTED} WHERE {where}"  # noqa: S608  (names of ours)
-        f" ORDER BY number DESC LIMIT {COUNTED:d}"
-    )
-    counts: Counter[Any] = Counter()
-    total = 0
-    with translated():
-        rows = db.execute(f"SELECT value, count(*) FROM ({looked_at}) GROUP BY value", values)  # noqa: S608
-        for value, number in rows:
-            total += number
-            # A trace may have several anomalies.
-            each = json.loads(value) if facet == "anomaly" else [value]
-            counts.update(dict.fromkeys(each, number))
-    counts.pop(None, None)
-    return ValueCounts(dict(counts.most_common(NAMED)), total)
-
-
-def _where(wanted: TraceFilter, without: str = "") -> tuple[str, tuple[object, ...]]:
+def where_of(wanted: TraceFilter, without: str = "") -> tuple[str, tuple[object, ...]]:
+    """The filter as SQL and the values that are bound in it, but for the field `without`."""
     conditions = [(sql, bound) for name, sql, bound in wanted.conditions() if name != without]
     values = tuple(value for _, bound in conditions for value in bound)
     return " AND ".join(["1", *(sql for sql, _ in conditions)]), values
 
 
-def _read_cursor(cursor: str) -> int:
+def read_cursor(cursor: str) -> int:
+    """The number that a cursor stands for. Raises NoSuchRecord."""
     if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 19):
         raise NoSuchRecord("there is no such place in the list of traces")
     return int(cursor)

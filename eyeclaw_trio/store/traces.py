@@ -18,7 +18,7 @@ from eyeclaw_trio.core.trace import Outcome, Trace
 from eyeclaw_trio.core.trace_analysis import TraceRecord, analyse
 from eyeclaw_trio.errors import NoSuchRecord, StoreError
 from eyeclaw_trio.store.database import translated
-from eyeclaw_trio.store.trace_events import decode_events, encode_events
+from eyeclaw_trio.store.trace_events import decode_events, decode_trace, encode_events
 
 # Longest text that is kept of what a bot said of its failure, in characters.
 LONGEST_SAID: Final = 4_000
@@ -110,6 +110,19 @@ def get_trace(
     A long answer has 20,000: all of them take a few hundred ms, in which Python stops all threads
     again and again, so a page of a running gateway asks for some. Raises NoSuchRecord.
     """
+    record, blob = _get(db, trace_id)
+    found = decode_events(blob, record.created_at, first_event, events)
+    return attrs.evolve(record, events=found)
+
+
+def get_turn(db: sqlite3.Connection, trace_id: str) -> tuple[TraceRecord, Trace]:
+    """The record of this id without its events, and the times and sequences that those are listed
+    from, which cost next to nothing to read. Raises NoSuchRecord; StoreError where damaged."""
+    record, blob = _get(db, trace_id)
+    return record, decode_trace(blob)
+
+
+def _get(db: sqlite3.Connection, trace_id: str) -> tuple[TraceRecord, bytes]:
     query = (
         f"SELECT {', '.join(COLUMNS)}, events FROM stream_traces"  # noqa: S608  (names of ours)
         " WHERE trace_id = ?"
@@ -119,9 +132,7 @@ def get_trace(
     if row is None:
         raise NoSuchRecord(f"there is no trace {trace_id}")
     *values, blob = row
-    record = to_record(COLUMNS, values)
-    found = decode_events(blob, record.created_at, first_event, events)
-    return attrs.evolve(record, events=found)
+    return to_record(COLUMNS, values), blob
 
 
 def find_trace_id(db: sqlite3.Connection, prefix: str) -> str:

@@ -18,18 +18,19 @@ from eyeclaw_trio.core.reassembly import Anomaly
 from eyeclaw_trio.core.trace import Outcome, Trace
 from eyeclaw_trio.core.trace_analysis import TraceRecord
 from eyeclaw_trio.errors import NoSuchRecord
-from eyeclaw_trio.store import trace_list
+from eyeclaw_trio.store import trace_counts, trace_list
 from eyeclaw_trio.store.database import open_database, transaction
 from eyeclaw_trio.store.schema import STEPS, run_steps
+from eyeclaw_trio.store.trace_counts import FACETS, Facet, count_values
 from eyeclaw_trio.store.trace_list import (
-    FACETS,
+    ANYWHERE,
+    FAILED,
     RUNNING,
-    Facet,
     TraceFilter,
-    count_values,
     list_traces,
     walk_traces,
 )
+from eyeclaw_trio.store.trace_places import find_moment, list_dots
 from eyeclaw_trio.store.traces import as_begun, write_trace
 
 LOST, HEALED = list(Anomaly)[:2]
@@ -57,6 +58,7 @@ def some_traces() -> tuple[Trace, ...]:
     lost.anomalies = [LOST, HEALED]
     lost.end(Outcome.ANSWERED)
     slow = make_trace("trace_slow", user_id="Bert", agent_id="agent-7")
+    slow.first_chunk_at = slow.started_at + 3.0
     slow.end(Outcome.SLOW_READER)
     offline = make_trace("trace_offline")
     offline.end(Outcome.OFFLINE, reason="link_lost")
@@ -73,6 +75,7 @@ def ids(traces: Sequence[TraceRecord]) -> list[str]:
         (TraceFilter(), "running offline slow lost"),
         (TraceFilter(outcome="answered"), "lost"),
         (TraceFilter(outcome=RUNNING), "running"),
+        (TraceFilter(outcome=FAILED), "offline slow"),
         (TraceFilter(outcome="no such"), ""),
         (TraceFilter(bot_id=2), "lost"),
         (TraceFilter(bot_id=1), "running offline slow"),
@@ -84,6 +87,9 @@ def ids(traces: Sequence[TraceRecord]) -> list[str]:
         (TraceFilter(anomaly="slow_reader"), "slow"),
         (TraceFilter(anomaly="slow"), ""),
         (TraceFilter(loss_position="tail"), "lost"),
+        (TraceFilter(loss_position=ANYWHERE), "lost"),
+        (TraceFilter(slower_than=2_999.9), "slow"),
+        (TraceFilter(slower_than=3_000.0), ""),
         (TraceFilter(user_id="anna"), "lost"),
         (TraceFilter(user_id="bert"), ""),
         (TraceFilter(text="bert"), "slow"),
@@ -185,7 +191,9 @@ def test_each_value_is_counted_where_all_else_of_the_filter_holds() -> None:
         write(db, *some_traces())
 
         def count(facet: Facet, wanted: TraceFilter = EVERYTHING) -> dict[str | int, int]:
-            return dict(count_values(db, facet, wanted).counts)
+            alone = count_values(db, wanted, [facet])[facet]
+            assert count_values(db, wanted)[facet] == alone  # however many are asked for
+            return dict(alone.counts)
 
         assert count("outcome") == {"answered": 1, "slow_reader": 1, "offline": 1, RUNNING: 1}
         assert count("bot_id") == {1: 3, 2: 1}
@@ -198,18 +206,37 @@ def test_each_value_is_counted_where_all_else_of_the_filter_holds() -> None:
         chosen = TraceFilter(bot_id=2, is_anomaly=True)
         assert count("bot_id", chosen) == {1: 1, 2: 1}
         assert count("outcome", chosen) == {"answered": 1}
+        # A trace may have several anomalies, and most have none.
+        anomalies = count_values(db, EVERYTHING)["anomaly"]
+        assert (anomalies.looked_at, anomalies.having) == (4, 2)
+        # That any is asked for hides none of them, nor how many there are.
+        assert count_values(db, TraceFilter(is_anomaly=True))["anomaly"].looked_at == 2
+        assert count_values(db, EVERYTHING, []) == {}
+
+
+def test_a_filter_of_the_same_facet_hides_nothing_of_it() -> None:
+    with in_memory() as db:
+        write(db, *some_traces())
+        everything = count_values(db, EVERYTHING)
+        for wanted, facet in (
+            (TraceFilter(outcome=FAILED), "outcome"),
+            (TraceFilter(anomaly=LOST.value), "anomaly"),
+            (TraceFilter(loss_position=ANYWHERE), "loss_position"),
+            (TraceFilter(user_id="nobody"), "user_id"),
+        ):
+            assert count_values(db, wanted, [facet])[facet] == everything[facet]
 
 
 def test_counting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trace_list, "COUNTED", 5)
-    monkeypatch.setattr(trace_list, "NAMED", 2)
+    monkeypatch.setattr(trace_counts, "COUNTED", 5)
+    monkeypatch.setattr(trace_counts, "NAMED", 2)
     with in_memory() as db:
         for number in range(8):
             write(db, end_trace(make_trace(f"trace_{number}", user_id=f"user_{number % 4}")))
-        counted = count_values(db, "user_id", TraceFilter())
+        counted = count_values(db, EVERYTHING)["user_id"]
         assert counted.counts == {"user_3": 2, "user_0": 1}  # of the newest five: 7 6 5 4 3
         assert (counted.looked_at, counted.is_capped) == (5, True)
-        assert not count_values(db, "user_id", TraceFilter(text="trace_1")).is_capped
+        assert not count_values(db, TraceFilter(text="trace_1"))["user_id"].is_capped
 
 
 ALL_FILTERS = TraceFilter(
@@ -220,6 +247,7 @@ ALL_FILTERS = TraceFilter(
     is_anomaly=True,
     loss_position="tail",
     user_id="anna",
+    slower_than=1.0,
     since=NOON,
     until=NOON,
     text="x",
@@ -233,8 +261,9 @@ def test_whatever_is_asked_for_is_looked_up_in_the_narrow_index_from_its_new_end
         db.set_trace_callback(statements.append)
         for wanted in (TraceFilter(), ALL_FILTERS):
             list_traces(db, wanted, after="7")
-            for facet in FACETS:
-                count_values(db, facet, wanted)
+            count_values(db, wanted)
+            list_dots(db, wanted, after="7")
+            find_moment(db, wanted, NOON)
         db.set_trace_callback(None)
         for statement in statements:
             plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement}")]
@@ -242,7 +271,9 @@ def test_whatever_is_asked_for_is_looked_up_in_the_narrow_index_from_its_new_end
             assert "COVERING INDEX stream_traces_listed" in " ".join(looks)
             # The whole rows of a page are got by their numbers.
             assert all("COVERING" in step or "rowid=?" in step for step in looks)
-    assert len(statements) == 2 * (1 + len(FACETS))
+    # The list, the dots, and two ways to look for a moment where the first finds nothing; one
+    # pass for all facets that the filter leaves alone, and one for each of the others.
+    assert len(statements) == 2 * (1 + 1 + 2) + (1 + len(FACETS))
 
 
 rows = st.lists(
@@ -297,7 +328,7 @@ def test_pages_and_counts_agree_with_going_through_all(
             if cursor is None:
                 break
         assert found == [each for each in everything if fits(each)]
-        counted = count_values(db, "source", wanted).counts
+        counted = count_values(db, wanted)["source"].counts
         assert sum(counted.values()) == sum(fits(each, "source") for each in everything)
 
 
