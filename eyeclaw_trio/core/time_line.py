@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -111,10 +111,15 @@ class TimeLine:
 
 def draw_time_line(record: TraceRecord) -> Iterator[TimeLine]:
     """The turn, line by line. Chunks that came close to each other share one."""
+    return draw_events(record.events, record.created_at)
+
+
+def draw_events(events: Iterable[Mapping[str, Any]], created_at: str) -> Iterator[TimeLine]:
+    """These events of a turn that began then, line by line, as they are taken."""
     run: _Run | None = None
-    start = datetime.fromisoformat(record.created_at)
+    start = datetime.fromisoformat(created_at)
     before: float | None = None
-    for event in record.events:
+    for event in events:
         moment = datetime.fromisoformat(event["timestamp"])
         at = (moment - start).total_seconds() * 1000
         kind, data = event["type"], event["data"]
@@ -142,13 +147,18 @@ def draw_time_line(record: TraceRecord) -> Iterator[TimeLine]:
 
 def join_ranges(numbers: Sequence[int]) -> str:
     """`0–3, 7, 9–10` of ascending numbers."""
-    ranges: list[list[int]] = []
+    return ", ".join(f"{a}" if a == b else f"{a}–{b}" for a, b in ranges_of(numbers))
+
+
+def ranges_of(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last of each stretch without a hole, of ascending numbers."""
+    ranges: list[tuple[int, int]] = []
     for number in numbers:
         if ranges and number <= ranges[-1][1] + 1:
-            ranges[-1][1] = number
+            ranges[-1] = (ranges[-1][0], number)
         else:
-            ranges.append([number, number])
-    return ", ".join(f"{a}" if a == b else f"{a}–{b}" for a, b in ranges)
+            ranges.append((number, number))
+    return ranges
 
 
 def local_time(stamp: str, localise: Localise) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
+from eyeclaw_trio.core.scatter import TurnDot
 from eyeclaw_trio.errors import NoSuchRecord, StoreError
 from eyeclaw_trio.protocol.timestamps import to_stamp
 from eyeclaw_trio.store.database import transaction, translated
@@ -19,17 +20,6 @@ from eyeclaw_trio.store.traces import storable
 
 # Dots in one picture; more lie upon each other.
 DOTS: Final = 500
-
-
-@frozen
-class TurnDot:
-    """A turn in a picture of many: when it began, and its first chunk's delay in milliseconds."""
-
-    trace_id: str
-    created_at: str
-    delay: float
-    missing_count: int
-    outcome: str | None
 
 
 @frozen
