@@ -124,7 +124,10 @@ def test_everything_stands_within_the_drawing(
     chunks.sort()
     wanted = Window(since, until) if since < until else None
     drawing = draw_turn(make_turn(*chunks), missing, wanted)
-    places = [each.x for each in (*drawing.chunks, *drawing.writes, *drawing.events, *drawing.lost)]
+    places = [each.x for each in drawing.chunks]
+    places += [each.x for each in drawing.writes]
+    places += [each.x for each in drawing.events]
+    places += [each.x for each in drawing.lost]
     places += [x for x, _ in drawing.ticks]
     places += [end for gap in drawing.gaps for end in (gap.x, gap.x + gap.width)]
     assert all(-0.1 <= x <= WIDTH + 0.1 for x in places)

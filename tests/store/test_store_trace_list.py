@@ -218,12 +218,13 @@ def test_a_filter_of_the_same_facet_hides_nothing_of_it() -> None:
     with in_memory() as db:
         write(db, *some_traces())
         everything = count_values(db, EVERYTHING)
-        for wanted, facet in (
+        chosen: tuple[tuple[TraceFilter, Facet], ...] = (
             (TraceFilter(outcome=FAILED), "outcome"),
             (TraceFilter(anomaly=LOST.value), "anomaly"),
             (TraceFilter(loss_position=ANYWHERE), "loss_position"),
             (TraceFilter(user_id="nobody"), "user_id"),
-        ):
+        )
+        for wanted, facet in chosen:
             assert count_values(db, wanted, [facet])[facet] == everything[facet]
 
 
