@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
 from attrs import frozen
 
+from eyeclaw_trio.protocol.timestamps import to_stamp
 from eyeclaw_trio.store.database import translated
 from eyeclaw_trio.store.trace_list import LISTED, RUNNING, TraceFilter, where_of
 
@@ -90,3 +92,23 @@ def _count(
         facet: ValueCounts(dict(counter.most_common(NAMED)), totals[facet], having[facet])
         for facet, counter in counters.items()
     }
+
+
+def count_since(
+    db: sqlite3.Connection, wanted: TraceFilter, moments: Sequence[datetime]
+) -> tuple[int, ...]:
+    """How many traces began at each of these moments or later, whatever `since` the filter has.
+
+    Of the newest COUNTED only. Raises StoreError.
+    """
+    if not moments:
+        return ()
+    where, values = where_of(wanted, "since")
+    sums = ", ".join("coalesce(sum(created_at >= ?), 0)" for _ in moments)
+    query = (
+        f"SELECT {sums} FROM (SELECT created_at FROM {LISTED} WHERE {where}"  # noqa: S608  (ours)
+        f" ORDER BY number DESC LIMIT {COUNTED:d})"
+    )
+    with translated():
+        row = db.execute(query, (*map(to_stamp, moments), *values)).fetchone()
+    return tuple(row)

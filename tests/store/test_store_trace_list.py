@@ -21,7 +21,7 @@ from eyeclaw_trio.errors import NoSuchRecord
 from eyeclaw_trio.store import trace_counts, trace_list
 from eyeclaw_trio.store.database import open_database, transaction
 from eyeclaw_trio.store.schema import STEPS, run_steps
-from eyeclaw_trio.store.trace_counts import FACETS, Facet, count_values
+from eyeclaw_trio.store.trace_counts import FACETS, Facet, count_since, count_values
 from eyeclaw_trio.store.trace_list import (
     ANYWHERE,
     FAILED,
@@ -228,6 +228,17 @@ def test_a_filter_of_the_same_facet_hides_nothing_of_it() -> None:
             assert count_values(db, wanted, [facet])[facet] == everything[facet]
 
 
+def test_what_began_since_some_moments_is_counted_whatever_since_is_chosen() -> None:
+    with in_memory() as db:
+        for minute in range(5):
+            write(db, make_trace(f"trace_{minute}"), at=NOON + timedelta(minutes=minute))
+        moments = [NOON + timedelta(minutes=minute) for minute in (9, 3, 0)]
+        for wanted in (EVERYTHING, TraceFilter(since=moments[1])):
+            assert count_since(db, wanted, moments) == (0, 2, 5)
+        assert count_since(db, TraceFilter(outcome="answered"), moments) == (0, 0, 0)
+        assert count_since(db, EVERYTHING, []) == ()
+
+
 def test_counting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace_counts, "COUNTED", 5)
     monkeypatch.setattr(trace_counts, "NAMED", 2)
@@ -237,6 +248,7 @@ def test_counting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
         counted = count_values(db, EVERYTHING)["user_id"]
         assert counted.counts == {"user_3": 2, "user_0": 1}  # of the newest five: 7 6 5 4 3
         assert (counted.looked_at, counted.is_capped) == (5, True)
+        assert count_since(db, EVERYTHING, [NOON]) == (5,)
         assert not count_values(db, TraceFilter(text="trace_1"))["user_id"].is_capped
 
 
@@ -265,6 +277,7 @@ def test_whatever_is_asked_for_is_looked_up_in_the_narrow_index_from_its_new_end
             count_values(db, wanted)
             list_dots(db, wanted, after="7")
             find_moment(db, wanted, NOON)
+            count_since(db, wanted, [NOON])
         db.set_trace_callback(None)
         for statement in statements:
             plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement}")]
@@ -272,9 +285,9 @@ def test_whatever_is_asked_for_is_looked_up_in_the_narrow_index_from_its_new_end
             assert "COVERING INDEX stream_traces_listed" in " ".join(looks)
             # The whole rows of a page are got by their numbers.
             assert all("COVERING" in step or "rowid=?" in step for step in looks)
-    # The list, the dots, and two ways to look for a moment where the first finds nothing; one
-    # pass for all facets that the filter leaves alone, and one for each of the others.
-    assert len(statements) == 2 * (1 + 1 + 2) + (1 + len(FACETS))
+    # The list, the dots, what began since, and two ways to look for a moment where the first finds
+    # nothing; one pass for all facets that the filter leaves alone, and one for each other.
+    assert len(statements) == 2 * (1 + 1 + 1 + 2) + (1 + len(FACETS))
 
 
 rows = st.lists(
