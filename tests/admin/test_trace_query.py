@@ -92,8 +92,15 @@ def test_what_cannot_be_read_is_refused_by_its_name(query: str, field: str) -> N
     assert list(refused.value.detail) == [field]
 
 
-def at(day: int, *clock: int, zone: tzinfo = SHANGHAI) -> datetime:
-    return datetime(2026, 1, day, *clock, tzinfo=zone)
+def at(
+    day: int,
+    hour: int = 0,
+    minute: int = 0,
+    second: int = 0,
+    microsecond: int = 0,
+    zone: tzinfo = SHANGHAI,
+) -> datetime:
+    return datetime(2026, 1, day, hour, minute, second, microsecond, zone)
 
 
 @pytest.mark.parametrize(
