@@ -22,6 +22,7 @@ from eyeclaw_trio.store.bots import add_bot
 from eyeclaw_trio.store.columns import read_clock
 from eyeclaw_trio.store.database import open_database, transaction
 from eyeclaw_trio.store.folder_lock import hold_folder
+from eyeclaw_trio.store.schema import STEPS
 from eyeclaw_trio.store.traces import write_trace
 
 STAMP = datetime.fromisoformat("2026-01-31T12:00:00.000Z")
@@ -190,7 +191,7 @@ def test_a_backup_says_what_is_in_it(tmp_path: Path) -> None:
     assert made == {
         "file": "copy",
         "bytes": size,
-        "schema": 4,
+        "schema": len(STEPS),
         "bots": 1,
         "keys": 0,
         "traces": 2,
