@@ -9,16 +9,78 @@ from __future__ import annotations
 import io
 import logging
 import sys
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import count, islice
 from typing import Any, Final, TextIO
 
 import structlog
+from attrs import define, field, frozen
 from structlog.typing import EventDict, ExcInfo
 
 from eyeclaw_trio.protocol.harmless import harmless, harmless_json, harmless_line
 
 _OF_MANY_LINES: Final = frozenset({"exception", "stack"})
+# What is kept in memory of the log: lines, and characters of each.
+KEPT_LINES: Final = 1_000
+LONGEST_KEPT: Final = 4_000
+
+
+@frozen
+class LogLine:
+    """One line of the log as it is kept: `number` counts from 1, `at` is ISO 8601 in UTC, `values`
+    is what the event says, as JSON, cut where it is very long."""
+
+    number: int
+    at: str
+    level: str
+    event: str
+    values: str
+
+
+@define(eq=False)
+class RecentLines:
+    """The last lines of the log: at most KEPT_LINES of LONGEST_KEPT characters, 4 MB in all.
+
+    To keep one costs a few microseconds. Any thread may add; the deque is as safe as the log.
+    """
+
+    _lines: deque[LogLine] = field(factory=lambda: deque(maxlen=KEPT_LINES))
+    _numbers: Iterator[int] = field(factory=lambda: count(1))
+
+    def add(self, at: str, level: str, event: str, values: str) -> None:
+        """Keep one more, in place of the oldest."""
+        cut = values if len(values) <= LONGEST_KEPT else values[:LONGEST_KEPT] + "…"
+        self._lines.append(LogLine(next(self._numbers), at, level, event[:LONGEST_KEPT], cut))
+
+    def newest(self, most: int = KEPT_LINES, *, before: int | None = None) -> Iterator[LogLine]:
+        """The newest lines, the newest first; with `before` only those before this number."""
+        lines = reversed(tuple(self._lines))
+        return islice((each for each in lines if before is None or each.number < before), most)
+
+    def keep(self, _logger: object, _method: str, event: EventDict) -> EventDict:
+        """A processor of structlog, for events that have become harmless."""
+        said = dict(structlog.processors.format_exc_info(None, "", dict(event)))
+        at, level, name = (str(said.pop(each, "")) for each in ("timestamp", "level", "event"))
+        self.add(at, level, name, harmless_json(said, repr) if said else "")
+        return event
+
+
+@define(eq=False)
+class _KeepingHandler(logging.Handler):
+    """Keeps what libraries say."""
+
+    recent: RecentLines
+
+    def __attrs_pre_init__(self) -> None:
+        super().__init__()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+        said = {"said": harmless_line(record.getMessage())}
+        self.recent.add(at, record.levelname.lower(), record.name, harmless_json(said, repr))
 
 
 class _ForgivingLogger:
@@ -70,8 +132,9 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     return True
 
 
-def configure_logging(*, level: int = logging.INFO) -> None:
-    """Set up structlog for the process; call once, before anything logs."""
+def configure_logging(*, level: int = logging.INFO, recent: RecentLines | None = None) -> None:
+    """Set up structlog for the process; call once, before anything logs. What is logged is kept in
+    `recent` too."""
     renderer: structlog.typing.Processor
     if sys.stderr.isatty():
         renderer = structlog.dev.ConsoleRenderer(exception_formatter=_show_traceback)
@@ -84,6 +147,7 @@ def configure_logging(*, level: int = logging.INFO) -> None:
             structlog.processors.StackInfoRenderer(),
             *([] if sys.stderr.isatty() else [structlog.processors.format_exc_info]),
             _without_harm,
+            *([] if recent is None else [recent.keep]),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -94,7 +158,8 @@ def configure_logging(*, level: int = logging.INFO) -> None:
     logging.raiseExceptions = False
     handler = logging.StreamHandler()
     handler.setFormatter(_HarmlessFormatter("%(name)s: %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    handlers = [handler] if recent is None else [handler, _KeepingHandler(recent)]
+    logging.basicConfig(level=logging.WARNING, handlers=handlers)
     logging.getLogger("trio-websocket").setLevel(logging.ERROR)
     # It says ten times a second that files have run out: once in words is enough of it each.
     logging.getLogger("trio.serve_listeners").addFilter(_without_traceback)
