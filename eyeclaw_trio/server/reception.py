@@ -42,10 +42,11 @@ _NO_BOT: Final = "`eyeclaw bot add NAME` adds one, `eyeclaw bot default ID` says
 
 @frozen
 class OpenAnswer:
-    """One answer that is being written: its turn, and what gives it the right to go on."""
+    """One answer that is being written: its turn, and what gives it the right to go on; without a
+    key it is the owner's own."""
 
     session_id: str
-    key_id: int
+    key_id: int | None
     bot_id: int | None
 
 
@@ -215,9 +216,9 @@ class Reception:
         station: TurnSide,
         reply: Reply,
         turn: TracedTurn,
-        key_id: int,
+        key_id: int | None,
     ) -> Coroutine[Any, Any, None]:
-        """As `relay`, for a command that is made already."""
+        """As `relay`, for a command that is made already; without a key for the owner's own."""
         trace = turn.trace
         self.on_turn_begun(trace)
         turn.begin(self.answers.one_more(OpenAnswer(trace.session_id, key_id, trace.bot_id)))

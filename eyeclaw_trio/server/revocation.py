@@ -30,7 +30,8 @@ class Revocation:
         active = {key.id for key in directory.keys if key.is_active}
         for answer in self.roster.answers:
             is_bot_gone = answer.bot_id is not None and answer.bot_id not in directory.bots
-            if answer.key_id not in active or is_bot_gone:
+            is_key_gone = answer.key_id is not None and answer.key_id not in active
+            if is_key_gone or is_bot_gone:
                 log.info("turn.revoked", session_id=answer.session_id, bot_id=answer.bot_id)
                 self.switchboard.revoke_turn(answer.session_id)
         for worker in self.roster.workers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Final, assert_never
+from typing import Final, Protocol, assert_never
 
 import trio
 from attrs import define
@@ -13,7 +13,6 @@ from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, R
 from eyeclaw_trio.core.texts import Language, apology
 from eyeclaw_trio.errors import BotFailed, TurnFailed
 from eyeclaw_trio.protocol.sse import CONNECTED, KEEP_ALIVE, AnswerFraming
-from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.response_writer import Headers
 
 _HEADERS: Final[Headers] = (
@@ -21,6 +20,36 @@ _HEADERS: Final[Headers] = (
     ("Cache-Control", "no-cache, no-transform"),
     ("X-Accel-Buffering", "no"),
 )
+
+
+class EventWriter(Protocol):
+    """What writes the stream; as `wire.response_writer.ResponseWriter`, cancellation too."""
+
+    async def start_stream(self, headers: Headers, data: bytes, *, ends: bool = False) -> None: ...
+
+    def write_nowait(self, data: bytes) -> bool: ...
+
+    async def drain(self) -> None: ...
+
+    async def end_stream(self, data: bytes) -> None: ...
+
+
+class HangupWatch(Protocol):
+    """What notices that nobody listens; as `wire.request_reader.RequestReader`."""
+
+    def monitor_hangup(
+        self, nursery: trio.Nursery, leave: Callable[[], None]
+    ) -> AbstractContextManager[None]: ...
+
+
+class Listener(Protocol):
+    """Who gets the answer: an HTTP connection, or what plays one."""
+
+    @property
+    def writer(self) -> EventWriter: ...
+
+    @property
+    def reader(self) -> HangupWatch: ...
 
 
 @define
@@ -33,7 +62,7 @@ class SseReply:
     fails at once is a single one.
     """
 
-    connection: HttpConnection
+    connection: Listener
     framing: AnswerFraming
     language: Language
     has_error_event: bool = True
