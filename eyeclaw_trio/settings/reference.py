@@ -4,7 +4,7 @@ settings, and the list in docs/. Pure."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,11 +57,16 @@ def list_reference() -> Iterator[ReferenceEntry]:
             )
 
 
-def find_meaning(path: KeyPath) -> Meaning | None:
-    """What a setting in force means, whatever its provider's name or its bot's number is."""
-    if path[0] in ("providers", "bots") and len(path) == 3:
-        path = (path[0], NAME if path[0] == "providers" else _INDEX, path[2])
-    return MEANINGS.get(path)
+def find_entry(key: str) -> ReferenceEntry | None:
+    """What a setting in force is (`providers.home.model`), whatever its provider's name or its
+    bot's number is."""
+    group = key.partition(".")[0].partition("[")[0]
+    last = key.rpartition(".")[2]
+    paths: dict[str, KeyPath] = {
+        "providers": ("providers", NAME, last),
+        "bots": ("bots", _INDEX, last),
+    }
+    return _BY_PATH.get(paths.get(group, tuple(key.split("."))))
 
 
 def render_reference(language: Language = "en") -> str:
@@ -122,3 +127,6 @@ def _as_plain(value: object) -> object:
     if isinstance(value, HostPort):
         return str(value)
     return list(value) if isinstance(value, tuple) else value
+
+
+_BY_PATH: Final[Mapping[KeyPath, ReferenceEntry]] = {each.path: each for each in list_reference()}

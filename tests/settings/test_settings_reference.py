@@ -10,7 +10,7 @@ from settings_reader import check, load
 
 from eyeclaw_trio.settings.layers import known_paths
 from eyeclaw_trio.settings.meanings import MEANINGS, UNITS_ZH, Language
-from eyeclaw_trio.settings.reference import find_meaning, list_reference, render_reference
+from eyeclaw_trio.settings.reference import find_entry, list_reference, render_reference
 from eyeclaw_trio.settings.shown import show_settings
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -53,7 +53,12 @@ def test_docs_hold_the_same_reference(language: Language, name: str) -> None:
     assert block == render_reference(language)
 
 
-def test_a_setting_in_force_finds_its_meaning_whatever_its_provider_is_called() -> None:
-    assert find_meaning(("providers", "x y", "model")) == MEANINGS["providers", "NAME", "model"]
-    assert find_meaning(("bots", 7, "name")) == MEANINGS["bots", 0, "name"]
-    assert find_meaning(("nothing",)) is None
+def test_a_setting_in_force_finds_its_entry_whatever_its_provider_is_called(folder: Path) -> None:
+    text = '[providers."x.y z"]\nkind = "echo"\n[[bots]]\nname = "a"\nprovider = "x.y z"\n'
+    for shown in show_settings(load(folder, text)):
+        entry = find_entry(shown.key)
+        if shown.key not in ("providers.echo.name", 'providers."x.y z".name'):
+            assert entry is not None, shown.key
+            assert entry.path[-1] == shown.key.rpartition(".")[2]
+    assert find_entry("nothing") is None
+    assert find_entry("patience") is None
