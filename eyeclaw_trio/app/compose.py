@@ -18,10 +18,12 @@ import structlog
 import trio
 
 from eyeclaw_trio.admin.listener import serve_admin
-from eyeclaw_trio.admin.pages import make_admin_app
+from eyeclaw_trio.admin.live import LivePages
+from eyeclaw_trio.admin.site import AdminParts, make_admin_app
 from eyeclaw_trio.app.first_start import enter_bots_and_keys
 from eyeclaw_trio.app.gateway import Gateway
 from eyeclaw_trio.app.listening import Listeners, allow_connections, open_listeners, port_of
+from eyeclaw_trio.app.pages import make_office, open_door
 from eyeclaw_trio.connector.drain import Drain
 from eyeclaw_trio.connector.embedded_bots import EmbeddedBots
 from eyeclaw_trio.connector.link import keep_connected
@@ -100,8 +102,16 @@ async def _serve_connections(
 ) -> None:
     """Accept, say so on stdout, and serve until told to stop; pages end a little later."""
     settings, observer = gateway.settings, gateway.observer
-    pages = make_admin_app(observer.metrics, observer.health, settings.admin.allowed_hosts)
     stopping = trio.Event()
+    pages = make_admin_app(
+        AdminParts(
+            make_office(gateway),
+            await open_door(gateway, listeners.admin),
+            LivePages(stopping),
+            observer.metrics,
+            settings.admin,
+        )
+    )
     async with trio.open_nursery() as nursery:
         await nursery.start(serve_admin, pages, listeners.admin, stopping)
         async with trio.open_nursery() as public:

@@ -21,7 +21,7 @@ from eyeclaw_trio.server.chat import ChatDoor, chat_kind
 from eyeclaw_trio.server.front_door import FrontDoor, Handler
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
-from eyeclaw_trio.server.operations import HealthDoor, StatsDoor
+from eyeclaw_trio.server.operations import HealthDoor, StatsDoor, WelcomeDoor
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.reception import Reception
 from eyeclaw_trio.server.revocation import Revocation
@@ -86,7 +86,7 @@ class Gateway:
             answers=self.roster.answers,
             on_key_used=self.store.key_used,
             on_turn_over=self.observer.note_turn,
-            on_turn_begun=self.store.trace_began,
+            on_turn_begun=self.observer.note_turn_begun,
             keeps_content=self.settings.traces.keep_content,
         )
 
@@ -116,6 +116,7 @@ class Gateway:
             TRIGGER_PATH: {"POST": self._trigger.answer},
             POLL_PATH: {"GET": poll.answer},
             CHAT_PATH: {"GET": chat.serve},
+            "/": {"GET": WelcomeDoor().show},
             "/health": {"GET": HealthDoor(observer.health).show},
             "/stats": {"GET": stats.show},
         }

@@ -30,15 +30,27 @@ class Observer:
     metrics: Metrics = field(factory=Metrics)
     stopwatch: Stopwatch = field(factory=Stopwatch)
     history: History = field(init=False)
+    _running: dict[str, Trace] = field(factory=dict, init=False)
     _started_at: float = field(factory=trio.current_time)
 
     @history.default
     def _make_history(self) -> History:
         return History(self.store, self.switchboard)
 
+    @property
+    def running(self) -> tuple[Trace, ...]:
+        """The traces of the turns that are open, the oldest first."""
+        return tuple(self._running.values())
+
+    def note_turn_begun(self, trace: Trace) -> None:
+        """A turn runs: `note_turn` must follow."""
+        self._running[trace.trace_id] = trace
+        self.store.trace_began(trace)
+
     def note_turn(self, trace: Trace) -> None:
         """A turn is over: keep its trace, count it, say so in the log."""
         now = trio.current_time()
+        self._running.pop(trace.trace_id, None)
         self.store.trace_ended(trace)
         self.metrics.count_turn(trace)
         self.history.note_turn(trace)

@@ -30,6 +30,7 @@ _COMMANDS: Final = {
     "bot": "bots",
     "trace": "traces",
     "providers": "providers",
+    "admin": "admin",
     "backup": "backups",
     "restore": "backups",
     "config": "configuration",

@@ -20,25 +20,34 @@ LINES: Final = 10
 
 
 class Throttle:
-    """Counts failed attempts by address. Times are monotonic seconds."""
+    """Counts failed attempts by address, of which so many are forgiven in a WINDOW. Times are
+    monotonic seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, forgiven: int = FAILURES) -> None:
+        self._forgiven = forgiven
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
 
     def note_failure(self, address: str, now: float) -> float:
         """Count one more failure; returns how many seconds to wait, 0.0 while it is within
         bounds."""
-        times = self._failures.setdefault(address, deque(maxlen=FAILURES + 1))
+        times = self._failures.setdefault(address, deque(maxlen=self._forgiven + 1))
         self._failures.move_to_end(address)
         while times and times[0] <= now - WINDOW:
             times.popleft()
         times.append(now)
         if len(self._failures) > ADDRESSES:
             self._failures.popitem(last=False)
-        if len(times) <= FAILURES:
+        if len(times) <= self._forgiven:
             return 0.0
         # When the second oldest is forgotten too, there is room for one more.
         return times[1] + WINDOW - now
+
+    def remaining(self, address: str, now: float) -> float:
+        """How many seconds until this address may try again; 0.0: now. For whoever does not even
+        look at what is tried beyond the bounds."""
+        times = self._failures.get(address, ())
+        recent = [each for each in times if each > now - WINDOW]
+        return 0.0 if len(recent) < self._forgiven else recent[-self._forgiven] + WINDOW - now
 
 
 class MalformedCount:

@@ -37,6 +37,15 @@ _IN_LINE: Final[dict[int, str | None]] = {
 _IN_JSON: Final[dict[int, str | None]] = {
     each: f"\\u{each:04x}" for each in [*_CONTROLS, *_BIDI, *_SEPARATORS] if each >= 0x20
 }
+# Marks that move nothing but themselves are named too: on a page nothing is pasted into a shell.
+_MARKS: Final = (0x200B, 0x200E, 0x200F, 0x061C, 0xFEFF, 0x00AD)
+_ON_PAGE: Final[dict[int, str | None]] = {
+    **{each: f"[U+{each:04X}]" for each in [*_CONTROLS, *_BIDI, *_SEPARATORS, *_MARKS]},
+    **{each: chr(0x2400 + each) for each in range(0x20)},  # their own pictures
+    **dict.fromkeys(_SURROGATES, "\N{REPLACEMENT CHARACTER}"),
+    ord("\n"): "\n",
+    ord("\t"): "\t",
+}
 
 
 def harmless(text: str) -> str:
@@ -58,3 +67,9 @@ def harmless_json(value: object, default: Callable[[Any], Any] | None = None) ->
     except orjson.JSONEncodeError:  # half a character, a large number: Python's own is more patient
         document = json.dumps(value, default=default, separators=(",", ":"))
     return document.translate(_IN_JSON)
+
+
+def visible(text: str) -> str:
+    """Text of any length for a page: its lines and tabs stay, and what a page would not show, or
+    obey, is shown by its name instead."""
+    return text.translate(_ON_PAGE)

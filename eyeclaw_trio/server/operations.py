@@ -22,6 +22,34 @@ Health = Callable[[], tuple[int, dict[str, object]]]
 # Answers of linked bots come from no provider of ours.
 LINKED: Final = "linked"
 
+_WELCOME: Final = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>eyeclaw</title>
+<h1>eyeclaw works</h1>
+<p>This is the gateway between AR glasses and their owner's own agent. Glasses and agents talk to
+it; there is nothing to see here.</p>
+<p lang="zh-CN">这里是 AR 眼镜与主人自己的智能体之间的网关，运行正常。
+眼镜和智能体与它通信，此处没有可浏览的内容。</p>
+</html>
+""".encode()
+_WELCOME_HEADERS: Final = (
+    ("Content-Type", "text/html; charset=utf-8"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+)
+
+
+@frozen
+class WelcomeDoor:
+    """Shows a person who opens the address that it works, and nothing else."""
+
+    async def show(self, _: Request, connection: HttpConnection) -> None:
+        """Handle one GET. Raises ListenerGone; cancellation may leave half an answer."""
+        await connection.writer.respond(200, _WELCOME, _WELCOME_HEADERS)
+
 
 @frozen
 class HealthDoor:

@@ -133,6 +133,9 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
     ("admin", "allowed_hosts"): _M(
         "host names besides loopback that the pages answer to", "除了本机，管理页面还回应哪些主机名"
     ),
+    ("admin", "session_hours"): _M(
+        "that a browser stays signed in to the pages", "浏览器登录管理页面后保持登录多久", "hours"
+    ),
     ("traces", "keep_days"): _M(
         "that a trace is kept, of the gateway's running time",
         "跟踪记录保留多久（按网关运行的时间算）",

@@ -69,7 +69,7 @@ SCHEMA: Final[Mapping[str, Schema]] = {
         each.name: SWITCH if each.name == "keep_content" else COUNT
         for each in attrs.fields(TraceSettings)
     },
-    "admin": {"allowed_hosts": HOSTS},
+    "admin": {"allowed_hosts": HOSTS, "session_hours": COUNT},
     "providers": Named(
         {
             "kind": one_of(*KINDS),
@@ -109,7 +109,6 @@ PLANNED: Final[frozenset[tuple[str, ...]]] = frozenset(
         ("wearer",),
         ("push",),
         ("cluster",),
-        ("admin", "session_hours"),
         ("patience", "late_after"),
         ("patience", "late_timeout"),
         ("limits", "image"),

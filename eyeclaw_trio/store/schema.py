@@ -33,6 +33,7 @@ STEPS: Final[Sequence[str]] = (
     _read_step("step_4_trace_list.sql"),
     _read_step("step_5_overview.sql"),
     _read_step("step_6_trace_dots.sql"),
+    _read_step("step_7_admin.sql"),
 )
 
 # What ANALYZE, which a person may have run, leaves behind.

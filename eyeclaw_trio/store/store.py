@@ -112,6 +112,11 @@ class Store:
         return self._directory
 
     @property
+    def running_time(self) -> float:
+        """Seconds that gateways have lived on this folder: it never goes back and never jumps."""
+        return self._clock.read()
+
+    @property
     def dropped(self) -> int:
         """Writes that were given up so far: the queue was full, or the disk."""
         return self._refused + self._writer.dropped

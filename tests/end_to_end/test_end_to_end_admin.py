@@ -151,13 +151,13 @@ async def test_the_gateways_pages_answer_to_loopback_and_to_the_names_that_are_a
     async with house.serve() as gateway:
         it = Served(int(gateway.admin_listen.rpartition(":")[2]), trio.Event())
         for good in (b"localhost", b"127.0.0.1:8002", b"eyeclaw.example:443"):
-            assert b" 404 " in await it.get(good, b"Connection: close\r\n\r\n")
+            assert b" 307 " in await it.get(good, b"Connection: close\r\n\r\n")
         refused = await it.get(b"evil.example", b"Connection: close\r\n\r\n")
         assert refused.startswith(b"HTTP/1.1 421 ")
         assert b"admin.allowed_hosts" in refused
         for request in UNANSWERABLE.values():
             await it.get(rest=request)
-        assert b" 404 " in await it.get(b"localhost", b"Connection: close\r\n\r\n")
+        assert b" 307 " in await it.get(b"localhost", b"Connection: close\r\n\r\n")
         assert_whole(await gateway.ask("还在吗"), "还在吗")
         assert gateway.child is not None
         assert "admin.connection_failed" in gateway.child.log

@@ -151,6 +151,7 @@ def test_a_step_that_was_released_is_never_edited() -> None:
         "b43eede80bde9ee7",
         "6db37781dfc6fd0c",
         "d9a46f8da8b9060a",
+        "9e521ba4ed138ca5",
     ]
 
 

@@ -1,0 +1,62 @@
+"""What a page's form or a script sends: read within bounds, one text a field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, TypeVar
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from eyeclaw_trio.errors import BadMessage, RequestRefused
+from eyeclaw_trio.protocol.decoding import decode
+
+T = TypeVar("T")
+
+LONGEST_FORM: Final = 65_536  # bytes
+_MOST_FIELDS: Final = 100
+
+
+async def read_body(request: Request, longest: int = LONGEST_FORM) -> bytes:
+    """The body, of at most so many bytes. Raises RequestRefused (413). Cancelled, what was read is
+    lost."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > longest:
+            raise RequestRefused(413, "Too long", f"at most {longest} bytes")
+    return bytes(body)
+
+
+async def read_form(request: Request) -> Mapping[str, str]:
+    """The fields of a form (`application/x-www-form-urlencoded`); of two with one name the last.
+
+    Raises RequestRefused (400, 413, 415). Cancelled, what was read is lost.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise RequestRefused(415, "A form is expected", "application/x-www-form-urlencoded")
+    body = await read_body(request)
+    try:
+        return dict(
+            parse_qsl(
+                body.decode(),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=_MOST_FIELDS,
+            )
+        )
+    except ValueError:  # of Unicode too
+        raise RequestRefused(400, "The form cannot be read") from None
+
+
+async def read_json(request: Request, expected: type[T]) -> T:
+    """The JSON body as this frozen class. Raises RequestRefused (400, 413, 415) that names the
+    field. Cancelled, what was read is lost."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise RequestRefused(415, "JSON is expected", "application/json")
+    try:
+        return decode(await read_body(request), expected)
+    except BadMessage as error:
+        raise RequestRefused(400, "The JSON cannot be read", error.faults) from None

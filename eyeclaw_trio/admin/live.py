@@ -1,0 +1,102 @@
+"""What moves on an open page: fragments of it, rendered again and sent where they have changed.
+
+One task for each open page, which is the task of its request: it ends with the page, with the
+session, and when the gateway stops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import trio
+from attrs import define, field, frozen
+from starlette.types import Receive, Scope, Send
+
+from eyeclaw_trio.errors import StoreBusy, TryLater
+from eyeclaw_trio.protocol.decoding import encode
+
+# Pages that may be open and live at once.
+PAGES: Final = 50
+# Seconds between two looks at what a page shows.
+LOOK_EVERY: Final = 1.0
+# Seconds between two signs of life where nothing changes.
+_COMMENT_EVERY: Final = 15.0
+
+Fragments = Mapping[str, str]
+"""The parts of a page that move, as HTML by their names."""
+
+Look = Callable[[], Awaitable[Fragments | None]]
+"""Renders them anew; None: the page may not be seen any more. Raises StoreError."""
+
+
+@define(eq=False)
+class LivePages:
+    """The open pages. `stopping` ends them all."""
+
+    stopping: trio.Event
+    open: int = field(default=0, init=False)
+
+    def follow(self, look: Look) -> LiveAnswer:
+        """An answer that follows one page. Raises TryLater where too many are open."""
+        if self.open >= PAGES:
+            raise TryLater("Too many live pages are open", seconds=10)
+        return LiveAnswer(self, look)
+
+
+@frozen
+class LiveAnswer:
+    """Server-sent events, as an ASGI application: `fragments` with a JSON object of those that are
+    new, and a comment where nothing was said for long."""
+
+    pages: LivePages
+    look: Look
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Send until the page is closed or may not be seen any more, or the gateway stops.
+        Cancellation leaves the answer without an end."""
+        headers = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
+        self.pages.open += 1
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_end_when_closed, receive, nursery.cancel_scope)
+                nursery.start_soon(_end_when_set, self.pages.stopping, nursery.cancel_scope)
+                await self._follow(send)
+                nursery.cancel_scope.cancel()
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            self.pages.open -= 1
+
+    async def _follow(self, send: Send) -> None:
+        shown: dict[str, str] = {}
+        said_at = trio.current_time()
+        while True:
+            try:
+                fragments = await self.look()
+            except StoreBusy:
+                fragments = {}  # it will not be for long
+            if fragments is None:
+                return
+            changed = {name: html for name, html in fragments.items() if shown.get(name) != html}
+            shown.update(changed)
+            body = b""
+            if changed:
+                body = b"event: fragments\ndata: " + encode(changed) + b"\n\n"
+            elif trio.current_time() - said_at >= _COMMENT_EVERY:
+                body = b": still here\n\n"
+            if body:
+                said_at = trio.current_time()
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+            await trio.sleep(LOOK_EVERY)
+
+
+async def _end_when_closed(receive: Receive, scope: trio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
+
+
+async def _end_when_set(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()

@@ -1,0 +1,162 @@
+// What moves on a page: fragments that the gateway sends, times in the reader's own zone, buttons
+// that copy, questions before what cannot be undone. Every page works without it.
+
+const RETRY_AFTER = 3000; // milliseconds
+
+const body = document.body;
+
+// ---- times ------------------------------------------------------------------------------------
+
+const format = new Intl.DateTimeFormat(document.documentElement.lang, {
+  year: "numeric", month: "2-digit", day: "2-digit",
+  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+});
+
+function showTimes(root) {
+  for (const time of root.querySelectorAll("time[datetime]:not([data-shown])")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    time.title = time.textContent;
+    time.textContent = format.format(at);
+    time.dataset.shown = "";
+  }
+}
+
+// ---- fragments --------------------------------------------------------------------------------
+
+// What a person is in the middle of stays: the focus, what was unfolded, what was typed.
+function swap(section, html) {
+  const focused = section.contains(document.activeElement) ? document.activeElement : null;
+  if (focused?.matches("input, select, textarea")) return;
+  const unfolded = [...section.querySelectorAll("details[open]")].map((each) => placeOf(section, each));
+  const place = focused && placeOf(section, focused);
+  section.innerHTML = html;
+  for (const path of unfolded) find(section, path)?.setAttribute?.("open", "");
+  if (place) find(section, place)?.focus({ preventScroll: true });
+  showTimes(section);
+  section.dispatchEvent(new CustomEvent("swapped", { bubbles: true }));
+}
+
+// Where an element is: its id, else its way down from the nearest row of that name.
+function placeOf(section, element) {
+  if (element.id) return { id: element.id };
+  const steps = [];
+  let row = null;
+  for (let each = element; each !== section; each = each.parentElement) {
+    row = [...each.attributes].find(({ name }) => name.startsWith("data-") && name.endsWith("-id"));
+    if (row) break;
+    steps.unshift([...each.parentElement.children].indexOf(each));
+  }
+  return { row: row && `[${row.name}="${CSS.escape(row.value)}"]`, steps };
+}
+
+function find(section, { id, row, steps }) {
+  if (id) return section.querySelector(`#${CSS.escape(id)}`);
+  let found = row ? section.querySelector(row) : section;
+  for (const step of steps) found = found?.children[step];
+  return found;
+}
+
+function follow(address) {
+  const events = new EventSource(address + location.search);
+  events.addEventListener("open", () => showLost(false));
+  events.addEventListener("fragments", (event) => {
+    showLost(false);
+    for (const [name, html] of Object.entries(JSON.parse(event.data))) {
+      const section = document.querySelector(`[data-live="${CSS.escape(name)}"]`);
+      if (section) swap(section, html);
+    }
+  });
+  events.addEventListener("error", async () => {
+    events.close();
+    if (leaving) return;
+    showLost(true);
+    if (await isSignedOut()) location.reload();
+    else setTimeout(() => follow(address), RETRY_AFTER);
+  });
+  addEventListener("pagehide", () => events.close(), { once: true });
+}
+
+async function isSignedOut() {
+  try {
+    return (await fetch("/admin/api/status")).status === 401;
+  } catch {
+    return false; // nobody is there to say
+  }
+}
+
+let leaving = false;
+addEventListener("pagehide", () => { leaving = true; });
+// Back out of the browser's memory: what was shown is old.
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+
+let lost = null;
+function showLost(isLost) {
+  if (isLost && !lost) {
+    lost = document.createElement("p");
+    lost.className = "banner warn lost";
+    lost.setAttribute("role", "status");
+    lost.textContent = body.dataset.lost;
+    document.querySelector("main").prepend(lost);
+  } else if (!isLost && lost) {
+    lost.remove();
+    lost = null;
+  }
+}
+
+// ---- buttons ----------------------------------------------------------------------------------
+
+async function copy(button) {
+  const text = button.dataset.copy;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Not allowed, or no TLS and not this machine: mark it, so that the keys of the system copy it.
+    const range = document.createRange();
+    range.selectNodeContents(button.parentElement.querySelector("code") ?? button);
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+    if (!document.execCommand("copy")) return;
+  }
+  const word = button.textContent;
+  button.textContent = button.dataset.copied;
+  setTimeout(() => { button.textContent = word; }, 1500);
+}
+
+function ask(form) {
+  const dialog = document.createElement("dialog");
+  const question = document.createElement("p");
+  question.textContent = form.dataset.sure;
+  question.id = "question";
+  dialog.setAttribute("aria-labelledby", "question");
+  const answers = document.createElement("form");
+  answers.method = "dialog";
+  for (const [value, word, kind] of [["no", body.dataset.cancel, "quiet"], ["yes", body.dataset.yes, "bad"]]) {
+    const button = document.createElement("button");
+    Object.assign(button, { value, textContent: word, className: kind });
+    answers.append(button);
+  }
+  dialog.append(question, answers);
+  body.append(dialog);
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    if (dialog.returnValue === "yes") form.submit();
+  });
+  dialog.showModal();
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button) copy(button);
+});
+document.addEventListener("submit", (event) => {
+  if (event.target.dataset.sure && event.target !== body) {
+    event.preventDefault();
+    ask(event.target);
+  }
+});
+
+showTimes(document);
+// A strip of the menu that is wider than a phone shows where one is.
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+if (body.dataset.liveAddress) follow(body.dataset.liveAddress);

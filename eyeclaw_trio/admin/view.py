@@ -1,0 +1,161 @@
+"""How a page is drawn: templates, the language and colours that were chosen, others' words.
+
+Everything that a template puts out is escaped. What a wearer, a bot or a model has said goes
+through `said`: what cannot be seen is named, nothing of it turns the text around it, and what is
+long is a click away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+import jinja2
+from attrs import frozen
+from markupsafe import Markup, escape
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse
+
+from eyeclaw_trio import __version__
+from eyeclaw_trio.admin.guard import visitor_of
+from eyeclaw_trio.admin.words import Language, say
+from eyeclaw_trio.protocol.harmless import visible
+
+LANGUAGE_COOKIE: Final = "eyeclaw_language"
+THEME_COOKIE: Final = "eyeclaw_theme"
+LANGUAGES: Final[tuple[Language, ...]] = ("en", "zh")
+THEMES: Final = ("auto", "light", "dark")
+
+# Characters of another's words that are shown at first, and at most.
+SHORT: Final = 80
+LONGEST: Final = 200_000
+
+
+@frozen
+class Link:
+    """One entry of the menu: the page's name, which is in the words too, and its address."""
+
+    name: str
+    address: str
+
+
+def language_of(request: HTTPConnection) -> Language:
+    """The language that was chosen, else the one that the browser likes best."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    for language in LANGUAGES:
+        if chosen == language:
+            return language
+    return _liked(request.headers.get("accept-language", ""))
+
+
+def theme_of(request: HTTPConnection) -> str:
+    """`light`, `dark`, or `auto`: as the system has it."""
+    chosen = request.cookies.get(THEME_COOKIE, "auto")
+    return chosen if chosen in THEMES else "auto"
+
+
+def words_of(request: HTTPConnection) -> Callable[..., str]:
+    """`t(key, **values)` in the language of this request; see `words.say`."""
+    return partial(say, language_of(request))
+
+
+def render(
+    request: Request, template: str, *, status: int = 200, page: str = "", **values: object
+) -> HTMLResponse:
+    """A whole page. `page` is its name in the menu; `values` are for the template."""
+    context = {
+        **_context(request),
+        "page": page,
+        "menu": request.app.state.menu,
+        "theme": theme_of(request),
+        "path": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "is_signed_in": _is_browser(request),
+        "version": __version__,
+        **values,
+    }
+    return HTMLResponse(_TEMPLATES.get_template(template).render(context), status)
+
+
+def render_part(request: Request, template: str, **values: object) -> Markup:
+    """A fragment of a page."""
+    text = _TEMPLATES.get_template(template).render({**_context(request), **values})
+    # Every value in it was escaped by the template.
+    return Markup(text)  # noqa: S704
+
+
+def said(text: object, limit: int = SHORT) -> Markup:
+    """Another's words, harmless, and cut to `limit` characters with the rest a click away."""
+    whole = "" if text is None else str(text)
+    shown = visible(whole[:LONGEST])
+    if len(whole) > LONGEST:
+        shown += f" … ({len(whole)})"
+    if len(whole) <= limit:
+        return Markup("<bdi>{}</bdi>").format(shown)
+    return Markup(
+        '<details class="long"><summary><bdi>{}…</bdi></summary>'
+        '<bdi class="whole">{}</bdi></details>'
+    ).format(visible(whole[:limit]), shown)
+
+
+def moment(stamp: str | None) -> Markup:
+    """A moment (ISO 8601, UTC) that a browser shows in its own time zone."""
+    if not stamp:
+        return Markup("–")
+    at = datetime.fromisoformat(stamp)
+    return Markup('<time datetime="{}">{} UTC</time>').format(stamp, f"{at:%Y-%m-%d %H:%M:%S}")
+
+
+def seconds(value: float | None) -> str:
+    """A duration for people (seconds): `0.31 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    if value is None:
+        return "–"
+    if value < 10 and value != round(value):
+        return f"{value:.2f} s"
+    whole = round(value)
+    for long, short, size, part in (("d", "h", 86_400, 3_600), ("h", "min", 3_600, 60)):
+        if whole >= size:
+            return f"{whole // size} {long} {whole % size // part} {short}"
+    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
+
+
+def _context(request: Request) -> Mapping[str, Any]:
+    return {"t": words_of(request), "language": language_of(request)}
+
+
+def _is_browser(request: Request) -> bool:
+    visitor = visitor_of(request)
+    return visitor is not None and visitor.session is not None
+
+
+def _liked(accepted: str) -> Language:
+    """What `Accept-Language` likes better (RFC 9110, 12.5.4): Chinese or English, or neither."""
+    liking: dict[Language, float] = {"zh": 0.0, "en": 0.001}
+    for item in accepted[:1_000].split(","):
+        name, _, rest = item.strip().lower().partition(";")
+        try:
+            weight = float(rest.strip().removeprefix("q=") or 1)
+        except ValueError:
+            continue
+        for language in LANGUAGES:
+            if name.partition("-")[0] == language:
+                liking[language] = max(liking[language], weight)
+    return "zh" if liking["zh"] > liking["en"] else "en"
+
+
+def _make_templates() -> jinja2.Environment:
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("eyeclaw_trio.admin"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    templates.filters.update(said=said, moment=moment, seconds=seconds, visible=visible)
+    templates.globals["static"] = lambda name: escape(f"/admin/static/{name}?v={__version__}")
+    return templates
+
+
+_TEMPLATES: Final = _make_templates()

@@ -1,0 +1,30 @@
+"""Every text of the pages, in English and in Chinese: one module for each page, whose keys begin
+with its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from eyeclaw_trio.admin.words import common, entry, overview, sessions
+from eyeclaw_trio.protocol.harmless import visible
+
+Language = Literal["en", "zh"]
+
+# English and Chinese; `{name}` stands for a value.
+CATALOGUE: Final[Mapping[str, tuple[str, str]]] = {
+    **common.WORDS,
+    **entry.WORDS,
+    **overview.WORDS,
+    **sessions.WORDS,
+}
+
+
+def say(language: Language, key: str, **values: object) -> str:
+    """The text of this key. Raises KeyError for one that is not there, or a value that is needed.
+
+    Values are put in harmlessly; whoever puts the text into a page escapes it.
+    """
+    english, chinese = CATALOGUE[key]
+    text = chinese if language == "zh" else english
+    return text.format_map({name: visible(str(value)) for name, value in values.items()})
