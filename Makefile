@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := .run
 QUESTION := {"message_id":"1","agent_id":"1","message":[{"role":"user","type":"text","text":"你好，若琪，今天天气怎么样？"}]}
 
-.PHONY: run test test-newest check chaos fuzz bench bench-smoke format test-openclaw clean
+.PHONY: run test test-browser screenshots test-newest check chaos fuzz bench bench-smoke format test-openclaw clean
 
 # The gateway with an embedded bot that needs no key and no account. The demo key stays in a file
 # that only its owner can read, so that the line can be printed again; the gateway keeps its hash.
@@ -32,8 +32,16 @@ run: .venv/.installed
 	exec $(BIN)/eyeclaw serve --data $(RUN)/data --listen $(LISTEN) \
 	  --admin-listen $(ADMIN_LISTEN) > $(RUN)/stdout
 
-test: check
-	$(BIN)/pytest
+test: check test-browser
+	$(BIN)/pytest --ignore=tests/browser
+
+# The pages in a real browser; skipped, with a word, where there is no Chromium.
+test-browser: .venv/.installed-for-tests
+	$(BIN)/pytest tests/browser
+
+# The pictures of the pages in docs/images, and all pages in every way in build/screenshots.
+screenshots: .venv/.installed-for-tests
+	PYTHONPATH=tests:. $(BIN)/python tests/browser/take_screenshots.py
 
 # The same on the newest Python that is supported, in a bare Debian that is made for it (root only).
 # Where that cannot be had it says so, and is no failure.

@@ -60,17 +60,22 @@ class House:
         """Run one command to its end."""
         return await trio.to_thread.run_sync(lambda: self.command_now(*arguments, **environ))
 
-    def command_now(self, *arguments: str, **environ: str) -> Finished:
+    def set_password(self, password: str) -> Finished:
+        """`eyeclaw admin password`, as a script uses it; blocks."""
+        return self.command_now("admin", "password", stdin=f"{password}\n")
+
+    def command_now(self, *arguments: str, stdin: str | None = None, **environ: str) -> Finished:
         """Run one command to its end; blocks."""
+        given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
         done = subprocess.run(
             self._command(arguments),
             env=environ_of(self.folder, environ),
             cwd=self.folder,
-            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             encoding="utf-8",
             timeout=COMMAND_WITHIN,
+            **given,
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Finished(done.returncode, done.stdout, done.stderr)

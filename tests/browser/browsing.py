@@ -1,0 +1,171 @@
+"""A person at the pages: a real Chromium, watched for everything that a page must not do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from attrs import define, field, frozen
+from axe_playwright_python.sync_playwright import Axe
+from house import House
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+from running_gateway import Gateway
+
+PASSWORD: Final = "correct horse battery"
+
+CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
+# Debian's Chromium asks its makers for this and that unless told otherwise.
+ARGUMENTS: Final = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# Longest wait for anything on a page; a loaded machine needs some of it (milliseconds).
+WITHIN: Final = 15_000
+
+PHONE: Final = {"width": 360, "height": 740}
+DESK: Final = {"width": 1280, "height": 800}
+
+# What the policy of a page has forbidden is an error of the console too; this says which one.
+_REPORT_VIOLATIONS: Final = """
+addEventListener("securitypolicyviolation", (event) =>
+  console.error("policy: " + event.violatedDirective + " " + event.blockedURI));
+"""
+
+
+@define(eq=False)
+class Faults:
+    """What a page did that it must not; `expected` are parts of what a test provokes."""
+
+    origin: str
+    found: list[str] = field(factory=list)
+    expected: list[str] = field(factory=list)
+
+    def watch(self, page: Page) -> None:
+        page.on("console", lambda message: self._note_console(message))
+        page.on("pageerror", lambda error: self.found.append(f"exception: {error}"))
+        page.on("request", lambda request: self._note_request(request))
+
+    def expect(self, *parts: str) -> None:
+        """Errors with these words are meant, such as `status of 401`."""
+        self.expected += parts
+
+    def left(self) -> list[str]:
+        return [each for each in self.found if not any(part in each for part in self.expected)]
+
+    def _note_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.found.append(f"console: {message.text}")
+
+    def _note_request(self, request: Request) -> None:
+        place = urlsplit(request.url)
+        if f"{place.scheme}://{place.netloc}" != self.origin and place.scheme != "data":
+            self.found.append(f"request: {request.url}")
+
+
+@frozen
+class Site:
+    """A gateway whose pages are visited."""
+
+    house: House
+    gateway: Gateway
+    browser: Browser
+
+    @property
+    def origin(self) -> str:
+        return f"http://{self.gateway.admin_listen}"
+
+    @contextmanager
+    def visit(
+        self,
+        *,
+        signed_in: bool = True,
+        language: str = "en",
+        theme: str = "light",
+        size: dict[str, int] = DESK,
+        **choices: Any,
+    ) -> Iterator[Visit]:
+        """A person's visit with a browser of its own; at its end the pages must have done nothing
+        that they must not."""
+        context = self.browser.new_context(
+            base_url=self.origin,
+            locale="zh-CN" if language == "zh" else "en-GB",
+            color_scheme="dark" if theme == "dark" else "light",
+            viewport={"width": size["width"], "height": size["height"]},
+            **choices,
+        )
+        context.set_default_timeout(WITHIN)
+        context.add_init_script(_REPORT_VIOLATIONS)
+        faults = Faults(self.origin)
+        page = context.new_page()
+        faults.watch(page)
+        visit = Visit(page, faults)
+        try:
+            if signed_in:
+                visit.sign_in()
+            yield visit
+        finally:
+            context.close()
+        assert faults.left() == []
+
+
+@frozen
+class Visit:
+    """A page that somebody looks at."""
+
+    page: Page
+    faults: Faults
+
+    def sign_in(self) -> None:
+        """The first visit, where it is one, else with the password."""
+        self.page.goto("/admin/login")
+        self.page.locator("#password").fill(PASSWORD)
+        if self.page.locator("#again").count():
+            self.page.locator("#again").fill(PASSWORD)
+        self.page.locator("button.primary").click()
+        self.page.wait_for_url("**/admin/")
+
+    def go(self, address: str) -> None:
+        """Open a page of the gateway: `/admin/bots`."""
+        response = self.page.goto(address)
+        assert response is not None
+        assert response.ok, f"{address}: {response.status}"
+
+    def assert_accessible(self) -> None:
+        """No serious finding of axe."""
+        found = Axe().run(self.page).response["violations"]
+        serious = [
+            f"{each['id']}: {each['help']}: {[node['target'] for node in each['nodes']][:3]}"
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], self.page.url
+
+    def assert_fits(self) -> None:
+        """Nothing makes a person scroll sideways."""
+        width = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert width <= 0, f"{self.page.url} is {width} pixels too wide"
+
+    def shoot(self, file: Path) -> None:
+        """Take a picture of the whole page."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=file, full_page=True)
+
+
+@contextmanager
+def open_site(browser: Browser, folder: Path, settings: str = "") -> Iterator[Site]:
+    """A gateway in this folder, with these settings (TOML), and its pages."""
+    house = House(folder)
+    if settings:
+        house.configure(settings)
+    with house.serve_shared() as gateway:
+        yield Site(house, gateway, browser)

@@ -1,0 +1,69 @@
+"""Pictures of the pages, of a gateway that has something to show.
+
+`docs/images` gets the few that README shows; `build/screenshots` gets every page in both
+languages, both colours, and on a phone, to be looked at.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from browsing import ARGUMENTS, CHROMIUM, DESK, PHONE, Site, open_site
+from playwright.sync_api import sync_playwright
+
+from eyeclaw_trio.admin.site import PAGES
+
+ROOT: Final = Path(__file__).parents[2]
+ALL: Final = ROOT / "build" / "screenshots"
+WAYS: Final = {
+    "desk-en-light": ("en", "light", DESK),
+    "desk-zh-dark": ("zh", "dark", DESK),
+    "phone-zh-light": ("zh", "light", PHONE),
+    "phone-en-dark": ("en", "dark", PHONE),
+}
+QUESTIONS: Final = ("你好，若琪，今天天气怎么样？", "附近有什么好吃的？", "What is this building?")
+
+
+def main() -> None:
+    """Take them all; the folder is made anew."""
+    if CHROMIUM is None:
+        sys.exit("There is no Chromium: `apt-get install chromium fonts-wqy-zenhei`")
+    shutil.rmtree(ALL, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        with open_site(browser, Path(folder)) as site:
+            take_door(site)
+            fill(site)
+            for name, (language, theme, size) in WAYS.items():
+                with site.visit(language=language, theme=theme, size=size) as visit:
+                    for page in PAGES:
+                        visit.go(page.address)
+                        visit.shoot(ALL / f"{page.name}-{name}.png")
+        browser.close()
+    print(f"{len(list(ALL.iterdir()))} pictures are in {ALL.relative_to(ROOT)}")
+
+
+def take_door(site: Site) -> None:
+    """What is seen before anybody is signed in."""
+    for name, (language, theme, size) in WAYS.items():
+        with site.visit(signed_in=False, language=language, theme=theme, size=size) as visit:
+            visit.go("/admin/setup")
+            visit.shoot(ALL / f"setup-{name}.png")
+
+
+def fill(site: Site) -> None:
+    """Some bots, and some turns."""
+    for name in ("home", "书房", "office"):
+        site.house.add_bot(name)
+    for question in QUESTIONS:
+        site.house.command_now(
+            "ask", question, "--server", site.gateway.url, EYECLAW_KEY=site.gateway.key
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Every page there is, in both languages, both colours and on a phone: well made, and nothing
+loaded from elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+from browsing import DESK, PHONE, Site
+
+from eyeclaw_trio.admin.site import PAGES
+
+WAYS = [("en", "light", DESK), ("zh", "dark", DESK), ("zh", "light", PHONE), ("en", "dark", PHONE)]
+
+
+@pytest.mark.parametrize(("language", "theme", "size"), WAYS)
+def test_every_page_is_accessible_and_fits(
+    site: Site, language: str, theme: str, size: dict[str, int]
+) -> None:
+    with site.visit(language=language, theme=theme, size=size) as visit:
+        for page in PAGES:
+            visit.go(page.address)
+            assert visit.page.locator("h1").count() == 1, page.name
+            assert visit.page.locator("form[action='/admin/logout'][method=post]").count() == 1
+            visit.assert_accessible()
+            visit.assert_fits()
+
+
+def test_the_language_and_the_colours_that_are_chosen_stay(site: Site) -> None:
+    with site.visit() as visit:
+        page = visit.page
+        page.get_by_role("button", name="中文").click()
+        assert page.locator("html").get_attribute("lang") == "zh-CN"
+        page.get_by_role("button", name="深色").click()
+        page.reload()
+        assert page.locator("html").get_attribute("data-theme") == "dark"
+        assert page.get_by_role("heading", name="总览").count() == 1
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground == "rgb(14, 19, 24)"
+
+
+def test_a_page_that_is_not_there_says_so_in_the_frame_of_the_others(site: Site) -> None:
+    with site.visit() as visit:
+        visit.faults.expect("status of 404")
+        response = visit.page.goto("/admin/nothing")
+        assert response is not None
+        assert response.status == 404
+        assert visit.page.get_by_role("link", name="Back to the overview").count() == 1
+        visit.assert_accessible()
