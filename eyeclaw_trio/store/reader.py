@@ -1,7 +1,7 @@
 """The thread that reads for pages: a slow list delays the next page, never a write or a question.
 
 It has a connection of its own that cannot write. A reader waits for no writer, nor the other way
-round (SQLite's write-ahead log). There is no trio in here: what goes back goes through requests.
+round (SQLite's write-ahead log). There is no trio in here: what goes back goes through jobs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import structlog
 from attrs import define, field
 
 from eyeclaw_trio.store.database import explain, roll_back, translated
-from eyeclaw_trio.store.requests import REQUESTS, Request
+from eyeclaw_trio.store.jobs import MOST_JOBS, Job
 
 log = structlog.get_logger()
 
@@ -36,32 +36,32 @@ _BETWEEN_LOOKS: Final = 2_000
 class Reader:
     """The thread, its queue and its connection, which it closes in the end.
 
-    Whose request is withdrawn while it runs has it broken off: nobody waits behind a page that
+    Whose job is withdrawn while it runs has it broken off: nobody waits behind a page that
     its reader has left.
     """
 
     _db: sqlite3.Connection
-    _queue: queue.Queue[Request | None] = field(init=False)
-    _request: Request | None = field(default=None, init=False)
+    _queue: queue.Queue[Job | None] = field(init=False)
+    _job: Job | None = field(default=None, init=False)
     _is_stopping: bool = field(default=False, init=False)
     _deadline: float = field(default=0.0, init=False)
     _breathed_at: float = field(default=0.0, init=False)
     _thread: threading.Thread = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._queue = queue.Queue(REQUESTS)
+        self._queue = queue.Queue(MOST_JOBS)
         self._thread = threading.Thread(target=self._live, name="eyeclaw-reader", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
-    def put(self, request: Request) -> bool:
-        """Queue a request, without waiting; false when too many wait or the thread stops."""
+    def put(self, job: Job) -> bool:
+        """Queue a job, without waiting; false when too many wait or the thread stops."""
         if self._is_stopping:
             return False
         try:
-            self._queue.put_nowait(request)
+            self._queue.put_nowait(job)
         except queue.Full:
             return False
         return True
@@ -79,41 +79,41 @@ class Reader:
     def _live(self) -> None:
         self._db.set_progress_handler(self._has_to_end, _BETWEEN_LOOKS)
         while not self._is_stopping:
-            request = self._queue.get()
-            if request is not None:
-                self._answer(request)
+            job = self._queue.get()
+            if job is not None:
+                self._answer(job)
         with suppress(queue.Empty):
             while True:
-                request = self._queue.get_nowait()
-                if request is not None:
-                    request.refuse()
+                job = self._queue.get_nowait()
+                if job is not None:
+                    job.refuse()
         try:
             self._db.close()
         except sqlite3.Error as error:
             log.warning("store.not_closed", error=explain(error))
 
-    def _answer(self, request: Request) -> None:
-        self._request = request
+    def _answer(self, job: Job) -> None:
+        self._job = job
         self._breathed_at = time.monotonic()
         self._deadline = self._breathed_at + READ_TIMEOUT
         failure: Exception | None = None
-        if not request.is_withdrawn:
+        if not job.is_withdrawn:
             try:
                 with translated():
-                    request.result = request.work(self._db)
+                    job.result = job.work(self._db)
             except Exception as error:
                 failure = error
             roll_back(self._db)  # a moment of the past that is kept would keep the log growing
         if self._is_stopping and failure is not None:
-            request.refuse()
-        request.finish(failure)
+            job.refuse()
+        job.finish(failure)
 
     def _has_to_end(self) -> bool:
         """What SQLite asks every few instructions: true breaks the statement off."""
         now = time.monotonic()
         if self._is_stopping or now >= self._deadline:
             return True
-        if self._request is not None and self._request.is_withdrawn:
+        if self._job is not None and self._job.is_withdrawn:
             return True
         if now - self._breathed_at >= _STRETCH:
             time.sleep(_BREATH)

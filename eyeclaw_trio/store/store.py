@@ -27,10 +27,10 @@ from eyeclaw_trio.errors import StoreBusy
 from eyeclaw_trio.protocol.timestamps import to_stamp
 from eyeclaw_trio.store.columns import read_clock
 from eyeclaw_trio.store.database import open_database, open_to_read, transaction
+from eyeclaw_trio.store.jobs import Job
 from eyeclaw_trio.store.keys import note_use
 from eyeclaw_trio.store.provider_answers import write_provider_answer
 from eyeclaw_trio.store.reader import Reader
-from eyeclaw_trio.store.requests import Request
 from eyeclaw_trio.store.retention import (
     STEP_EVERY,
     Retention,
@@ -174,7 +174,7 @@ class Store:
         It sees every write that was queued before it, and makes its own transactions; what it
         changes in keys and bots is in `directory` when this returns. Raises what `work` raises,
         StoreError for SQLite's errors, StoreBusy where the database is locked for 5 s, too many
-        requests wait or the store has been closed.
+        jobs wait or the store has been closed.
 
         Cancelled before its work has begun, it is not done at all; after that it is done to the
         end, but nobody hears of it.
@@ -187,28 +187,26 @@ class Store:
         For pages: nothing is delayed by it but other reading. It sees what has been committed,
         which a write is some 0.1 s after it was queued; also while another process has locked
         the database. Raises what `work` raises, StoreError for SQLite's errors and for what takes
-        longer than READ_TIMEOUT, StoreBusy where too many requests wait or the store has been
+        longer than READ_TIMEOUT, StoreBusy where too many jobs wait or the store has been
         closed.
 
         Cancelled, it is not done, or broken off within moments.
         """
         return await self._ask(self._reader.put, work)
 
-    async def _ask(
-        self, put: Callable[[Request], bool], work: Callable[[sqlite3.Connection], T]
-    ) -> T:
+    async def _ask(self, put: Callable[[Job], bool], work: Callable[[sqlite3.Connection], T]) -> T:
         await trio.lowlevel.checkpoint_if_cancelled()
         answered = trio.Event()
-        request = Request(work, partial(self._post, answered.set))
-        if not put(request):
+        job = Job(work, partial(self._post, answered.set))
+        if not put(job):
             raise StoreBusy("the database is busy or being closed; try again")
         try:
             await answered.wait()
         finally:
-            request.is_withdrawn = True
-        if request.error is not None:
-            raise request.error
-        result: T = request.result
+            job.is_withdrawn = True
+        if job.error is not None:
+            raise job.error
+        result: T = job.result
         return result
 
     def _start(self) -> None:

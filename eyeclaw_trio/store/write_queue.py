@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import define, field
 
-from eyeclaw_trio.store.requests import REQUESTS, Request
+from eyeclaw_trio.store.jobs import MOST_JOBS, Job
 
 # Seconds that a write waits for others to come along: ten commits a second instead of two for
 # every turn, which answers felt (on a small machine, p99 of an offline answer 9 ms instead of 3).
@@ -27,18 +27,18 @@ Write = Callable[[sqlite3.Connection], None]
 
 @define(eq=False)
 class WriteQueue:
-    """Writes, at most `capacity` of them, and the requests between them, in their order.
+    """Writes, at most `capacity` of them, and the jobs between them, in their order.
 
     Requests have places of their own: a page is served in the middle of a flood.
     """
 
     capacity: int
-    _items: queue.Queue[Write | Request | None] = field(init=False)
+    _items: queue.Queue[Write | Job | None] = field(init=False)
     _hurry: threading.Event = field(factory=threading.Event, init=False)
     _stop_at: float | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._items = queue.Queue(self.capacity + REQUESTS)
+        self._items = queue.Queue(self.capacity + MOST_JOBS)
 
     @property
     def is_stopping(self) -> bool:
@@ -55,20 +55,20 @@ class WriteQueue:
         """Whether nothing waits."""
         return self._items.empty()
 
-    def put(self, item: Write | Request) -> bool:
-        """Queue a write or request, without waiting; false when the queue is full or stopping.
+    def put(self, item: Write | Job) -> bool:
+        """Queue a write or job, without waiting; false when the queue is full or stopping.
 
         Called by one thread only: between the look at the size and the put it can but shrink.
         """
         if self._stop_at is not None:
             return False
-        if not isinstance(item, Request) and self._items.qsize() >= self.capacity:
+        if not isinstance(item, Job) and self._items.qsize() >= self.capacity:
             return False
         try:
             self._items.put_nowait(item)
         except queue.Full:
             return False
-        if isinstance(item, Request) or self._items.qsize() > self.capacity // 2:
+        if isinstance(item, Job) or self._items.qsize() > self.capacity // 2:
             self._hurry.set()
         return True
 
@@ -79,9 +79,9 @@ class WriteQueue:
             self._items.put_nowait(None)
         self._hurry.set()
 
-    def take(self, timeout: float) -> list[Write | Request]:
+    def take(self, timeout: float) -> list[Write | Job]:
         """What waits, at most a batch; empty when nothing came for `timeout` seconds."""
-        items: list[Write | Request] = []
+        items: list[Write | Job] = []
         try:
             # What was left over is tried again in a moment, when stopping.
             item = self._items.get(timeout=_LAST_LOOKS if self.is_stopping else timeout)
@@ -98,7 +98,7 @@ class WriteQueue:
             pass
         return items
 
-    def empty(self) -> Iterator[Write | Request]:
+    def empty(self) -> Iterator[Write | Job]:
         """Stop at once, and give out what is left."""
         self._stop_at = time.monotonic()
         with suppress(queue.Empty):

@@ -1,6 +1,6 @@
 """The one thread that writes: it owns its connection, and nobody ever waits for SQLite but it.
 
-It batches what is queued into one transaction, serves requests in their order among the writes,
+It batches what is queued into one transaction, serves jobs in their order among the writes,
 and looks four times a second whether another process has changed the data. No error of SQLite
 ends it. There is no trio in here: what goes back goes through `post`.
 """
@@ -25,7 +25,7 @@ from eyeclaw_trio.store.database import (
     roll_back,
     translated,
 )
-from eyeclaw_trio.store.requests import Request
+from eyeclaw_trio.store.jobs import Job
 from eyeclaw_trio.store.snapshot import Lookout
 from eyeclaw_trio.store.trouble import Trouble
 from eyeclaw_trio.store.write_queue import Write, WriteQueue
@@ -93,8 +93,8 @@ class Writer:
         self._tidy_at = time.monotonic() + self._chore.every
         self._thread.start()
 
-    def put(self, item: Write | Request) -> bool:
-        """Queue a write or request, without waiting; false when the queue is full or closed."""
+    def put(self, item: Write | Job) -> bool:
+        """Queue a write or job, without waiting; false when the queue is full or closed."""
         return self._queue.put(item)
 
     def stop(self) -> None:
@@ -106,7 +106,7 @@ class Writer:
         self._thread.join(timeout)
 
     def _live(self) -> None:
-        items: list[Write | Request] = []
+        items: list[Write | Job] = []
         try:
             self._set_patience(_LOCK_WAIT)
             while not self._is_over():
@@ -130,18 +130,18 @@ class Writer:
         is_done = self._queue.is_stopping and self._queue.is_empty and not self._kept
         return is_done or self._queue.is_late
 
-    def _serve(self, items: list[Write | Request]) -> None:
+    def _serve(self, items: list[Write | Job]) -> None:
         writes = self._kept
         self._kept = []
         for item in items:
-            if not isinstance(item, Request):
+            if not isinstance(item, Job):
                 writes.append(item)
                 continue
-            # A request sees what was queued before it, unless the database is locked.
+            # A job sees what was queued before it, unless the database is locked.
             self._write(writes)
             writes = self._kept
             self._kept = []
-            self._lookout.look(self._db)  # several requests may wait for a lock one after the other
+            self._lookout.look(self._db)  # several jobs may wait for a lock one after the other
             self._answer(item)
         self._write(writes)
 
@@ -184,8 +184,8 @@ class Writer:
         self._db.execute("RELEASE one")
         return True
 
-    def _answer(self, request: Request) -> None:
-        if request.is_withdrawn:
+    def _answer(self, job: Job) -> None:
+        if job.is_withdrawn:
             return
         before = self._db.total_changes
         failure: Exception | None = None
@@ -193,14 +193,14 @@ class Writer:
         self._set_patience(_LOCK_WAIT if self._queue.is_stopping else BUSY_TIMEOUT)
         try:
             with translated():
-                request.result = request.work(self._db)
+                job.result = job.work(self._db)
         except Exception as error:
             failure = error
         roll_back(self._db)
         self._set_patience(_LOCK_WAIT)
         if self._db.total_changes != before:
             self._lookout.load(self._db)
-        request.finish(failure)
+        job.finish(failure)
 
     def _tidy(self) -> None:
         """A step of the chore, when it is due and nothing waits for a lock."""
@@ -220,16 +220,16 @@ class Writer:
     def _set_patience(self, seconds: float) -> None:
         self._db.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 
-    def _abandon(self, taken: Iterable[Write | Request]) -> None:
+    def _abandon(self, taken: Iterable[Write | Job]) -> None:
         """Nothing more will be done: answer who waits, count what is lost."""
         self.dropped += len(self._kept)
-        left = [item for item in taken if isinstance(item, Request)]
+        left = [item for item in taken if isinstance(item, Job)]
         for item in self._queue.empty():
-            if isinstance(item, Request):
+            if isinstance(item, Job):
                 left.append(item)
             else:
                 self.dropped += 1
-        for request in left:
-            request.refuse()
+        for job in left:
+            job.refuse()
         if self.dropped:
             log.warning("store.dropped", writes=self.dropped)

@@ -17,7 +17,7 @@ from trace_helpers import end_trace, make_trace
 from eyeclaw_trio.errors import NoSuchRecord, StoreBusy, StoreError
 from eyeclaw_trio.store import reader
 from eyeclaw_trio.store.bots import add_bot, list_bots
-from eyeclaw_trio.store.requests import REQUESTS
+from eyeclaw_trio.store.jobs import MOST_JOBS
 from eyeclaw_trio.store.store import Store, open_store
 from eyeclaw_trio.store.traces import get_trace
 
@@ -157,11 +157,11 @@ async def test_so_many_may_wait_and_one_more_is_told_that_it_is_busy(tmp_path: P
         trio.open_nursery() as nursery,
         reading_without_end(store),
     ):
-        for _ in range(REQUESTS + 1):
+        for _ in range(MOST_JOBS + 1):
             nursery.start_soon(ask, store)
         await trio.testing.wait_all_tasks_blocked()
         assert outcomes == ["busy"]
-    assert outcomes == ["busy"] + ["0 there"] * REQUESTS
+    assert outcomes == ["busy"] + ["0 there"] * MOST_JOBS
 
 
 async def test_a_reader_cannot_write_and_raises_what_its_work_raises(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ from eyeclaw_trio.store.bots import (
     list_bots,
     remove_bot,
 )
+from eyeclaw_trio.store.jobs import MOST_JOBS
 from eyeclaw_trio.store.keys import create_key, list_keys, revoke_key, rotate_key
-from eyeclaw_trio.store.requests import REQUESTS
 from eyeclaw_trio.store.sessions import BotSession, Presence, list_presence, write_session
 from eyeclaw_trio.store.store import Store, open_store
 
@@ -310,11 +310,11 @@ async def test_a_request_finds_a_place_among_the_writes_until_too_many_wait(
     ):
         for _ in range(2):
             store.write_nowait(insert("first"))
-        for _ in range(REQUESTS + 2):
+        for _ in range(MOST_JOBS + 2):
             nursery.start_soon(ask, store)
         await trio.testing.wait_all_tasks_blocked()
         assert outcomes == ["busy"] * 2
-    assert outcomes == ["busy"] * 2 + ["1 there"] * REQUESTS
+    assert outcomes == ["busy"] * 2 + ["1 there"] * MOST_JOBS
 
 
 async def test_a_locked_database_makes_nobody_wait_and_loses_nothing(tmp_path: Path) -> None:

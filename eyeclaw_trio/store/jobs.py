@@ -11,11 +11,11 @@ from attrs import define
 from eyeclaw_trio.errors import StoreBusy
 
 # Requests that may wait for one thread; more are told that it is busy.
-REQUESTS: Final = 64
+MOST_JOBS: Final = 64
 
 
 @define(eq=False)
-class Request:
+class Job:
     """Work whose result somebody waits for. `answered` runs on the other thread, once, at its end.
 
     Who no longer waits sets `is_withdrawn`.
