@@ -8,7 +8,7 @@ from urllib.parse import quote
 from attrs import field, frozen
 
 from eyeclaw_trio.protocol.endpoint import CHAT_PATH, Endpoint
-from eyeclaw_trio.wire.connect import Upgrade
+from eyeclaw_trio.wire.connect import UpgradeRequest
 
 _LARGEST_FRAME: Final = 1_048_576  # bytes
 
@@ -23,9 +23,9 @@ class ChatTarget:
     provider: str | None = None
 
     @property
-    def upgrade(self) -> Upgrade:
+    def upgrade(self) -> UpgradeRequest:
         """What is asked for there."""
-        return Upgrade(
+        return UpgradeRequest(
             resource=f"{CHAT_PATH}/{quote(self.session, safe='')}?format=json",
             headers=[
                 (b"Authorization", f"Bearer {self.key}".encode()),

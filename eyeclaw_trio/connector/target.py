@@ -9,7 +9,7 @@ from attrs import field, frozen
 from eyeclaw_trio.errors import ConfigurationError
 from eyeclaw_trio.protocol.cable import SUBPROTOCOL
 from eyeclaw_trio.protocol.endpoint import CABLE_PATH, Endpoint, read_endpoint
-from eyeclaw_trio.wire.connect import Upgrade
+from eyeclaw_trio.wire.connect import UpgradeRequest
 
 # A question with its whole history, in characters; a gateway takes requests of 1 MiB, and a
 # command holds what was asked up to three times.
@@ -38,9 +38,9 @@ class LinkTarget:
             raise ConfigurationError("must be printable ASCII without spaces", key="token")
 
     @property
-    def upgrade(self) -> Upgrade:
+    def upgrade(self) -> UpgradeRequest:
         """What is asked for there."""
-        return Upgrade(
+        return UpgradeRequest(
             resource=f"{CABLE_PATH}?bot_id={self.bot_id}",
             headers=[(b"Authorization", f"Bearer {self.token}".encode())],
             largest_message=LARGEST_COMMAND,

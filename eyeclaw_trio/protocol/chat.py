@@ -40,7 +40,7 @@ class CancelAnswer:
 
 
 @frozen
-class Ping:
+class ChatPing:
     """Wants a pong."""
 
 
@@ -49,7 +49,7 @@ class UnknownSignal:
     """Well-formed, and nothing that we know."""
 
 
-FromChat = Ask | CancelAnswer | Ping | UnknownSignal
+FromChat = Ask | CancelAnswer | ChatPing | UnknownSignal
 
 
 def decode_from_chat(frame: bytes | str) -> FromChat:
@@ -61,7 +61,7 @@ def decode_from_chat(frame: bytes | str) -> FromChat:
         case "cancel":
             return CancelAnswer()
         case "ping":
-            return Ping()
+            return ChatPing()
         case str() if "message" not in value:
             return UnknownSignal()
         case _:

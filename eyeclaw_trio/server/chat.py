@@ -22,14 +22,13 @@ from eyeclaw_trio.errors import (
     ProviderRefused,
     RequestRefused,
 )
-from eyeclaw_trio.protocol.bot import CommandMetadata, CommandParams, ExecuteCommand
 from eyeclaw_trio.protocol.chat import (
     CANCELLED,
     PONG,
     Ask,
     CancelAnswer,
     ChatFraming,
-    Ping,
+    ChatPing,
     UnknownSignal,
     decode_from_chat,
     encode_error,
@@ -37,6 +36,7 @@ from eyeclaw_trio.protocol.chat import (
 )
 from eyeclaw_trio.protocol.frames import POLICY
 from eyeclaw_trio.protocol.timestamps import format_timestamp
+from eyeclaw_trio.protocol.to_bot import CommandMetadata, CommandParams, ExecuteCommand
 from eyeclaw_trio.relay.seam import TurnSide
 from eyeclaw_trio.server.chat_reply import ChatReply, encode_failure
 from eyeclaw_trio.server.front_door import Continuation, Upgrade
@@ -86,7 +86,8 @@ class ChatDoor:
     async def serve(self, request: Request, _: HttpConnection) -> Continuation:
         """Handle one upgrade. Raises RequestRefused before it: 404 for a foreign browser's
         origin, 400 and 426 for what is no handshake or no session, 401 and 429 for a key that
-        is none, 503 while draining."""
+        is none, 503 while draining. It never waits, so it is never cancelled: its continuation
+        is."""
         self.origins.check(request)
         check_upgrade(request)
         key = self.reception.admit(request, in_query=True)
@@ -181,7 +182,7 @@ class ChatSession:
     def on_frame(self, text: bytes | str) -> None:
         """Take one frame. Raises BadMessage for a malformed one."""
         match decode_from_chat(text):
-            case Ping():
+            case ChatPing():
                 self._say(PONG)
             case CancelAnswer():
                 self._cancel()

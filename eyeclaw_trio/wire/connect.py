@@ -79,7 +79,8 @@ class ClientStream(trio.abc.Stream):
         await self._transport.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """As the transport; cancelled, nothing is lost of what comes."""
+        """As the transport, which may raise trio.BrokenResourceError or trio.ClosedResourceError;
+        cancelled, nothing is lost of what comes."""
         try:
             data = await self._transport.receive_some(max_bytes)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -92,13 +93,14 @@ class ClientStream(trio.abc.Stream):
         return data
 
     async def aclose(self) -> None:
-        """End the connection, without a goodbye of TLS that a dead peer would make us wait for."""
+        """End the connection, without a goodbye of TLS that a dead peer would make us wait for;
+        also when cancelled."""
         self.ended.set()
         await trio.aclose_forcefully(self._transport)
 
 
 @frozen
-class Upgrade:
+class UpgradeRequest:
     """What is asked for: `resource` is path and query behind the endpoint's prefix. A key or token
     travels in a header, because addresses end up in logs. `largest_message` is in bytes."""
 
@@ -128,7 +130,7 @@ async def open_stream(endpoint: Endpoint, context: ssl.SSLContext | None = None)
 
 
 async def upgrade(
-    nursery: trio.Nursery, stream: ClientStream, endpoint: Endpoint, asked: Upgrade
+    nursery: trio.Nursery, stream: ClientStream, endpoint: Endpoint, asked: UpgradeRequest
 ) -> WebSocketConnection:
     """Make a WebSocket of the stream; its reader lives in the nursery.
 

@@ -17,7 +17,7 @@ from eyeclaw_trio.protocol.chat import (
     Ask,
     CancelAnswer,
     ChatFraming,
-    Ping,
+    ChatPing,
     UnknownSignal,
     decode_from_chat,
     encode_error,
@@ -36,7 +36,7 @@ from eyeclaw_trio.protocol.chat import (
         ('{"message":"hi","provider":null,"more":1}', Ask("hi")),
         ('{"type":"message","message":"hi"}', Ask("hi")),
         ('{"type":"cancel"}', CancelAnswer()),
-        ('{"type":"ping"}', Ping()),
+        ('{"type":"ping"}', ChatPing()),
         ('{"type":"pong"}', UnknownSignal()),
     ],
 )
