@@ -15,16 +15,9 @@ from attrs import define, field
 from eyeclaw_trio.core.directory import AccessKey, Bot, Directory, digest
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.trace import Trace
-from eyeclaw_trio.protocol.bot import (
-    Cancel,
-    ExecuteCommand,
-    StreamChunk,
-    StreamEnd,
-    StreamMessage,
-    StreamSummary,
-    ToBot,
-    hash_content,
-)
+from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamMessage, StreamSummary
+from eyeclaw_trio.protocol.content_hash import hash_content
+from eyeclaw_trio.protocol.to_bot import Cancel, ExecuteCommand, ToBot
 from eyeclaw_trio.relay.station import Station
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.server.front_door import FrontDoor

@@ -20,7 +20,7 @@ from trio_websocket import (
 )
 
 from eyeclaw_trio.errors import ProviderFailed, Reason
-from eyeclaw_trio.protocol.bot import hash_content
+from eyeclaw_trio.protocol.content_hash import hash_content
 from eyeclaw_trio.providers.provider import ProviderQuestion
 from eyeclaw_trio.providers.settings import Conversation
 

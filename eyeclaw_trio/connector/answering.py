@@ -10,18 +10,17 @@ import structlog
 
 from eyeclaw_trio.errors import BotFailed, ProviderFailed, Reason
 from eyeclaw_trio.protocol.bot import (
-    CommandMetadata,
-    ExecuteCommand,
     StreamChunk,
     StreamEnd,
     StreamError,
     StreamMessage,
     StreamSummary,
-    hash_content,
 )
 from eyeclaw_trio.protocol.completions import ChatMessage
+from eyeclaw_trio.protocol.content_hash import hash_content
 from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.protocol.rokid import read_history
+from eyeclaw_trio.protocol.to_bot import CommandMetadata, ExecuteCommand
 from eyeclaw_trio.providers.provider import Provider, ProviderQuestion
 from eyeclaw_trio.providers.settings import Conversation
 

@@ -14,13 +14,8 @@ from attrs import field, frozen
 
 from eyeclaw_trio.connector.delivery import Unacknowledged
 from eyeclaw_trio.connector.running import Room, Runs, keep_warm
-from eyeclaw_trio.protocol.bot import (
-    Cancel,
-    ExecuteCommand,
-    StreamChunk,
-    StreamMessage,
-    ToBot,
-)
+from eyeclaw_trio.protocol.bot import StreamChunk, StreamMessage
+from eyeclaw_trio.protocol.to_bot import Cancel, ExecuteCommand, ToBot
 from eyeclaw_trio.providers.provider import Provider
 from eyeclaw_trio.relay.seam import LinkSide
 

@@ -21,7 +21,7 @@ from eyeclaw_trio.connector.running import keep_warm
 from eyeclaw_trio.connector.target import LinkTarget
 from eyeclaw_trio.core.backoff import backoff
 from eyeclaw_trio.errors import BadMessage, LinkBroken, LinkFailed, LinkRefused, leaves
-from eyeclaw_trio.protocol.bot import FromBot, Ping, build_to_bot, encode_from_bot
+from eyeclaw_trio.protocol.bot import FromBot, Ping, encode_from_bot
 from eyeclaw_trio.protocol.cable import (
     BotIdentifier,
     CablePing,
@@ -36,6 +36,7 @@ from eyeclaw_trio.protocol.cable import (
     encode_identifier,
     encode_subscribe,
 )
+from eyeclaw_trio.protocol.to_bot import build_to_bot
 from eyeclaw_trio.providers.provider import Provider
 from eyeclaw_trio.trust import trusted_context
 from eyeclaw_trio.wire.connect import ClientStream, explain_refusal, open_stream, upgrade

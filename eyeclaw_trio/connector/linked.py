@@ -17,17 +17,8 @@ from attrs import field, frozen
 from eyeclaw_trio.connector.delivery import DOUBT, Delivery
 from eyeclaw_trio.connector.running import Room, Runs
 from eyeclaw_trio.errors import Reason
-from eyeclaw_trio.protocol.bot import (
-    Cancel,
-    ChunkReceived,
-    ExecuteCommand,
-    RunningTurns,
-    StreamChunk,
-    StreamError,
-    StreamMessage,
-    ToBot,
-    UnknownMessage,
-)
+from eyeclaw_trio.protocol.bot import StreamChunk, StreamError, StreamMessage, UnknownMessage
+from eyeclaw_trio.protocol.to_bot import Cancel, ChunkReceived, ExecuteCommand, RunningTurns, ToBot
 from eyeclaw_trio.providers.provider import Provider
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ import trio
 from eyeclaw_trio.connector.answering import Say, answer_command
 from eyeclaw_trio.connector.delivery import Unacknowledged
 from eyeclaw_trio.errors import BotFailed, Reason
-from eyeclaw_trio.protocol.bot import ExecuteCommand
+from eyeclaw_trio.protocol.to_bot import ExecuteCommand
 from eyeclaw_trio.providers.provider import Provider
 
 log = structlog.get_logger(__name__)

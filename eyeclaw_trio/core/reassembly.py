@@ -14,7 +14,8 @@ from attrs import frozen
 
 from eyeclaw_trio.core.patience import HELD_CHUNKS
 from eyeclaw_trio.core.written_text import Imprint, WrittenText
-from eyeclaw_trio.protocol.bot import StreamSummary, hash_content
+from eyeclaw_trio.protocol.bot import StreamSummary
+from eyeclaw_trio.protocol.content_hash import hash_content
 
 
 class Anomaly(Enum):

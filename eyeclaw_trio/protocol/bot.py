@@ -1,20 +1,26 @@
-"""BotChannel: what a bot and the gateway say to each other about turns (PROTOCOL 2).
+"""BotChannel: what a bot says to the gateway about turns (PROTOCOL 2); `to_bot` is the reverse.
 
-Both ends live here: the gateway reads what a bot says and writes what it is told, our connector
-does the reverse. The ActionCable envelope around these messages is `protocol/cable`.
+Both ends live here: the gateway reads these messages, our connector writes them. The ActionCable
+envelope around them is `protocol/cable`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from operator import mul
-from struct import Struct
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
 from eyeclaw_trio.errors import BadMessage
-from eyeclaw_trio.protocol.decoding import Opaque, UnfitError, build, checked, encode, read_json
+from eyeclaw_trio.protocol.decoding import (
+    Opaque,
+    UnfitError,
+    build,
+    checked,
+    encode,
+    read_json,
+    unstructure,
+)
 
 if TYPE_CHECKING:
     from attrs import frozen as frozen_by_type
@@ -29,9 +35,6 @@ HIGHEST_SEQUENCE: Final = 2**53
 def _check_count(count: int | None) -> None:
     if count is not None and not 0 <= count <= HIGHEST_SEQUENCE:
         raise UnfitError(f"must be from 0 to {HIGHEST_SEQUENCE}")
-
-
-# ---- bot to gateway -----------------------------------------------------------------------------
 
 
 @frozen_by_type
@@ -201,293 +204,28 @@ def _build_log(value: Opaque) -> Log:
 def encode_from_bot(message: FromBot) -> Opaque:
     """The JSON object of a message as a bot sends it (our connector's half)."""
     match message:
-        case StreamChunk(session_id, content, sequence):
+        case StreamChunk(session_id, content, sequence):  # nearly all of them
             wire: Opaque = {"type": "stream_chunk", "content": content, "session_id": session_id}
             if sequence is not None:
                 wire["sequence"] = sequence
             return wire
-        case StreamEnd(session_id):
-            return {"type": "stream_end", "session_id": session_id}
-        case StreamError(session_id, error, reason):
-            wire = {"type": "stream_error", "session_id": session_id, "error": error}
-            if reason is not None:
-                wire["reason"] = reason
-            return wire
-        case StreamSummary(session_id, total_content, total_chunks, content_hash):
-            return {
-                "type": "stream_summary",
-                "session_id": session_id,
-                "total_content": total_content,
-                "total_chunks": total_chunks,
-                "content_hash": content_hash,
-            }
-        case Status(session_id):
-            return {"action": "status"} | ({"session_id": session_id} if session_id else {})
-        case Ping():
-            return {"action": "ping"}
-        case Pong():
-            return {"type": "pong"}
-        case Log(level, text):
-            return {"action": "log", "level": level, "message": text}
-        case CommandAsked(command):
-            return {"action": "execute_command", "command": command}
-        case CommandResult():
-            return {"type": "command_result"}
         case UnknownMessage(name):
             return {"type": name}
-
-
-# ---- gateway to bot -----------------------------------------------------------------------------
-
-
-@frozen
-class CommandMetadata:
-    """What goes along with a question. `session_id` names this turn and no other.
-
-    `message_id` is the platform's conversation; it is beyond what the SDK knows (and ignores), for
-    our connector's `conversation = "per_conversation"`.
-    """
-
-    agent_id: str | int | float
-    session_id: str
-    openclaw_session_id: str
-    trace_id: str
-    user_id: str | None = None
-    message_id: str | None = None
-    source: str = "rokid_lingzhu"
-    full_messages: tuple[Opaque, ...] = ()
-    original_metadata: Opaque = field(factory=dict)
-
-
-@frozen
-class CommandParams:
-    """`message` is the question, never empty: an SDK does not answer an empty one at all."""
-
-    message: str
-
-
-@frozen
-class ExecuteCommand:
-    """One question for a bot. `timestamp` is ISO 8601."""
-
-    params: CommandParams
-    metadata: CommandMetadata
-    timestamp: str
-    command: str = "chat"
-
-    @property
-    def session_id(self) -> str:
-        """The turn that this command opens."""
-        return self.metadata.session_id
-
-
-@frozen
-class ChunkReceived:
-    """The chunk has been written to the glasses' connection. `timestamp` is ISO 8601."""
-
-    session_id: str
-    sequence: int
-    timestamp: str = ""
-
-
-@frozen
-class Cancel:
-    """The turn is over for the glasses; old SDKs ignore it."""
-
-    session_id: str
-    reason: str = ""
-
-
-@frozen
-class Connected:
-    """Sent right after the confirmation of a BotChannel subscription."""
-
-    bot_id: int
-    session_id: str
-    message: str = "Bot connected"
-
-
-@frozen
-class RunningTurns:
-    """The turns that are open and have been spoken of, told to a bot of ours that has linked
-    again; of one that it does not know it says that it is gone. Others ignore it."""
-
-    session_ids: tuple[str, ...]
-
-
-@frozen
-class PongToBot:
-    """The answer to a bot's ping."""
-
-    timestamp: str
-
-
-@frozen
-class CommandReceived:
-    """The answer to a bot's `execute_command`."""
-
-    command: str
-    timestamp: str
-
-
-@frozen
-class StatusResponse:
-    """The answer to a bot's `status`. `uptime` in whole seconds."""
-
-    status: str
-    online: bool
-    active_sessions: int
-    total_sessions: int
-    uptime: int
-
-
-ToBot = (
-    ExecuteCommand
-    | ChunkReceived
-    | Cancel
-    | Connected
-    | RunningTurns
-    | PongToBot
-    | CommandReceived
-    | StatusResponse
-)
-
-
-def encode_to_bot(message: ToBot) -> Opaque:
-    """The JSON object of a message as the gateway sends it."""
-    match message:
-        case ChunkReceived(session_id, sequence, timestamp):
-            return {
-                "type": "chunk_received",
-                "sequence": sequence,
-                "session_id": session_id,
-                "timestamp": timestamp,
-            }
-        case ExecuteCommand(params, metadata, timestamp, command):
-            return {
-                "type": "execute_command",
-                "command": command,
-                "params": {"message": params.message},
-                "metadata": {
-                    "source": metadata.source,
-                    "agent_id": metadata.agent_id,
-                    "user_id": metadata.user_id,
-                    "message_id": metadata.message_id,
-                    "session_id": metadata.session_id,
-                    "openclaw_session_id": metadata.openclaw_session_id,
-                    "trace_id": metadata.trace_id,
-                    "full_messages": list(metadata.full_messages),
-                    "original_metadata": metadata.original_metadata,
-                },
-                "timestamp": timestamp,
-            }
-        case Cancel(session_id, reason):
-            return {"type": "cancel", "session_id": session_id, "reason": reason}
-        case Connected(bot_id, session_id, text):
-            return {
-                "type": "connected",
-                "bot_id": bot_id,
-                "session_id": session_id,
-                "message": text,
-            }
-        case RunningTurns(session_ids):
-            return {"type": "running_turns", "session_ids": list(session_ids)}
-        case PongToBot(timestamp):
-            return {"type": "pong", "timestamp": timestamp}
-        case CommandReceived(command, timestamp):
-            return {"type": "command_received", "command": command, "timestamp": timestamp}
-        case StatusResponse(status, online, active, total, uptime):
-            return {
-                "type": "status_response",
-                "status": status,
-                "online": online,
-                "active_sessions": active,
-                "total_sessions": total,
-                "uptime": uptime,
-            }
-
-
-def encode_acknowledgements(
-    session_id: str,
-    sequences: Iterable[int],
-    timestamp: str,
-    *,
-    before: bytes,
-    behind: bytes,
-) -> list[bytes]:
-    """A `chunk_received` for each of these, as JSON between what stands around each: what differs
-    is one number."""
-    head = before + b'{"type":"chunk_received","sequence":'
-    tail = encode(session_id) + b',"timestamp":' + encode(timestamp) + b"}" + behind
-    tail = b',"session_id":' + tail
-    return [head + b"%d" % sequence + tail for sequence in sequences]
-
-
-def build_to_bot(value: object) -> ToBot | UnknownMessage:
-    """Read what a gateway told a bot (our connector's half). Raises BadMessage."""
-    if not isinstance(value, dict):
-        raise BadMessage({"message": "must be an object"})
-    match value.get("type"):
-        case "execute_command":
-            return build(value, ExecuteCommand)
-        case "chunk_received":
-            return build(value, ChunkReceived)
-        case "cancel":
-            return build(value, Cancel)
-        case "connected":
-            return build(value, Connected)
-        case "running_turns":
-            return build(value, RunningTurns)
-        case "pong":
-            return build(value, PongToBot)
-        case "command_received":
-            return build(value, CommandReceived)
-        case "status_response":
-            return build(value, StatusResponse)
-        case str(name):
-            return UnknownMessage(name)
         case _:
-            raise BadMessage({"message.type": "must be a string"})
+            key, name = _NAMES_FROM_BOT[type(message)]
+            said = unstructure(message).items()
+            return {key: name} | {field: value for field, value in said if value is not None}
 
 
-# ---- the summary's hash -------------------------------------------------------------------------
-
-
-def hash_content(text: str) -> str:
-    """The `content_hash` of a summary: a 32-bit signed hash over UTF-16 code units.
-
-    `h = h*31 + unit`, wrapping; in hexadecimal without padding, a leading minus where negative
-    (PROTOCOL 2: "你好" gives "9f61d"). A wrong one is reported, never a reason to lose text.
-    """
-    units = text.encode("utf-16-le", "surrogatepass")
-    if len(units) == 2 * len(text):
-        wide = text.encode("utf-32-le", "surrogatepass")
-    else:  # a character beyond the 16 bits counts as two units
-        widened = bytearray(2 * len(units))
-        widened[0::4], widened[1::4] = units[0::2], units[1::2]
-        wide = bytes(widened)
-    # Zeros in front change nothing. Each row is one large number, and all of its units take their
-    # step at once, the even and the odd ones apart, so that there are 64 bits for each product.
-    wide = bytes(-len(wide) % _ROW_SIZE) + wide
-    even = odd = 0
-    for start in range(0, len(wide), _ROW_SIZE):
-        row = int.from_bytes(wide[start : start + _ROW_SIZE], "little")
-        even = (even * _ROW_STEP + (row & _LANES)) & _LANES
-        odd = (odd * _ROW_STEP + (row >> 32 & _LANES)) & _LANES
-    value = _sum_up(even, _POWERS[0::2]) + _sum_up(odd, _POWERS[1::2]) & 0xFFFFFFFF
-    signed = value - 0x1_0000_0000 if value & 0x8000_0000 else value
-    return f"{signed:x}"
-
-
-def _sum_up(lanes: int, powers: tuple[int, ...]) -> int:
-    return sum(map(mul, _LANE_STRUCT.unpack(lanes.to_bytes(_LANE_STRUCT.size, "little")), powers))
-
-
-# Units in a row: 31 to this power, modulo 2**32, fits into one digit of Python's large numbers.
-_ROW: Final = 74
-_ROW_SIZE: Final = 4 * _ROW  # bytes
-_ROW_STEP: Final = pow(31, _ROW, 2**32)
-# 31 to the power of 73, 72, … 0: what the units of the last row count.
-_POWERS: Final = tuple(pow(31, _ROW - 1 - place, 2**32) for place in range(_ROW))
-_LANES: Final = sum(0xFFFFFFFF << 64 * lane for lane in range(_ROW // 2))
-_LANE_STRUCT: Final = Struct(f"<{_ROW // 2}Q")
+# Under which key a bot says which name: stream messages have a type, channel calls an action.
+_NAMES_FROM_BOT: Final[Mapping[type, tuple[str, str]]] = {
+    StreamEnd: ("type", "stream_end"),
+    StreamError: ("type", "stream_error"),
+    StreamSummary: ("type", "stream_summary"),
+    Status: ("action", "status"),
+    Ping: ("action", "ping"),
+    Pong: ("type", "pong"),
+    Log: ("action", "log"),
+    CommandAsked: ("action", "execute_command"),
+    CommandResult: ("type", "command_result"),
+}

@@ -12,8 +12,8 @@ from typing import Any, Final, Literal, TypeVar
 from attrs import field, frozen
 
 from eyeclaw_trio.errors import BadMessage
-from eyeclaw_trio.protocol.bot import encode_acknowledgements
 from eyeclaw_trio.protocol.decoding import Opaque, build, encode, read_json
+from eyeclaw_trio.protocol.to_bot import encode_acknowledgements
 
 SUBPROTOCOL: Final = "actioncable-v1-json"
 BOT_CHANNEL: Final = "BotChannel"

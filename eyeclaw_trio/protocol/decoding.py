@@ -172,6 +172,9 @@ def _make_converter(*, detailed: bool) -> OrjsonConverter:
 
         return build_from_array
 
+    # What is passed on as it came is not looked through, and arrays are lists to JSON.
+    converter.register_unstructure_hook_func(lambda kind: kind == Opaque, lambda value: value)
+    converter.register_unstructure_hook_func(_is_array, list)
     converter.register_structure_hook_factory(attrs.has, build_class)
     converter.register_structure_hook_factory(_is_array, build_array)
     return converter
@@ -235,6 +238,12 @@ def _build_or_explain(value: object, kind: type[T]) -> T:
             break
         faults.setdefault(path.removeprefix("$").removeprefix("."), why)
     raise BadMessage(faults) from None
+
+
+def unstructure(value: object) -> Opaque:
+    """An attrs object as plain containers, under the names of its fields."""
+    plain: Opaque = _fast.unstructure(value)
+    return plain
 
 
 def encode(value: object) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from eyeclaw_trio.core.places import BotTraits
-from eyeclaw_trio.protocol.bot import ToBot
+from eyeclaw_trio.protocol.to_bot import ToBot
 
 
 class Link(BotTraits, Protocol):

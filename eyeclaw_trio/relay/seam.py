@@ -12,7 +12,8 @@ from typing import Protocol
 
 import trio
 
-from eyeclaw_trio.protocol.bot import ExecuteCommand, Status, StreamMessage
+from eyeclaw_trio.protocol.bot import Status, StreamMessage
+from eyeclaw_trio.protocol.to_bot import ExecuteCommand
 from eyeclaw_trio.relay.link import Link
 from eyeclaw_trio.relay.turns import OpenTurn
 

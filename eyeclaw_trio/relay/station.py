@@ -27,15 +27,8 @@ from eyeclaw_trio.core.turn_messages import (
 )
 from eyeclaw_trio.core.written_text import FailedWords
 from eyeclaw_trio.errors import BotOffline
-from eyeclaw_trio.protocol.bot import (
-    Cancel,
-    ExecuteCommand,
-    RunningTurns,
-    Status,
-    StreamChunk,
-    StreamMessage,
-    StreamSummary,
-)
+from eyeclaw_trio.protocol.bot import Status, StreamChunk, StreamMessage, StreamSummary
+from eyeclaw_trio.protocol.to_bot import Cancel, ExecuteCommand, RunningTurns
 from eyeclaw_trio.relay.inbox import Inbox
 from eyeclaw_trio.relay.link import Link
 from eyeclaw_trio.relay.turns import OpenTurn, OpenTurns

@@ -19,7 +19,7 @@ from eyeclaw_trio.core.reply_events import ReplyEvent
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.core.turn_messages import PlaceGranted, TurnMessage
 from eyeclaw_trio.errors import BotBusy, BotFailed, ListenerGone, SlowReader, TurnFailed
-from eyeclaw_trio.protocol.bot import ExecuteCommand
+from eyeclaw_trio.protocol.to_bot import ExecuteCommand
 from eyeclaw_trio.relay.seam import TurnSide
 from eyeclaw_trio.relay.turns import OpenTurn
 

@@ -10,7 +10,7 @@ import trio
 from eyeclaw_trio.core.places import Place, Stage
 from eyeclaw_trio.core.turn_messages import ForeignWord, Revoked, TurnMessage
 from eyeclaw_trio.core.written_text import Imprint
-from eyeclaw_trio.protocol.bot import ExecuteCommand
+from eyeclaw_trio.protocol.to_bot import ExecuteCommand
 from eyeclaw_trio.relay.inbox import Inbox, Unread
 from eyeclaw_trio.relay.link import Link
 

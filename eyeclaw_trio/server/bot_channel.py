@@ -14,21 +14,15 @@ import trio
 from eyeclaw_trio.errors import BadMessage
 from eyeclaw_trio.protocol.bot import (
     CommandAsked,
-    CommandReceived,
-    Connected,
     Log,
     Ping,
-    PongToBot,
     Status,
-    StatusResponse,
     StreamChunk,
     StreamEnd,
     StreamError,
     StreamSummary,
-    ToBot,
     UnknownMessage,
     decode_from_bot,
-    encode_to_bot,
 )
 from eyeclaw_trio.protocol.cable import (
     WELCOME,
@@ -45,6 +39,14 @@ from eyeclaw_trio.protocol.cable import (
     encode_rejection,
 )
 from eyeclaw_trio.protocol.timestamps import format_timestamp
+from eyeclaw_trio.protocol.to_bot import (
+    CommandReceived,
+    Connected,
+    PongToBot,
+    StatusResponse,
+    ToBot,
+    encode_to_bot,
+)
 from eyeclaw_trio.relay.seam import LinkSide
 from eyeclaw_trio.server.cable_socket import say_disconnect
 from eyeclaw_trio.wire.peer_log import LinesAbout

@@ -19,9 +19,9 @@ from eyeclaw_trio.core.routing import Asker, choose_bot
 from eyeclaw_trio.core.shares import Portion, Shares
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.errors import BadMessage, BotOffline, RequestRefused
-from eyeclaw_trio.protocol.bot import CommandMetadata, CommandParams, ExecuteCommand
 from eyeclaw_trio.protocol.rokid import LONGEST_ID, Question, decode_question
 from eyeclaw_trio.protocol.timestamps import format_timestamp
+from eyeclaw_trio.protocol.to_bot import CommandMetadata, CommandParams, ExecuteCommand
 from eyeclaw_trio.relay.seam import TurnSide
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn import Reply, relay_turn

@@ -22,17 +22,7 @@ from trio_websocket import WebSocketServer as Server
 
 from eyeclaw_trio.connector.target import LinkTarget
 from eyeclaw_trio.errors import LinkBroken
-from eyeclaw_trio.protocol.bot import (
-    ChunkReceived,
-    CommandMetadata,
-    CommandParams,
-    ExecuteCommand,
-    FromBot,
-    StreamChunk,
-    ToBot,
-    decode_from_bot,
-    encode_to_bot,
-)
+from eyeclaw_trio.protocol.bot import FromBot, StreamChunk, decode_from_bot
 from eyeclaw_trio.protocol.cable import (
     SUBPROTOCOL,
     WELCOME,
@@ -46,6 +36,14 @@ from eyeclaw_trio.protocol.cable import (
     encode_ping,
 )
 from eyeclaw_trio.protocol.endpoint import Endpoint
+from eyeclaw_trio.protocol.to_bot import (
+    ChunkReceived,
+    CommandMetadata,
+    CommandParams,
+    ExecuteCommand,
+    ToBot,
+    encode_to_bot,
+)
 from eyeclaw_trio.providers.provider import ProviderQuestion
 from eyeclaw_trio.providers.settings import Conversation
 from eyeclaw_trio.wire.connect import ClientStream

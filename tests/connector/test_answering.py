@@ -27,10 +27,10 @@ from eyeclaw_trio.protocol.bot import (
     StreamMessage,
     StreamSummary,
     encode_from_bot,
-    hash_content,
 )
 from eyeclaw_trio.protocol.cable import encode_data
 from eyeclaw_trio.protocol.completions import ChatMessage
+from eyeclaw_trio.protocol.content_hash import hash_content
 
 
 class Said(list[StreamMessage]):

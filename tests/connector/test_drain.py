@@ -14,15 +14,9 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from eyeclaw_trio.connector.drain import LAST_WORDS, Drain
 from eyeclaw_trio.connector.link import keep_connected
-from eyeclaw_trio.protocol.bot import (
-    ChunkReceived,
-    RunningTurns,
-    StreamChunk,
-    StreamEnd,
-    StreamError,
-    StreamSummary,
-    hash_content,
-)
+from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamError, StreamSummary
+from eyeclaw_trio.protocol.content_hash import hash_content
+from eyeclaw_trio.protocol.to_bot import ChunkReceived, RunningTurns
 
 TIMEOUT = 30.0
 

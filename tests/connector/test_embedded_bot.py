@@ -16,13 +16,8 @@ from eyeclaw_trio.core.reply_events import ReplyEvent
 from eyeclaw_trio.core.trace import Outcome, Trace
 from eyeclaw_trio.core.turn_messages import PlaceGranted, TurnMessage
 from eyeclaw_trio.errors import ProviderFailed, Reason, TurnFailed
-from eyeclaw_trio.protocol.bot import (
-    ExecuteCommand,
-    StreamChunk,
-    StreamEnd,
-    StreamError,
-    StreamSummary,
-)
+from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamError, StreamSummary
+from eyeclaw_trio.protocol.to_bot import ExecuteCommand
 from eyeclaw_trio.relay.station import Station
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn import relay_turn

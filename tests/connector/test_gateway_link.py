@@ -16,22 +16,16 @@ from connector_fakes import TOKEN, Announcements, Dictated, Gateway, GatewayLink
 from eyeclaw_trio.connector.link import keep_connected
 from eyeclaw_trio.connector.target import LinkTarget
 from eyeclaw_trio.errors import ConfigurationError, LinkRefused
-from eyeclaw_trio.protocol.bot import (
-    Cancel,
-    FromBot,
-    StreamChunk,
-    StreamEnd,
-    StreamError,
-    StreamSummary,
-    hash_content,
-)
+from eyeclaw_trio.protocol.bot import FromBot, StreamChunk, StreamEnd, StreamError, StreamSummary
 from eyeclaw_trio.protocol.cable import decode_identifier, encode_confirmation
+from eyeclaw_trio.protocol.content_hash import hash_content
+from eyeclaw_trio.protocol.to_bot import Cancel
 from eyeclaw_trio.providers.echo import EchoProvider
 from eyeclaw_trio.providers.provider import Provider
 
 
 @pytest.fixture(autouse=True)
-def _come_back_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def _come_back_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eyeclaw_trio.core.backoff.FIRST", 0.01)
 
 

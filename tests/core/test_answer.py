@@ -23,12 +23,7 @@ from eyeclaw_trio.errors import (
     GatewayStopping,
     Reason,
 )
-from eyeclaw_trio.protocol.bot import (
-    Status,
-    StreamChunk,
-    StreamError,
-    StreamSummary,
-)
+from eyeclaw_trio.protocol.bot import Status, StreamChunk, StreamError, StreamSummary
 
 # ---- a good answer ------------------------------------------------------------------------------
 

@@ -20,7 +20,8 @@ from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.core.turn_messages import PlaceGranted, TurnMessage
-from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamSummary, hash_content
+from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamSummary
+from eyeclaw_trio.protocol.content_hash import hash_content
 
 _JOINED: Final = (
     "你好👋，这是|一段用于回放的示例回答。|\n|\n|*|*要点：*|*|西|湖边的桂|花开|了🌼，步行约十分钟可|"

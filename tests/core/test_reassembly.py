@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from eyeclaw_trio.core.patience import HELD_CHUNKS
 from eyeclaw_trio.core.reassembly import Anomaly, Ending, Piece, Reassembly
-from eyeclaw_trio.protocol.bot import StreamSummary, hash_content
+from eyeclaw_trio.protocol.bot import StreamSummary
+from eyeclaw_trio.protocol.content_hash import hash_content
 
 _MEBIBYTE = 1_048_576
 

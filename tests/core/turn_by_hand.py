@@ -8,7 +8,8 @@ from eyeclaw_trio.core.reply_events import KeepAlive, ReplyEvent
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.core.turn_messages import PlaceGranted, TurnMessage
 from eyeclaw_trio.errors import TurnFailed
-from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamSummary, hash_content
+from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamSummary
+from eyeclaw_trio.protocol.content_hash import hash_content
 
 MS = 0.001
 KEEP_ALIVE = KeepAlive()

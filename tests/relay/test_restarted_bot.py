@@ -12,13 +12,8 @@ from trio.testing import MockClock
 
 from eyeclaw_trio.core.patience import Patience
 from eyeclaw_trio.core.trace import Happening
-from eyeclaw_trio.protocol.bot import (
-    StreamChunk,
-    StreamEnd,
-    StreamError,
-    StreamSummary,
-    hash_content,
-)
+from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamError, StreamSummary
+from eyeclaw_trio.protocol.content_hash import hash_content
 
 
 async def test_who_stays_hears_the_offline_text_after_the_resume_grace(

@@ -23,17 +23,13 @@ from eyeclaw_trio.core.turn_messages import (
     TurnMessage,
 )
 from eyeclaw_trio.errors import BotBusy, BotOffline
-from eyeclaw_trio.protocol.bot import (
+from eyeclaw_trio.protocol.bot import Status, StreamChunk, StreamEnd, StreamError, StreamMessage
+from eyeclaw_trio.protocol.to_bot import (
     Cancel,
     CommandMetadata,
     CommandParams,
     ExecuteCommand,
     RunningTurns,
-    Status,
-    StreamChunk,
-    StreamEnd,
-    StreamError,
-    StreamMessage,
     ToBot,
 )
 from eyeclaw_trio.relay.seam import LinkSide, TurnSide

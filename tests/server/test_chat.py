@@ -18,7 +18,8 @@ from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.routing import ChatChoice
 from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.errors import Reason
-from eyeclaw_trio.protocol.bot import ExecuteCommand, StreamChunk, StreamEnd, StreamError
+from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamError
+from eyeclaw_trio.protocol.to_bot import ExecuteCommand
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.revocation import Revocation
 from eyeclaw_trio.server.roster import Roster

@@ -1,0 +1,173 @@
+"""BotChannel: what the gateway says to a bot about turns (PROTOCOL 2); `bot` is the reverse.
+
+Both ends live here: the gateway writes these messages, our connector reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from attrs import field, frozen
+
+from eyeclaw_trio.errors import BadMessage
+from eyeclaw_trio.protocol.bot import UnknownMessage
+from eyeclaw_trio.protocol.decoding import Opaque, build, encode, unstructure
+
+
+@frozen
+class CommandMetadata:
+    """What goes along with a question. `session_id` names this turn and no other.
+
+    `message_id` is the platform's conversation; it is beyond what the SDK knows (and ignores), for
+    our connector's `conversation = "per_conversation"`.
+    """
+
+    agent_id: str | int | float
+    session_id: str
+    openclaw_session_id: str
+    trace_id: str
+    user_id: str | None = None
+    message_id: str | None = None
+    source: str = "rokid_lingzhu"
+    full_messages: tuple[Opaque, ...] = ()
+    original_metadata: Opaque = field(factory=dict)
+
+
+@frozen
+class CommandParams:
+    """`message` is the question, never empty: an SDK does not answer an empty one at all."""
+
+    message: str
+
+
+@frozen
+class ExecuteCommand:
+    """One question for a bot. `timestamp` is ISO 8601."""
+
+    params: CommandParams
+    metadata: CommandMetadata
+    timestamp: str
+    command: str = "chat"
+
+    @property
+    def session_id(self) -> str:
+        """The turn that this command opens."""
+        return self.metadata.session_id
+
+
+@frozen
+class ChunkReceived:
+    """The chunk has been written to the glasses' connection. `timestamp` is ISO 8601."""
+
+    session_id: str
+    sequence: int
+    timestamp: str = ""
+
+
+@frozen
+class Cancel:
+    """The turn is over for the glasses; old SDKs ignore it."""
+
+    session_id: str
+    reason: str = ""
+
+
+@frozen
+class Connected:
+    """Sent right after the confirmation of a BotChannel subscription."""
+
+    bot_id: int
+    session_id: str
+    message: str = "Bot connected"
+
+
+@frozen
+class RunningTurns:
+    """The turns that are open and have been spoken of, told to a bot of ours that has linked
+    again; of one that it does not know it says that it is gone. Others ignore it."""
+
+    session_ids: tuple[str, ...]
+
+
+@frozen
+class PongToBot:
+    """The answer to a bot's ping."""
+
+    timestamp: str
+
+
+@frozen
+class CommandReceived:
+    """The answer to a bot's `execute_command`."""
+
+    command: str
+    timestamp: str
+
+
+@frozen
+class StatusResponse:
+    """The answer to a bot's `status`. `uptime` in whole seconds."""
+
+    status: str
+    online: bool
+    active_sessions: int
+    total_sessions: int
+    uptime: int
+
+
+ToBot = (
+    ExecuteCommand
+    | ChunkReceived
+    | Cancel
+    | Connected
+    | RunningTurns
+    | PongToBot
+    | CommandReceived
+    | StatusResponse
+)
+
+
+_KINDS_TO_BOT: Final[Mapping[str, type[ToBot]]] = {
+    "execute_command": ExecuteCommand,
+    "chunk_received": ChunkReceived,
+    "cancel": Cancel,
+    "connected": Connected,
+    "running_turns": RunningTurns,
+    "pong": PongToBot,
+    "command_received": CommandReceived,
+    "status_response": StatusResponse,
+}
+_NAMES_TO_BOT: Final[Mapping[type, str]] = {kind: name for name, kind in _KINDS_TO_BOT.items()}
+
+
+def encode_to_bot(message: ToBot) -> Opaque:
+    """The JSON object of a message as the gateway sends it."""
+    return {"type": _NAMES_TO_BOT[type(message)]} | unstructure(message)
+
+
+def encode_acknowledgements(
+    session_id: str,
+    sequences: Iterable[int],
+    timestamp: str,
+    *,
+    before: bytes,
+    behind: bytes,
+) -> list[bytes]:
+    """A `chunk_received` for each of these, as JSON between what stands around each: what differs
+    is one number."""
+    head = before + b'{"type":"chunk_received","sequence":'
+    tail = encode(session_id) + b',"timestamp":' + encode(timestamp) + b"}" + behind
+    tail = b',"session_id":' + tail
+    return [head + b"%d" % sequence + tail for sequence in sequences]
+
+
+def build_to_bot(value: object) -> ToBot | UnknownMessage:
+    """Read what a gateway told a bot (our connector's half). Raises BadMessage."""
+    if not isinstance(value, dict):
+        raise BadMessage({"message": "must be an object"})
+    name = value.get("type")
+    if not isinstance(name, str):
+        raise BadMessage({"message.type": "must be a string"})
+    kind = _KINDS_TO_BOT.get(name)
+    return UnknownMessage(name) if kind is None else build(value, kind)
