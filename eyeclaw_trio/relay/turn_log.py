@@ -103,7 +103,7 @@ class TurnLog:
         return True
 
     async def drain(self) -> None:
-        """There is never a rest: never waits."""
+        """There is never a rest: never waits, so it is never cancelled."""
 
     async def finish(self) -> None:
         """The answer is whole. Never waits, so it is never cancelled."""

@@ -56,7 +56,8 @@ class CableDoor:
 
     async def serve(self, request: Request, _: HttpConnection) -> Continuation:
         """Handle one upgrade. Raises RequestRefused before it: 404 for a foreign browser's
-        origin, 400 and 426 for what is no handshake, 429 for guessing, 503 while draining."""
+        origin, 400 and 426 for what is no handshake, 429 for guessing, 503 while draining. It never
+        waits, so it is never cancelled: its continuation is."""
         self.origins.check(request)
         check_upgrade(request)
         worker = self.stream_channel.recognise(request)

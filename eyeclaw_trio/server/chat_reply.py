@@ -48,7 +48,8 @@ class ChatReply:
         self._on_leave()
 
     async def open(self) -> None:
-        """There is nothing to show before the first piece: the socket itself is the sign."""
+        """There is nothing to show before the first piece: the socket itself is the sign.
+        Cancellation changes nothing."""
         await trio.lowlevel.checkpoint()
 
     def send_nowait(self, events: Sequence[ReplyEvent]) -> bool:
@@ -66,7 +67,8 @@ class ChatReply:
         return not self._unsaid
 
     async def drain(self) -> None:
-        """Write what was taken."""
+        """Write what was taken. Raises HungUp and SlowReader as the socket does. Cancelled, what
+        the socket has already still goes out, in whole frames, and the rest does not."""
         texts, self._unsaid = self._unsaid, []
         await self._write([frame for text in texts for frame in self.framing.text(text)])
         for text in texts:
@@ -75,11 +77,11 @@ class ChatReply:
                 self._said_size += len(text)
 
     async def finish(self) -> None:
-        """Write `done`."""
+        """Write `done`. Raises HungUp when the client has left; cancellation as in `drain`."""
         await self._end(DONE)
 
     async def apologise(self, failure: TurnFailed) -> None:
-        """Write an `error` for this failure."""
+        """Write an `error` for this failure; otherwise as `finish`, also when cancelled."""
         await self._end(encode_failure(failure, self.language))
 
     def monitor_hangup(

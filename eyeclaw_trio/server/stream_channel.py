@@ -76,7 +76,8 @@ class StreamChannel:
         return None if "authorization" in request.headers else Worker(request, None)
 
     async def serve(self, worker: Worker, socket: ServerSocket, stream: ReplayedStream) -> None:
-        """Serve this worker's connection until it ends."""
+        """Serve this worker's connection until it ends. Cancellation ends it, and the turns that
+        only it follows."""
         async with trio.open_nursery() as nursery:
             link = WorkerLink(self, worker, socket, nursery)
             with self.workers.one_more(link):

@@ -209,7 +209,7 @@ class FrameStream(trio.abc.Stream):
         """Nothing more is read or sent through this stream; the transport stays open.
 
         A reader that waits already is not woken by it: its nursery ends it, or
-        `close_transport`.
+        `close_transport`. Cancellation changes nothing.
         """
         self._is_closed = True
         await trio.lowlevel.checkpoint()
@@ -217,7 +217,8 @@ class FrameStream(trio.abc.Stream):
     async def close_transport(self, *, code: int | None = None) -> None:
         """End the connection, with a last close frame where `code` is given.
 
-        Waits at most a second for a peer that does not read.
+        Waits at most a second for a peer that does not read; the connection ends also when
+        cancelled.
         """
         self._is_closed = True
         if code is not None:

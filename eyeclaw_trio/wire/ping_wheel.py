@@ -50,7 +50,8 @@ class PingWheel:
         return Membership(slot, each, self._changed)
 
     async def run(self) -> None:
-        """Go around for ever; one call at a time. Stands still while nothing is on the wheel."""
+        """Go around for ever; one call at a time. Stands still while nothing is on the wheel.
+        Cancellation is how it ends."""
         while True:
             await self._changed.wait()
             await self._go_around_while_any()

@@ -299,7 +299,7 @@ def assert_whole_apology(blocks: list[str], text: str) -> None:
 # --- killed ---------------------------------------------------------------------------------------
 
 
-async def expect_offline_at_once(it: Linked) -> None:
+async def expect_offline_now(it: Linked) -> None:
     """Offline within a second; then the text for it within 100 ms (RELIABILITY 2)."""
     await it.gateway.wait_for_bots(0, seconds=1.0)
     took = []
@@ -315,12 +315,12 @@ async def expect_offline_at_once(it: Linked) -> None:
 async def test_when_the_socket_of_an_sdk_breaks_the_wearer_hears_so_in_100_ms(
     it: Linked,
 ) -> None:
-    await expect_offline_at_once(it)  # it was never there
+    await expect_offline_now(it)  # it was never there
     async with it.sdk() as sdk:
         await sdk.link()
         await it.gateway.wait_for_bots(1)
         sdk.kill()
-        await expect_offline_at_once(it)
+        await expect_offline_now(it)
 
 
 async def test_when_the_process_of_a_bot_is_killed_the_wearer_hears_so_in_100_ms(
@@ -331,6 +331,6 @@ async def test_when_the_process_of_a_bot_is_killed_the_wearer_hears_so_in_100_ms
         assert_whole(await it.gateway.ask("在", agent_id=name), "在")
         connector.process.kill()
         await connector.status()
-        await expect_offline_at_once(it)
+        await expect_offline_now(it)
     async with it.house.connect(it.gateway, it.bot, provider="echo"):
         assert_whole(await it.gateway.ask("又在", agent_id=name), "又在")

@@ -10,8 +10,8 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -371,11 +371,20 @@ async def crowd_of_bots(port: int, first: int) -> AsyncIterator[trio.Process]:
             await process.wait()
 
 
+@contextmanager
+def files_for(many: int) -> Iterator[None]:
+    """This process may open so many files while inside, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, many)), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 async def test_row_28_a_crowd_of_bots_that_come_back_at_once_is_online_within_30_seconds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, CROWD + 500)), hard))
     first = 1_000
     bots = {n: make_bot(n, f"b{n}", f"bt_{n}") for n in range(first, first + CROWD)}
     gateway = CableGateway(directory=Directory(keys=(make_key(),), bots={1: make_bot(), **bots}))
@@ -402,7 +411,7 @@ async def test_row_28_a_crowd_of_bots_that_come_back_at_once_is_online_within_30
                 await trio.sleep(0.01)
         scope.cancel()
 
-    try:
+    with files_for(CROWD + 500):
         async with (
             nothing_left(gateway),
             open_gateway(gateway) as port,
@@ -422,8 +431,6 @@ async def test_row_28_a_crowd_of_bots_that_come_back_at_once_is_online_within_30
             with trio.fail_after(5):
                 await healthy.goes_on()
             is_over.set()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     waits.sort()
     with capsys.disabled():
         print(

@@ -22,6 +22,7 @@ from fakes import FAILED, TOKEN, FakeBot, Gateway, Glasses, assert_whole, questi
 from healthy_turn import beside_a_healthy_turn, healthy_turn, nothing_left, until
 from house import House
 from peers import HOST, FakeModel, open_gateway
+from running_gateway import Gateway as RunningGateway
 from running_sdk import Sdk
 from scripted_model import open_scripted_model
 from trio.testing import MockClock
@@ -149,6 +150,71 @@ FLOOD = 20 * 1_048_576
 PART = "洪" * 5_000
 
 
+async def flood(gateway: RunningGateway, bot: dict[str, Any]) -> None:
+    """20 MB for whoever asks, as fast as the line takes it; who asks does not read."""
+    async with gateway.sdk(bot) as sdk:
+        await sdk.link()
+        async with await open_deaf_stream(gateway.port) as deaf:
+            glasses = Glasses(deaf)
+            await glasses.send(question(agent_id="flooding"), key=gateway.key)
+            turn = await sdk.receive_turn()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(hear_pong, sdk, nursery.cancel_scope)
+                count = FLOOD // len(PART.encode())
+                for sequence in range(count):
+                    await sdk.chunk(turn, sequence, PART)
+                await sdk.end(turn, "", count)
+                await sdk.say("ping", turn)  # its answer comes behind all the others
+                nursery.cancel_scope.deadline = trio.current_time() + 10
+            # Not for what waited to be written, and for all that came behind it.
+            assert count - 150 <= len(sdk.acknowledged) <= count
+
+
+async def hear_pong(sdk: Sdk, scope: trio.CancelScope) -> None:
+    while (await sdk.receive())["message"]["type"] != "pong":
+        pass
+    scope.cancel()
+
+
+async def answer_in_peace(
+    gateway: RunningGateway,
+    bot: dict[str, Any],
+    said: list[str],
+    waits: list[float],
+    scope: trio.CancelScope,
+) -> None:
+    """The healthy turn: a chunk, and how long its acknowledgement takes (seconds, in `waits`)."""
+    blocks: list[str] = []
+
+    async def read(glasses: Glasses) -> None:
+        while not blocks or not blocks[-1].startswith("event: done\n"):
+            blocks.append(await glasses.receive_event())
+
+    async with (
+        gateway.sdk(bot) as sdk,
+        gateway.glasses() as glasses,
+        trio.open_nursery() as nursery,
+    ):
+        await sdk.link()
+        await gateway.send(glasses, agent_id="healthy")
+        turn = await sdk.receive_turn()
+        nursery.start_soon(read, glasses)
+        while not scope.cancel_called:
+            said.append(f"第{len(said)}句。")
+            began = time.perf_counter()
+            await sdk.chunk(turn, len(said) - 1, said[-1])
+            while len(sdk.acknowledged) < len(said):
+                message = json.loads(await sdk.socket.get_message()).get("message")
+                if isinstance(message, dict):
+                    assert message["type"] == "chunk_received"
+                    sdk.acknowledged.append((turn, message["sequence"]))
+            waits.append(time.perf_counter() - began)
+            await trio.sleep(0.001)
+        await sdk.end(turn, "".join(said), len(said))
+        nursery.cancel_scope.deadline = trio.current_time() + 5
+    assert_whole(blocks, "".join(said))
+
+
 async def test_row_04_20_mb_at_a_reader_that_has_stopped_cost_under_5_mb_and_delay_nobody(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,75 +225,18 @@ async def test_row_04_20_mb_at_a_reader_that_has_stopped_cost_under_5_mb_and_del
     said: list[str] = []
     async with house.serve() as gateway:
         pid = gateway.process.pid
-
-        async def flood() -> None:
-            """20 MB for whoever asks, as fast as the line takes it; who asks does not read."""
-            async with gateway.sdk(flooding) as sdk:
-                await sdk.link()
-                async with await open_deaf_stream(gateway.port) as deaf:
-                    glasses = Glasses(deaf)
-                    await glasses.send(question(agent_id="flooding"), key=gateway.key)
-                    turn = await sdk.receive_turn()
-                    async with trio.open_nursery() as nursery:
-                        nursery.start_soon(hear_pong, sdk, nursery.cancel_scope)
-                        count = FLOOD // len(PART.encode())
-                        for sequence in range(count):
-                            await sdk.chunk(turn, sequence, PART)
-                        await sdk.end(turn, "", count)
-                        await sdk.say("ping", turn)  # its answer comes behind all the others
-                        nursery.cancel_scope.deadline = trio.current_time() + 10
-                    # Not for what waited to be written, and for all that came behind it.
-                    assert count - 150 <= len(sdk.acknowledged) <= count
-
-        async def hear_pong(sdk: Sdk, scope: trio.CancelScope) -> None:
-            while (await sdk.receive())["message"]["type"] != "pong":
-                pass
-            scope.cancel()
-
-        async def answer_in_peace(scope: trio.CancelScope) -> None:
-            """The healthy turn: a chunk, and how long its acknowledgement takes."""
-            blocks: list[str] = []
-
-            async def read(glasses: Glasses) -> None:
-                while not blocks or not blocks[-1].startswith("event: done\n"):
-                    blocks.append(await glasses.receive_event())
-
-            async with (
-                gateway.sdk(healthy) as sdk,
-                gateway.glasses() as glasses,
-                trio.open_nursery() as nursery,
-            ):
-                await sdk.link()
-                await gateway.send(glasses, agent_id="healthy")
-                turn = await sdk.receive_turn()
-                nursery.start_soon(read, glasses)
-                while not scope.cancel_called:
-                    said.append(f"第{len(said)}句。")
-                    began = time.perf_counter()
-                    await sdk.chunk(turn, len(said) - 1, said[-1])
-                    while len(sdk.acknowledged) < len(said):
-                        message = json.loads(await sdk.socket.get_message()).get("message")
-                        if isinstance(message, dict):
-                            assert message["type"] == "chunk_received"
-                            sdk.acknowledged.append((turn, message["sequence"]))
-                    waits.append(time.perf_counter() - began)
-                    await trio.sleep(0.001)
-                await sdk.end(turn, "".join(said), len(said))
-                nursery.cancel_scope.deadline = trio.current_time() + 5
-            assert_whole(blocks, "".join(said))
-
         files = files_of(pid)
         forget_peak(pid)
         before = memory_of(pid, "VmRSS")
-        await flood()  # the first one also brings what a process keeps for good
+        await flood(gateway, flooding)  # the first one also brings what a process keeps for good
         first = memory_of(pid, "VmHWM") - before
         forget_peak(pid)
         before = memory_of(pid, "VmRSS")
         async with trio.open_nursery() as nursery:
             done = trio.CancelScope()
-            nursery.start_soon(answer_in_peace, done)
+            nursery.start_soon(answer_in_peace, gateway, healthy, said, waits, done)
             await until(lambda: len(said) > 5, seconds=5)
-            await flood()
+            await flood(gateway, flooding)
             done.cancel()
         grown = memory_of(pid, "VmHWM") - before
         _, shown = await gateway.health()

@@ -70,6 +70,13 @@ async def test_row_17_one_byte_a_second_is_closed_at_the_request_timeout(
         nursery.cancel_scope.cancel()
 
 
+async def good_request(port: int) -> float:
+    """How long one takes, in seconds."""
+    began = time.perf_counter()
+    assert_whole(await ask(port, question(agent_id="2")), OFFLINE)
+    return time.perf_counter() - began
+
+
 async def test_row_17_500_slow_connections_do_not_delay_a_good_request(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -98,11 +105,6 @@ async def test_row_17_500_slow_connections_do_not_delay_a_good_request(
                     received = bytes(await stream.receive_some())
                 refused += received.startswith(b"HTTP/1.1 408 ")
                 nursery.cancel_scope.cancel()
-
-    async def good_request(port: int) -> float:
-        began = time.perf_counter()
-        assert_whole(await ask(port, question(agent_id="2")), OFFLINE)
-        return time.perf_counter() - began
 
     async with (
         nothing_left(gateway),

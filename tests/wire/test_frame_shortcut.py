@@ -114,6 +114,26 @@ async def receive_polled(pieces: Sequence[bytes]) -> Outcome:
     return outcome
 
 
+async def _collect(stream: trio.abc.ReceiveStream, written: bytearray) -> None:
+    while data := await stream.receive_some():
+        written.extend(data)
+
+
+async def _send(
+    stream: trio.abc.HalfCloseableStream,
+    pieces: Sequence[bytes],
+    ends: bool,
+) -> None:
+    for piece in pieces:
+        try:
+            await stream.send_all(piece)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+        await trio.testing.wait_all_tasks_blocked()
+    if ends:
+        await stream.send_eof()
+
+
 async def receive_between(
     ours: trio.abc.HalfCloseableStream,
     theirs: trio.abc.Stream,
@@ -139,20 +159,6 @@ async def receive_between(
             return False
         return True
 
-    async def collect() -> None:
-        while data := await ours.receive_some():
-            written.extend(data)
-
-    async def send() -> None:
-        for piece in pieces:
-            try:
-                await ours.send_all(piece)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                return
-            await trio.testing.wait_all_tasks_blocked()
-        if ends:
-            await ours.send_eof()
-
     try:
         async with trio.open_nursery() as nursery:
             await ours.send_all(HANDSHAKE)
@@ -166,8 +172,8 @@ async def receive_between(
             if has_sieve:
                 sieve = FrameSieve(take if shortcut else None, limit=1 << 64)
                 stream.sift(sieve, services)
-            nursery.start_soon(collect)
-            nursery.start_soon(send)
+            nursery.start_soon(_collect, ours, written)
+            nursery.start_soon(_send, ours, pieces, ends)
             try:
                 while True:
                     messages.append(await ws.get_message())
