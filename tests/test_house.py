@@ -79,6 +79,9 @@ SOCKET_MAKERS: Final = re.compile(
 # Of the WebSocket library the others may name the connection that they are handed, and its end.
 NAMES_OF_WEBSOCKETS: Final = {"WebSocketConnection", "ConnectionClosed", "ConnectionRejected"}
 
+# What never waits is never cancelled.
+SAYS_CANCELLATION: Final = re.compile(r"cancel|waits for nothing|never waits", re.IGNORECASE)
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -196,25 +199,25 @@ def _is_no_import_of_theirs(module: str | None, name: str) -> bool:
     return module == "socket" or bool(is_of_trio)
 
 
-def public_coroutines(tree: ast.Module) -> Iterator[tuple[str, ast.AsyncFunctionDef]]:
-    """The async functions that others call, with their names: of the module, and of its public
-    classes."""
+def public_coroutines(tree: ast.Module) -> Iterator[tuple[str, str, ast.AsyncFunctionDef]]:
+    """The async functions that others call, with their names and what is said of them: of the
+    module, and of its public classes. A class may speak for those that say nothing."""
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             for method in methods_of(node):
                 if isinstance(method, ast.AsyncFunctionDef) and not method.name.startswith("_"):
-                    yield f"{node.name}.{method.name}", method
+                    said = ast.get_docstring(method) or ast.get_docstring(node) or ""
+                    yield f"{node.name}.{method.name}", said, method
         elif isinstance(node, ast.AsyncFunctionDef) and not node.name.startswith("_"):
-            yield node.name, node
+            yield node.name, ast.get_docstring(node) or "", node
 
 
 def unsaid_in(tree: ast.Module) -> Iterator[str]:
     """What the docstrings of public async functions leave out."""
-    for name, function in public_coroutines(tree):
-        said = ast.get_docstring(function) or ""
+    for name, said, function in public_coroutines(tree):
         if said.startswith("As "):  # the whole contract of what it stands for
             continue
-        if not re.search(r"cancel", said, re.IGNORECASE):
+        if not SAYS_CANCELLATION.search(said):
             yield f"{name} does not say what its cancellation does"
         raises = any(isinstance(node, ast.Raise) for node in ast.walk(function))
         if raises and not re.search(r"\brais", said, re.IGNORECASE):

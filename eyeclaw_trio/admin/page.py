@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from eyeclaw_trio.admin.guard import HOME
 from eyeclaw_trio.admin.live import Fragments
-from eyeclaw_trio.admin.view import Link
+from eyeclaw_trio.admin.view import PageLink
 
 
 @frozen
@@ -33,6 +33,6 @@ class Page:
         return HOME if self.name == "overview" else HOME + self.name
 
     @property
-    def link(self) -> Link:
+    def link(self) -> PageLink:
         """Its entry of the menu."""
-        return Link(self.name, self.address)
+        return PageLink(self.name, self.address)

@@ -47,7 +47,7 @@ class WrongPassword(RequestRefused):
 
 
 @frozen
-class Newcomer:
+class Applicant:
     """Who wants to be let in: its address, and what it calls itself."""
 
     address: str
@@ -80,16 +80,16 @@ class Doorkeeper:
         """Whether the password has been set. Raises StoreError; cancelled, nothing has happened."""
         return await self.views.read(admin_access.read_password) is not None
 
-    async def set_up(self, newcomer: Newcomer, code: str, password: str) -> str:
+    async def set_up(self, applicant: Applicant, code: str, password: str) -> str:
         """The first visit: set the password, and let this browser in; its session's secret.
 
         Raises WrongPassword for a wrong code, RequestRefused (400) for a password that cannot be
         one, (409) where there is one already, (429); and StoreError. Cancelled, the password may
         have been set.
         """
-        async with self._one_at_a_time(newcomer):
+        async with self._one_at_a_time(applicant):
             if self.setup_code is not None and not _is_same(code.strip(), self.setup_code):
-                self._note_failure(newcomer, "admin.wrong_setup_code")
+                self._note_failure(applicant, "admin.wrong_setup_code")
                 raise WrongPassword("Wrong setup code")
             fault = fault_of_password(password)
             if fault is not None:
@@ -98,21 +98,21 @@ class Doorkeeper:
             first = partial(admin_access.set_first_password, kept=kept, now=read_clock())
             if not await self.desk.run(first):
                 raise RequestRefused(409, "The password has been set already")
-            log.info("admin.password_set", peer=newcomer.address)
-            return await self._let_in(newcomer, kept)
+            log.info("admin.password_set", peer=applicant.address)
+            return await self._let_in(applicant, kept)
 
-    async def log_in(self, newcomer: Newcomer, password: str) -> str:
+    async def log_in(self, applicant: Applicant, password: str) -> str:
         """Let this browser in; its session's secret, which nobody can have chosen before.
 
         Raises WrongPassword, RequestRefused (429) and StoreError. Cancelled, a session may be left
         that nobody has the secret of.
         """
-        async with self._one_at_a_time(newcomer):
+        async with self._one_at_a_time(applicant):
             kept = await self.views.read(admin_access.read_password)
             if kept is None or not await trio.to_thread.run_sync(is_password, password, kept):
-                self._note_failure(newcomer, "admin.wrong_password")
+                self._note_failure(applicant, "admin.wrong_password")
                 raise WrongPassword
-            return await self._let_in(newcomer, kept)
+            return await self._let_in(applicant, kept)
 
     async def find_session(self, secret: str) -> Visitor | None:
         """The browser that is signed in with this secret. Raises StoreError; cancelled, nothing has
@@ -144,16 +144,16 @@ class Doorkeeper:
             session_id = visitor.session.id
             await self.desk.run(lambda db: admin_access.end_session(db, session_id))
 
-    def _one_at_a_time(self, newcomer: Newcomer) -> _Attempt:
-        return _Attempt(self._checking, self._throttle, newcomer)
+    def _one_at_a_time(self, applicant: Applicant) -> _Attempt:
+        return _Attempt(self._checking, self._throttle, applicant)
 
-    async def _let_in(self, newcomer: Newcomer, kept: str) -> str:
+    async def _let_in(self, applicant: Applicant, kept: str) -> str:
         secret = await self.desk.run(
             partial(
                 admin_access.add_session,
                 kept=kept,
-                address=newcomer.address,
-                browser=harmless_line(newcomer.browser, _LONGEST_BROWSER),
+                address=applicant.address,
+                browser=harmless_line(applicant.browser, _LONGEST_BROWSER),
                 running_time=self.views.running_time,
                 lasts=self.session_seconds,
                 now=read_clock(),
@@ -161,12 +161,12 @@ class Doorkeeper:
         )
         if secret is None:  # the password was changed while this one was looked at
             raise WrongPassword
-        log.info("admin.signed_in", peer=newcomer.address)
+        log.info("admin.signed_in", peer=applicant.address)
         return secret
 
-    def _note_failure(self, newcomer: Newcomer, event: str) -> None:
-        self._throttle.note_failure(newcomer.address, trio.current_time())
-        self._peers.info(newcomer.address, event)
+    def _note_failure(self, applicant: Applicant, event: str) -> None:
+        self._throttle.note_failure(applicant.address, trio.current_time())
+        self._peers.info(applicant.address, event)
 
     def _is_new_look(self, kind: str, record_id: int) -> bool:
         now = trio.current_time()
@@ -188,7 +188,7 @@ class _Attempt:
 
     _checking: trio.Lock
     _throttle: Throttle
-    _newcomer: Newcomer
+    _applicant: Applicant
 
     async def __aenter__(self) -> None:
         if self._checking.statistics().tasks_waiting >= _WAITING:
@@ -205,7 +205,7 @@ class _Attempt:
         self._checking.release()
 
     def _refuse_beyond(self) -> None:
-        wait = self._throttle.remaining(self._newcomer.address, trio.current_time())
+        wait = self._throttle.remaining(self._applicant.address, trio.current_time())
         if wait > 0:
             raise _too_many(wait)
 

@@ -34,7 +34,7 @@ LONGEST: Final = 200_000
 
 
 @frozen
-class Link:
+class PageLink:
     """One entry of the menu: the page's name, which is in the words too, and its address."""
 
     name: str

@@ -22,7 +22,13 @@ from eyeclaw_trio.admin.live import LivePages
 from eyeclaw_trio.admin.site import AdminParts, make_admin_app
 from eyeclaw_trio.app.first_start import enter_bots_and_keys
 from eyeclaw_trio.app.gateway import Gateway
-from eyeclaw_trio.app.listening import Listeners, allow_connections, open_listeners, port_of
+from eyeclaw_trio.app.listening import (
+    Listeners,
+    allow_connections,
+    is_on_loopback,
+    open_listeners,
+    port_of,
+)
 from eyeclaw_trio.app.pages import make_office, open_door
 from eyeclaw_trio.connector.drain import Drain
 from eyeclaw_trio.connector.embedded_bots import EmbeddedBots
@@ -106,7 +112,7 @@ async def _serve_connections(
     pages = make_admin_app(
         AdminParts(
             make_office(gateway),
-            await open_door(gateway, listeners.admin),
+            await open_door(gateway, is_on_loopback=is_on_loopback(listeners.admin)),
             LivePages(stopping),
             observer.metrics,
             settings.admin,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import resource
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -97,6 +98,12 @@ def port_of(listeners: Sequence[trio.abc.Listener[trio.abc.Stream]]) -> int:
     if not isinstance(listener, trio.SocketListener):
         raise TypeError("only sockets have ports")
     return int(listener.socket.getsockname()[1])
+
+
+def is_on_loopback(listeners: Sequence[trio.SocketListener]) -> bool:
+    """Whether nobody but this machine can reach any of them."""
+    addresses = (each.socket.getsockname()[0].partition("%")[0] for each in listeners)
+    return all(ipaddress.ip_address(address).is_loopback for address in addresses)
 
 
 def allow_connections(wanted: int) -> int:

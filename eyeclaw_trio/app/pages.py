@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
 import sys
-from collections.abc import Sequence
 
 import trio
 from attrs import frozen
@@ -52,7 +50,7 @@ def make_office(gateway: Gateway) -> Office:
     return Office(gateway.store, gateway.store, Present(gateway.observer))
 
 
-async def open_door(gateway: Gateway, admin: Sequence[trio.SocketListener]) -> Doorkeeper:
+async def open_door(gateway: Gateway, *, is_on_loopback: bool) -> Doorkeeper:
     """Who lets the owner in. Where the first visit is still to come, and others than this machine
     may make it, a code for it is printed on stderr.
 
@@ -60,7 +58,7 @@ async def open_door(gateway: Gateway, admin: Sequence[trio.SocketListener]) -> D
     """
     settings, store = gateway.settings.admin, gateway.store
     doorkeeper = Doorkeeper(store, store, settings.session_hours * _HOUR)
-    is_alone = all(map(_is_on_loopback, admin)) and not settings.allowed_hosts
+    is_alone = is_on_loopback and not settings.allowed_hosts
     if is_alone or await doorkeeper.has_owner():
         return doorkeeper
     doorkeeper.setup_code = make_setup_code()
@@ -71,7 +69,3 @@ async def open_door(gateway: Gateway, admin: Sequence[trio.SocketListener]) -> D
     )
     sys.stderr.flush()
     return doorkeeper
-
-
-def _is_on_loopback(listener: trio.SocketListener) -> bool:
-    return ipaddress.ip_address(listener.socket.getsockname()[0].partition("%")[0]).is_loopback

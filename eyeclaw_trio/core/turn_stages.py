@@ -15,7 +15,7 @@ STAGES: Final[tuple[StageName, ...]] = ("question", "bot", "first_text", "last_t
 
 
 @frozen
-class Stage:
+class TurnStage:
     """One stage; `seconds` since the one before it, where it was reached."""
 
     name: StageName
@@ -23,23 +23,23 @@ class Stage:
     seconds: float | None
 
 
-def stages_of(trace: Trace, outcome: str | None) -> tuple[Stage, ...]:
+def stages_of(trace: Trace, outcome: str | None) -> tuple[TurnStage, ...]:
     """The stages of this turn, whose times are as `store` keeps them; without an outcome it runs.
 
     The first that was not reached is where it failed, or what it waits for.
     """
     is_good = outcome == Outcome.ANSWERED.value
     reached = _reached(trace, has_ended=outcome is not None, is_good=is_good)
-    stages: list[Stage] = []
+    stages: list[TurnStage] = []
     before = trace.started_at
     stopped: StageState = "running" if outcome is None else "failed"
     for name in STAGES:
         at = reached.get(name)
         if at is None:
-            stages.append(Stage(name, stopped, None))
+            stages.append(TurnStage(name, stopped, None))
             stopped = "never"
             continue
-        stages.append(Stage(name, "done", round(max(0.0, at - before), 3)))
+        stages.append(TurnStage(name, "done", round(max(0.0, at - before), 3)))
         before = max(before, at)
     return tuple(stages)
 

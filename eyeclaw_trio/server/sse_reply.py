@@ -42,7 +42,7 @@ class HangupWatch(Protocol):
     ) -> AbstractContextManager[None]: ...
 
 
-class Listener(Protocol):
+class ReplyConnection(Protocol):
     """Who gets the answer: an HTTP connection, or what plays one."""
 
     @property
@@ -62,7 +62,7 @@ class SseReply:
     fails at once is a single one.
     """
 
-    connection: Listener
+    connection: ReplyConnection
     framing: AnswerFraming
     language: Language
     has_error_event: bool = True

@@ -42,7 +42,7 @@ class Viewer(Protocol):
 
 @define(eq=False)
 class PlayedGlasses:
-    """A `server.sse_reply.Listener` that hands what glasses would get to a viewer."""
+    """A `server.sse_reply.ReplyConnection` that hands what glasses would get to a viewer."""
 
     viewer: Viewer
     write_timeout: float

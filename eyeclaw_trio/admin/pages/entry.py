@@ -20,7 +20,7 @@ from eyeclaw_trio.admin.guard import (
     visitor_of,
 )
 from eyeclaw_trio.admin.passwords import LONGEST, SHORTEST
-from eyeclaw_trio.admin.sessions import Doorkeeper, Newcomer, WrongPassword
+from eyeclaw_trio.admin.sessions import Applicant, Doorkeeper, WrongPassword
 from eyeclaw_trio.admin.view import (
     LANGUAGE_COOKIE,
     LANGUAGES,
@@ -59,7 +59,7 @@ async def set_up(request: Request) -> Response:
         why = t("entry.unfit", shortest=SHORTEST, longest=LONGEST)
         return _render_setup(request, why, 400)
     try:
-        secret = await doorkeeper.set_up(_newcomer(request), form.get("code", ""), password)
+        secret = await doorkeeper.set_up(_applicant(request), form.get("code", ""), password)
     except WrongPassword:
         return _render_setup(request, t("entry.wrong_code"), 401)
     except RequestRefused as refused:
@@ -83,7 +83,7 @@ async def log_in(request: Request) -> Response:
     form, doorkeeper, t = await read_form(request), _doorkeeper_of(request), words_of(request)
     wanted = form.get("next", "")
     try:
-        secret = await doorkeeper.log_in(_newcomer(request), form.get("password", ""))
+        secret = await doorkeeper.log_in(_applicant(request), form.get("password", ""))
     except WrongPassword:
         return _render_login(request, wanted, t("entry.wrong_password"), 401)
     except RequestRefused as refused:
@@ -171,9 +171,9 @@ def _is_secure(request: Request) -> bool:
     return origin.startswith("https://") or request.headers.get("x-forwarded-proto") == "https"
 
 
-def _newcomer(request: Request) -> Newcomer:
+def _applicant(request: Request) -> Applicant:
     address = request.client.host if request.client is not None else ""
-    return Newcomer(address, request.headers.get("user-agent", ""))
+    return Applicant(address, request.headers.get("user-agent", ""))
 
 
 def _next(wanted: str) -> str:
