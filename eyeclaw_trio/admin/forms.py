@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -21,10 +22,11 @@ async def read_body(request: Request, longest: int = LONGEST_FORM) -> bytes:
     """The body, of at most so many bytes. Raises RequestRefused (413). Cancelled, what was read is
     lost."""
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > longest:
-            raise RequestRefused(413, "Too long", f"at most {longest} bytes")
+    async with aclosing(request.stream()) as pieces:
+        async for piece in pieces:
+            body += piece
+            if len(body) > longest:
+                raise RequestRefused(413, "Too long", f"at most {longest} bytes")
     return bytes(body)
 
 

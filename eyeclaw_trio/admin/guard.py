@@ -3,7 +3,7 @@
 - What another site makes a browser ask is refused (CSRF): `Sec-Fetch-Site` says it, else `Origin`
   against `Host`. Programs send neither, and are known by their token.
 - Only who is signed in sees a page, and only who has a token or is signed in uses the API.
-- No page may be framed, run anything but our own files, or be kept by a cache.
+- No page may be framed, run anything but our own files, or be kept by a cache (`Protected`).
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ _HEADERS: Final = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 _VISITOR: Final = "eyeclaw.visitor"
@@ -82,14 +83,14 @@ class Guard:
             answer = await self._refusal_of(request) or self.app
         except EyeclawError as error:
             answer = self.explain(request, error)
-        await answer(scope, receive, _protecting(send))
+        await answer(scope, receive, send)
 
     async def _refusal_of(self, request: Request) -> Response | None:
         """Whom to send away, and how; None: it may ask. Raises EyeclawError."""
         path = request.url.path
         is_api = path.startswith(API)
         if (is_api or request.method not in _SAFE_METHODS) and is_foreign(request.headers):
-            raise RequestRefused(403, "Another site has asked", "see docs: admin.allowed_hosts")
+            raise RequestRefused(403, "Another site has asked")
         if path in _FOR_SCRAPERS or path.startswith(STATIC):
             return None
         visitor = await self._recognise(request, is_api=is_api)
@@ -117,6 +118,26 @@ class Guard:
         is_page = request.method in _SAFE_METHODS and wanted not in (HOME, "/admin")
         back = f"?next={quote(wanted, safe='/')}" if is_page else ""
         return RedirectResponse(LOGIN + back, HTTPStatus.SEE_OTHER)
+
+
+@frozen
+class Protected:
+    """An ASGI application all of whose answers, refusals too, say what a browser may do with them.
+    What an answer says itself about that stays."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the application below; cancelled as that."""
+
+        async def protect(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, protect)
 
 
 def visitor_of(request: HTTPConnection) -> Visitor | None:
@@ -148,15 +169,3 @@ def _is_same_place(place: str, headers: Headers) -> bool:
 def is_page_of_ours(path: str) -> bool:
     """Whether a browser may be sent there after signing in: to nowhere but our own pages."""
     return path.startswith(HOME) and path.isascii() and path.isprintable() and "\\" not in path
-
-
-def _protecting(send: Send) -> Send:
-    async def protect(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in _HEADERS.items():
-                headers.setdefault(name, value)
-            headers.setdefault("Cache-Control", "no-store")
-        await send(message)
-
-    return protect

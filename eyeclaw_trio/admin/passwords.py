@@ -33,9 +33,15 @@ class _Kept:
     def read(cls, text: str) -> _Kept:
         """Raises ValueError for what `hash_password` did not write."""
         name, log_n, r, p, salt, derived = text.split("$")
-        if name != "scrypt":
-            raise ValueError("no scrypt")
-        return cls(int(log_n), int(r), int(p), base64.b64decode(salt), base64.b64decode(derived))
+        kept = cls(int(log_n), int(r), int(p), base64.b64decode(salt), base64.b64decode(derived))
+        if name != "scrypt" or not kept.is_bounded:
+            raise ValueError("no password of ours")
+        return kept
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether it costs no more than ours: it may come from a backup of somebody else's."""
+        return 1 <= self.log_n <= _LOG_N and 1 <= self.r <= _R and 1 <= self.p <= _P
 
     def derive(self, password: str) -> bytes:
         return hashlib.scrypt(
@@ -66,8 +72,12 @@ def hash_password(password: str) -> str:
 
 
 def is_password(password: str, kept: str) -> bool:
-    """Whether it is the one of which this is kept. Takes as long as `hash_password`."""
+    """Whether it is the one of which this is kept. Takes as long as `hash_password`; nothing is
+    the password of what `hash_password` did not write."""
     if len(password) > LONGEST:
         return False
-    known = _Kept.read(kept)
+    try:
+        known = _Kept.read(kept)
+    except ValueError:
+        return False
     return hmac.compare_digest(known.derive(password), known.derived)

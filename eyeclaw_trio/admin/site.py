@@ -19,7 +19,7 @@ from eyeclaw_trio.admin.api import live as live_api
 from eyeclaw_trio.admin.api import status as status_api
 from eyeclaw_trio.admin.api.resource import Resource, answer_json, describe
 from eyeclaw_trio.admin.failures import explain, explain_error
-from eyeclaw_trio.admin.guard import HOME, STATIC, Guard
+from eyeclaw_trio.admin.guard import HOME, STATIC, Guard, Protected
 from eyeclaw_trio.admin.hosts import AllowedHosts
 from eyeclaw_trio.admin.live import LivePages
 from eyeclaw_trio.admin.office import Office
@@ -97,4 +97,4 @@ def make_admin_app(parts: AdminParts) -> ASGIApp:
     app.state.live = parts.live
     app.state.menu = [page.link for page in PAGES if page.is_in_menu]
     app.state.pages = {page.name: page for page in PAGES}
-    return AllowedHosts(app, parts.settings.allowed_hosts)
+    return Protected(AllowedHosts(app, parts.settings.allowed_hosts))

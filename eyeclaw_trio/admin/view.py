@@ -120,6 +120,23 @@ def seconds(value: float | None) -> str:
     return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
 
 
+def prose(text: str) -> Markup:
+    """A text of ours, whose words between backticks are code."""
+    parts = [escape(each) for each in text.split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(each) if at % 2 else each for at, each in enumerate(parts)
+    )
+
+
+def browser_name(said_of_itself: str) -> str:
+    """What people call a browser, from its `User-Agent`: `Chrome, Windows`."""
+    names = [
+        next((name for mark, name in marks if mark in said_of_itself), "")
+        for marks in (_BROWSERS, _SYSTEMS)
+    ]
+    return ", ".join(filter(None, names)) or said_of_itself[:SHORT] or "?"
+
+
 def _context(request: Request) -> Mapping[str, Any]:
     return {"t": words_of(request), "language": language_of(request)}
 
@@ -144,6 +161,25 @@ def _liked(accepted: str) -> Language:
     return "zh" if liking["zh"] > liking["en"] else "en"
 
 
+# What a `User-Agent` says; those that pass for another one come first.
+_BROWSERS: Final = (
+    ("MicroMessenger", "微信"),
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS: Final = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
 def _make_templates() -> jinja2.Environment:
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("eyeclaw_trio.admin"),
@@ -154,6 +190,7 @@ def _make_templates() -> jinja2.Environment:
         auto_reload=False,
     )
     templates.filters.update(said=said, moment=moment, seconds=seconds, visible=visible)
+    templates.filters.update(prose=prose, browser=browser_name)
     templates.globals["static"] = lambda name: escape(f"/admin/static/{name}?v={__version__}")
     return templates
 

@@ -134,6 +134,12 @@ def end_session(db: sqlite3.Connection, session_id: int) -> None:
     _delete(db, statement, session_id, f"there is no session {session_id}")
 
 
+def end_sessions(db: sqlite3.Connection) -> None:
+    """Sign every browser out. Raises StoreError."""
+    with transaction(db):
+        db.execute("DELETE FROM admin_sessions")
+
+
 def note_session_seen(db: sqlite3.Connection, session_id: int, stamp: str) -> None:
     """Write when a browser was seen last, within the caller's transaction."""
     db.execute("UPDATE admin_sessions SET last_seen_at = ? WHERE id = ?", (stamp, session_id))

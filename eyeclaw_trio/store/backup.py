@@ -20,6 +20,7 @@ import attrs
 from attrs import frozen
 
 from eyeclaw_trio.errors import StoreBusy, StoreError
+from eyeclaw_trio.store.admin_access import end_sessions
 from eyeclaw_trio.store.database import (
     BUSY_TIMEOUT,
     FILE_NAME,
@@ -112,6 +113,8 @@ def restore(folder: Path, file: Path, now: datetime) -> Restored:
                 _sync(part)
                 part.replace(path)
         with translated(), closing(open_database(folder)) as db:
+            # Who was signed in when the copy was made, or says so in it, is not signed in now.
+            end_sessions(db)
             # Still open: so that what is checked is read through the write-ahead log.
             return Restored(_check(db, path), kept)
 
