@@ -15,8 +15,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from eyeclaw_trio.admin.api import access as access_api
+from eyeclaw_trio.admin.api import bots as bots_api
+from eyeclaw_trio.admin.api import keys as keys_api
 from eyeclaw_trio.admin.api import live as live_api
+from eyeclaw_trio.admin.api import overview as overview_api
 from eyeclaw_trio.admin.api import status as status_api
+from eyeclaw_trio.admin.api import wearers as wearers_api
 from eyeclaw_trio.admin.api.resource import Resource, answer_json, describe
 from eyeclaw_trio.admin.failures import explain, explain_error
 from eyeclaw_trio.admin.guard import HOME, STATIC, Guard, Protected
@@ -24,7 +28,7 @@ from eyeclaw_trio.admin.hosts import AllowedHosts
 from eyeclaw_trio.admin.live import LivePages
 from eyeclaw_trio.admin.office import Office
 from eyeclaw_trio.admin.page import Page
-from eyeclaw_trio.admin.pages import entry, overview, sessions
+from eyeclaw_trio.admin.pages import bots, entry, keys, overview, sessions, wearers
 from eyeclaw_trio.admin.sessions import Doorkeeper
 from eyeclaw_trio.admin.settings import AdminSettings
 from eyeclaw_trio.admin.static_files import StaticFiles
@@ -34,10 +38,17 @@ from eyeclaw_trio.metrics import CONTENT_TYPE, Metrics
 # In the order of the menu.
 PAGES: Final[tuple[Page, ...]] = (
     overview.PAGE,
+    bots.PAGE,
+    keys.PAGE,
+    wearers.PAGE,
     sessions.PAGE,
 )
 RESOURCES: Final[tuple[Resource, ...]] = (
     status_api.RESOURCE,
+    overview_api.RESOURCE,
+    bots_api.RESOURCE,
+    keys_api.RESOURCE,
+    wearers_api.RESOURCE,
     access_api.RESOURCE,
     live_api.RESOURCE,
 )
@@ -96,5 +107,5 @@ def make_admin_app(parts: AdminParts) -> ASGIApp:
     app.state.doorkeeper = parts.doorkeeper
     app.state.live = parts.live
     app.state.menu = [page.link for page in PAGES if page.is_in_menu]
-    app.state.pages = {page.name: page for page in PAGES}
+    app.state.pages = {page.name: page for page in (*PAGES, bots.ONE_BOT)}
     return Protected(AllowedHosts(app, parts.settings.allowed_hosts))

@@ -22,10 +22,9 @@ from eyeclaw_trio.server.chat import ChatDoor, chat_kind
 from eyeclaw_trio.server.front_door import FrontDoor, Handler
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
-from eyeclaw_trio.server.operations import HealthDoor, StatsDoor, WelcomeDoor
 from eyeclaw_trio.server.invitation import PATH as INVITATION_PATH
 from eyeclaw_trio.server.invitation import InvitationDoor
-from eyeclaw_trio.server.operations import HealthDoor, StatsDoor
+from eyeclaw_trio.server.operations import HealthDoor, StatsDoor, WelcomeDoor
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.reception import Reception
 from eyeclaw_trio.server.revocation import Revocation

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from eyeclaw_trio.admin.words import common, entry, overview, sessions
+from eyeclaw_trio.admin.words import bots, common, entry, keys, overview, sessions, wearers
 from eyeclaw_trio.protocol.harmless import visible
 
 Language = Literal["en", "zh"]
@@ -16,6 +16,9 @@ CATALOGUE: Final[Mapping[str, tuple[str, str]]] = {
     **common.WORDS,
     **entry.WORDS,
     **overview.WORDS,
+    **bots.WORDS,
+    **keys.WORDS,
+    **wearers.WORDS,
     **sessions.WORDS,
 }
 
