@@ -13,7 +13,6 @@ from typing import Protocol, TypeVar, cast
 from attrs import frozen
 from starlette.requests import HTTPConnection
 
-from eyeclaw_trio.admin.surroundings import Surroundings
 from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.store.database import Database
 
@@ -93,7 +92,6 @@ class Office:
     desk: Desk
     views: Views
     now: Now
-    surroundings: Surroundings
 
 
 def office_of(request: HTTPConnection) -> Office:

@@ -15,12 +15,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from eyeclaw_trio.admin.api import access as access_api
-from eyeclaw_trio.admin.api import bots as bots_api
-from eyeclaw_trio.admin.api import keys as keys_api
 from eyeclaw_trio.admin.api import live as live_api
-from eyeclaw_trio.admin.api import overview as overview_api
 from eyeclaw_trio.admin.api import status as status_api
-from eyeclaw_trio.admin.api import wearers as wearers_api
+from eyeclaw_trio.admin.api import try_it as try_it_api
+from eyeclaw_trio.admin.api import workshop as workshop_api
 from eyeclaw_trio.admin.api.resource import Resource, answer_json, describe
 from eyeclaw_trio.admin.failures import explain, explain_error
 from eyeclaw_trio.admin.guard import HOME, STATIC, Guard, Protected
@@ -28,29 +26,41 @@ from eyeclaw_trio.admin.hosts import AllowedHosts
 from eyeclaw_trio.admin.live import LivePages
 from eyeclaw_trio.admin.office import Office
 from eyeclaw_trio.admin.page import Page
-from eyeclaw_trio.admin.pages import bots, entry, keys, overview, sessions, wearers
+from eyeclaw_trio.admin.pages import (
+    backup,
+    entry,
+    health,
+    log,
+    overview,
+    providers,
+    sessions,
+    settings,
+    try_it,
+)
 from eyeclaw_trio.admin.sessions import Doorkeeper
 from eyeclaw_trio.admin.settings import AdminSettings
 from eyeclaw_trio.admin.static_files import StaticFiles
+from eyeclaw_trio.admin.workshop import Workshop
 from eyeclaw_trio.errors import EyeclawError
 from eyeclaw_trio.metrics import CONTENT_TYPE, Metrics
 
 # In the order of the menu.
 PAGES: Final[tuple[Page, ...]] = (
     overview.PAGE,
-    bots.PAGE,
-    keys.PAGE,
-    wearers.PAGE,
+    try_it.PAGE,
+    providers.PAGE,
+    settings.PAGE,
+    health.PAGE,
+    log.PAGE,
+    backup.PAGE,
     sessions.PAGE,
 )
 RESOURCES: Final[tuple[Resource, ...]] = (
     status_api.RESOURCE,
-    overview_api.RESOURCE,
-    bots_api.RESOURCE,
-    keys_api.RESOURCE,
-    wearers_api.RESOURCE,
     access_api.RESOURCE,
     live_api.RESOURCE,
+    try_it_api.RESOURCE,
+    workshop_api.RESOURCE,
 )
 
 
@@ -59,6 +69,7 @@ class AdminParts:
     """What the pages live on."""
 
     office: Office
+    workshop: Workshop
     doorkeeper: Doorkeeper
     live: LivePages
     metrics: Metrics
@@ -104,8 +115,9 @@ def make_admin_app(parts: AdminParts) -> ASGIApp:
     )
     app.router.redirect_slashes = False
     app.state.office = parts.office
+    app.state.workshop = parts.workshop
     app.state.doorkeeper = parts.doorkeeper
     app.state.live = parts.live
     app.state.menu = [page.link for page in PAGES if page.is_in_menu]
-    app.state.pages = {page.name: page for page in (*PAGES, bots.ONE_BOT)}
+    app.state.pages = {page.name: page for page in PAGES}
     return Protected(AllowedHosts(app, parts.settings.allowed_hosts))

@@ -30,16 +30,18 @@ from eyeclaw_trio.app.listening import (
     port_of,
 )
 from eyeclaw_trio.app.pages import make_office, open_door
+from eyeclaw_trio.app.workshop import make_workshop
 from eyeclaw_trio.connector.drain import Drain
 from eyeclaw_trio.connector.embedded_bots import EmbeddedBots
 from eyeclaw_trio.connector.link import keep_connected
 from eyeclaw_trio.connector.target import LinkTarget
 from eyeclaw_trio.errors import EyeclawError, StoreError
-from eyeclaw_trio.logs import configure_logging
+from eyeclaw_trio.logs import RecentLines, configure_logging
 from eyeclaw_trio.metrics import measure_loop_delay
 from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.providers.catalogue import open_provider
 from eyeclaw_trio.settings import Settings
+from eyeclaw_trio.store.columns import read_clock
 from eyeclaw_trio.store.folder_lock import hold_folder
 from eyeclaw_trio.store.running_gateway import (
     RunningGateway,
@@ -47,6 +49,7 @@ from eyeclaw_trio.store.running_gateway import (
     write_running_gateway,
 )
 from eyeclaw_trio.store.store import Store, open_store
+from eyeclaw_trio.store.waiting_backup import restore_waiting
 from eyeclaw_trio.wakeup import Wakeup
 
 log = structlog.get_logger(__name__)
@@ -62,21 +65,25 @@ async def serve(settings: Settings) -> None:
     Raises EyeclawError for what keeps it from starting, and when a second signal has cut answers
     off. Cancellation cuts all answers off, and closes the store in order.
     """
-    configure_logging()
+    recent = RecentLines()
+    configure_logging(recent=recent)
     gc.set_threshold(*GC_THRESHOLDS)
     for name in settings.providers.keys() - settings.unconfigured:
         await open_provider(settings.providers[name]).aclose()  # a fault shows now, not later
     changes = Wakeup()
+    await trio.to_thread.run_sync(restore_waiting, settings.data, read_clock)
     with hold_folder(settings.data):
         async with open_store(
             settings.data, on_change=lambda _: changes.set(), traces=settings.traces
         ) as store:
-            cut_answers = await _serve_until_told(settings, store, changes)
+            cut_answers = await _serve_until_told(settings, store, changes, recent)
     if cut_answers:
         raise EyeclawError(f"stopped at once by a second signal: {cut_answers} cut off")
 
 
-async def _serve_until_told(settings: Settings, store: Store, changes: Wakeup) -> int:
+async def _serve_until_told(
+    settings: Settings, store: Store, changes: Wakeup, recent: RecentLines
+) -> int:
     """Listen, and run what answers until a signal has ended it; how many answers were cut off."""
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with open_listeners(settings) as listeners, trio.open_nursery() as nursery:
@@ -98,20 +105,21 @@ async def _serve_until_told(settings: Settings, store: Store, changes: Wakeup) -
             nursery.start_soon(gateway.observer.history.run)
             if listeners.certificate is not None:
                 await nursery.start(listeners.certificate.keep_renewed)
-            await _serve_connections(gateway, listeners, signals)
+            await _serve_connections(gateway, listeners, signals, recent)
             nursery.cancel_scope.cancel()
     return gateway.shutdown.cut_answers
 
 
 async def _serve_connections(
-    gateway: Gateway, listeners: Listeners, signals: AsyncIterator[int]
+    gateway: Gateway, listeners: Listeners, signals: AsyncIterator[int], recent: RecentLines
 ) -> None:
     """Accept, say so on stdout, and serve until told to stop; pages end a little later."""
     settings, observer = gateway.settings, gateway.observer
     stopping = trio.Event()
     pages = make_admin_app(
         AdminParts(
-            make_office(gateway, listeners.public),
+            make_office(gateway),
+            make_workshop(gateway, recent),
             await open_door(gateway, is_on_loopback=is_on_loopback(listeners.admin)),
             LivePages(stopping),
             observer.metrics,

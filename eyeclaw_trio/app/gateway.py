@@ -11,7 +11,6 @@ from attrs import define, field
 
 from eyeclaw_trio.app.observer import Observer
 from eyeclaw_trio.app.shutdown import Shutdown
-from eyeclaw_trio.core.invitations import Invitations
 from eyeclaw_trio.core.routing import ChatChoice
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn_log import TurnLogs
@@ -22,14 +21,13 @@ from eyeclaw_trio.server.chat import ChatDoor, chat_kind
 from eyeclaw_trio.server.front_door import FrontDoor, Handler
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
-from eyeclaw_trio.server.invitation import PATH as INVITATION_PATH
-from eyeclaw_trio.server.invitation import InvitationDoor
 from eyeclaw_trio.server.operations import HealthDoor, StatsDoor, WelcomeDoor
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.reception import Reception
 from eyeclaw_trio.server.revocation import Revocation
 from eyeclaw_trio.server.roster import Roster
 from eyeclaw_trio.server.stream_channel import StreamChannel
+from eyeclaw_trio.server.try_it import TryItDoor
 from eyeclaw_trio.server.worker import POLL_PATH, TRIGGER_PATH, PollDoor, TriggerDoor
 from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.store.store import Store
@@ -54,7 +52,7 @@ class Gateway:
     shutdown: Shutdown = field(init=False)
     revocation: Revocation = field(init=False)
     front_door: FrontDoor = field(init=False)
-    invitations: Invitations = field(factory=Invitations, init=False)
+    try_it: TryItDoor = field(init=False)
     _turn_logs: TurnLogs = field(factory=TurnLogs, init=False)
     _services: Services = field(factory=Services, init=False)
     _trigger: TriggerDoor = field(init=False)
@@ -70,6 +68,7 @@ class Gateway:
         gate = Gate(lambda: store.directory, self.observer.metrics.failed_keys.inc)
         origins = Origins(frozenset(settings.allowed_origins))
         reception = self._make_reception(gate)
+        self.try_it = TryItDoor(reception, settings.sse_error_event)
         self._trigger = TriggerDoor(reception, self._turn_logs)
         self.front_door = FrontDoor(
             self._make_routes(gate, origins, reception),
@@ -121,7 +120,6 @@ class Gateway:
             POLL_PATH: {"GET": poll.answer},
             CHAT_PATH: {"GET": chat.serve},
             "/": {"GET": WelcomeDoor().show},
-            INVITATION_PATH: {"GET": InvitationDoor(self.invitations, gate).show},
             "/health": {"GET": HealthDoor(observer.health).show},
             "/stats": {"GET": stats.show},
         }

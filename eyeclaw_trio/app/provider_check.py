@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import logging
+from typing import Final
 
 import trio
 from attrs import frozen
 
 from eyeclaw_trio.core.provider_timing import ProviderAnswer, Segments
 from eyeclaw_trio.errors import ProviderFailed
-from eyeclaw_trio.logs import configure_logging
 from eyeclaw_trio.providers.catalogue import open_provider
 from eyeclaw_trio.providers.provider import ProviderQuestion
 from eyeclaw_trio.providers.settings import ProviderSettings
+
+QUESTION: Final = "用一句话介绍你自己。"
 
 
 @frozen
@@ -32,7 +33,6 @@ async def check_provider(settings: ProviderSettings, question: str, *, warm: boo
     time-outs. Raises ConfigurationError for settings that cannot work. Cancelled, it lets go of
     the provider, which takes at most a second, and returns nothing.
     """
-    configure_logging(level=logging.WARNING)
     answers: list[ProviderAnswer] = []
     provider = open_provider(settings, note=answers.append)
     said: list[str] = []

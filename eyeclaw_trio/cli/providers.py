@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import closing
 from functools import partial
 from typing import Any, Final
@@ -9,20 +10,19 @@ from typing import Any, Final
 import click
 import trio
 
-from eyeclaw_trio.app.provider_check import Checked, check_provider
+from eyeclaw_trio.app.provider_check import QUESTION, Checked, check_provider
+from eyeclaw_trio.app.provider_list import describe_provider
 from eyeclaw_trio.cli.choices import Choices, common_options, pass_choices
 from eyeclaw_trio.cli.showing import show_json, show_pairs, show_table
-from eyeclaw_trio.core.provider_timing import SEGMENTS, ProviderTimings, Target
+from eyeclaw_trio.core.provider_timing import SEGMENTS, Target
 from eyeclaw_trio.errors import EyeclawError, ProviderFailed, Reason
+from eyeclaw_trio.logs import configure_logging
 from eyeclaw_trio.protocol.harmless import harmless
 from eyeclaw_trio.providers.catalogue import KINDS
 from eyeclaw_trio.providers.ready_made import READY_MADE
 from eyeclaw_trio.providers.settings import ProviderSettings
-from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.store.database import open_database
-from eyeclaw_trio.store.provider_answers import KeptAnswer, list_provider_answers
-
-QUESTION: Final = "用一句话介绍你自己。"
+from eyeclaw_trio.store.provider_answers import list_provider_answers
 
 _COLUMNS: Final = (
     "provider",
@@ -75,7 +75,7 @@ def _list_providers(choices: Choices) -> None:
     with closing(open_database(settings.data)) as db:
         kept = list_provider_answers(db)
     records = [
-        _record(settings, each, [one for one in kept if one.answer.provider == each.name])
+        describe_provider(settings, each, [one for one in kept if one.answer.provider == each.name])
         for each in settings.providers.values()
     ]
     if choices.json:
@@ -111,6 +111,7 @@ def check(choices: Choices, name: str, question: str, warm: bool) -> None:
     if not question.strip():
         raise click.UsageError("There is nothing to ask: give a --question.")
     settings = choices.load().require_provider(name)
+    configure_logging(level=logging.WARNING)
     checked = trio.run(partial(check_provider, settings, question, warm=warm))
     if choices.json:
         show_json(_check_record(settings, checked))
@@ -118,40 +119,6 @@ def check(choices: Choices, name: str, question: str, warm: bool) -> None:
         _show_check(settings, checked)
     if checked.failure is not None:
         raise EyeclawError(_explain(settings, checked.failure))
-
-
-def _record(
-    settings: Settings, provider: ProviderSettings, kept: list[KeptAnswer]
-) -> dict[str, Any]:
-    timings = ProviderTimings(provider.targets)
-    timings.extend(each.answer for each in kept)
-    failed = [each for each in kept if each.answer.reason is not None]
-    last_failure = (
-        {"reason": failed[-1].answer.reason.value, "at": failed[-1].ended_at}
-        if failed and failed[-1].answer.reason is not None
-        else None
-    )
-    return {
-        "name": provider.name,
-        "kind": provider.kind,
-        "base_url": provider.base_url or None,
-        "model": provider.model or None,
-        "key": _describe_key(provider),
-        "configured": provider.name not in settings.unconfigured,
-        "region": provider.region,
-        "fallback": list(provider.fallback),
-        "last_at": kept[-1].ended_at if kept else None,
-        "last_failure": last_failure,
-        **timings.describe(),
-    }
-
-
-def _describe_key(provider: ProviderSettings) -> str | None:
-    """Whether it has a key; None where it may well do without one."""
-    if provider.api_key:
-        return "present"
-    ready = READY_MADE.get(provider.name)
-    return "missing" if ready is not None and ready.base_url == provider.base_url else None
 
 
 def _row(record: dict[str, Any]) -> dict[str, object]:

@@ -83,16 +83,6 @@ def restore_key(db: sqlite3.Connection, key_id: int) -> AccessKey:
     return _set_active(db, key_id, is_active=True)
 
 
-def limit_key(db: sqlite3.Connection, key_id: int, bot_id: int | None) -> AccessKey:
-    """Have a key open this bot only, or with None every bot. Raises NoSuchRecord."""
-    with transaction(db):
-        key = _get_key(db, key_id)
-        if bot_id is not None and not _is_bot(db, bot_id):
-            raise NoSuchRecord(f"there is no bot {bot_id}")
-        db.execute("UPDATE access_keys SET bot_id = ? WHERE id = ?", (bot_id, key.id))
-        return _get_key(db, key_id)
-
-
 def rotate_key(
     db: sqlite3.Connection, key_id: int, grace: timedelta = GRACE, *, now: datetime
 ) -> Rotation:
@@ -102,7 +92,7 @@ def rotate_key(
     revoked, or for a grace time below nothing or beyond LONGEST_GRACE.
     """
     if not timedelta() <= grace <= LONGEST_GRACE:
-        raise _wrong_grace()
+        raise StoreError("the grace time must be between nothing and ten years")
     with transaction(db):
         old = _get_key(db, key_id, now)
         if not old.is_active:
@@ -112,13 +102,6 @@ def rotate_key(
         )
         key, secret = _insert_key(db, old.name, old.bot_id, now)
         return Rotation(key, secret, _get_key(db, key_id, now))
-
-
-def read_grace(seconds: int) -> timedelta:
-    """So many seconds as a grace time. Raises StoreError for one that can be none."""
-    if not 0 <= seconds <= LONGEST_GRACE.total_seconds():
-        raise _wrong_grace()
-    return timedelta(seconds=seconds)
 
 
 def is_past(stamp: str | None, now: str) -> bool:
@@ -140,10 +123,6 @@ def _set_active(db: sqlite3.Connection, key_id: int, *, is_active: bool) -> Acce
             (is_active, key.id),
         )
         return _get_key(db, key_id)
-
-
-def _wrong_grace() -> StoreError:
-    return StoreError("the grace time must be between nothing and ten years")
 
 
 def _insert_key(

@@ -19,7 +19,6 @@ from processes import eventually
 from running_gateway import Gateway, Model
 from scripted_model import PIECES, WHOLE_TEXT
 
-from eyeclaw_trio.app import provider_check
 from eyeclaw_trio.cli import main
 
 SECRET: Final = "sk-do-not-show-4711"
@@ -264,7 +263,7 @@ def test_each_way_to_fail_is_one_clear_line_and_status_1(
     house: House, model: Model, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # In this process, where a new one each would take a second; its log is everybody's.
-    monkeypatch.setattr(provider_check, "configure_logging", lambda **_: None)
+    monkeypatch.setattr("eyeclaw_trio.cli.providers.configure_logging", lambda **_: None)
     monkeypatch.chdir(house.folder)
     with socket.socket() as taken, socket.create_server(("127.0.0.1", 0)) as silent:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: refused, and nobody else's

@@ -6,7 +6,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from eyeclaw_trio.admin.words import bots, common, entry, keys, overview, sessions, wearers
+from eyeclaw_trio.admin.words import (
+    backup,
+    common,
+    entry,
+    health,
+    log,
+    overview,
+    providers,
+    sessions,
+    settings,
+    try_it,
+)
 from eyeclaw_trio.protocol.harmless import visible
 
 Language = Literal["en", "zh"]
@@ -16,10 +27,13 @@ CATALOGUE: Final[Mapping[str, tuple[str, str]]] = {
     **common.WORDS,
     **entry.WORDS,
     **overview.WORDS,
-    **bots.WORDS,
-    **keys.WORDS,
-    **wearers.WORDS,
     **sessions.WORDS,
+    **try_it.WORDS,
+    **providers.WORDS,
+    **settings.WORDS,
+    **health.WORDS,
+    **log.WORDS,
+    **backup.WORDS,
 }
 
 

@@ -1,0 +1,34 @@
+"""A question to a bot, as glasses ask it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import frozen
+from starlette.requests import Request
+from starlette.routing import Route
+
+from eyeclaw_trio.admin.answer_stream import AnswerStream
+from eyeclaw_trio.admin.api.resource import Resource
+from eyeclaw_trio.admin.forms import read_json
+from eyeclaw_trio.admin.view import language_of
+from eyeclaw_trio.admin.workshop import workshop_of
+
+
+@frozen
+class TrialQuestion:
+    """What is asked of which bot."""
+
+    bot: int
+    text: str
+
+
+async def ask(request: Request) -> AnswerStream:
+    """`POST /admin/api/try`: the raw answer as it comes. Raises RequestRefused (400, 404, 503);
+    cancelled, nothing was asked."""
+    wanted = await read_json(request, TrialQuestion)
+    turn = workshop_of(request).try_it.ask(wanted.bot, wanted.text, language_of(request))
+    return AnswerStream(turn)
+
+
+RESOURCE: Final = Resource("try_it", [Route("/admin/api/try", ask, methods=["POST"])])
