@@ -1,0 +1,77 @@
+"""The words of the pages: in both languages, with the same values, and all of them used."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from string import Formatter
+from typing import Final
+
+import pytest
+
+import eyeclaw_trio.admin
+from eyeclaw_trio.admin.words import CATALOGUE, say
+
+ROOT: Final = Path(eyeclaw_trio.admin.__file__).parent
+TEMPLATES: Final = sorted((ROOT / "templates").glob("*.html"))
+SOURCES: Final = [*ROOT.rglob("*.py"), *TEMPLATES]
+
+
+def values_of(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("key", CATALOGUE)
+def test_a_text_is_there_in_both_languages_with_the_same_values(key: str) -> None:
+    english, chinese = CATALOGUE[key]
+    assert english.strip() == english != ""
+    assert chinese.strip() == chinese != ""
+    assert values_of(english) == values_of(chinese)
+    assert not re.search(r"[\u4e00-\u9fff]", english)
+
+
+def test_the_modules_of_words_have_no_key_in_common() -> None:
+    keys = [
+        key
+        for file in sorted((ROOT / "words").glob("*.py"))
+        for key in re.findall(r'^    "([a-z_.0-9]+)": \(', file.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert sorted(keys) == sorted(set(keys)) == sorted(CATALOGUE)
+
+
+def test_every_text_that_is_asked_for_is_there() -> None:
+    wanted = {
+        (file.name, key)
+        for file in SOURCES
+        for key in re.findall(r"""\bt\(\s*["']([a-z_.0-9]+)["']\s*[,)]""", file.read_text("utf-8"))
+    }
+    assert len(wanted) > 20
+    assert [each for each in sorted(wanted) if each[1] not in CATALOGUE] == []
+
+
+@pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: file.name)
+def test_a_template_says_nothing_by_itself(file: Path) -> None:
+    text = file.read_text("utf-8")
+    text = re.sub(r"{#.*?#}|{%.*?%}|{{.*?}}", "", text, flags=re.DOTALL)
+    assert not re.search(
+        r"(?:aria-label|title|placeholder|alt)=\"[^\"]*[a-zA-Z\u4e00-\u9fff]", text
+    )
+    text = re.sub(r"^ data-[a-z-]+=\"[^\"]*\"$", "", text, flags=re.MULTILINE)  # of the body's tag
+    text = re.sub(r"<(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>", "", text)
+    text = text.replace("English", "").replace("中文", "")  # languages by their own names
+    left = re.sub(r"&[a-z]+;|[^a-zA-Z\u4e00-\u9fff]", "", text)
+    assert left == "", left
+
+
+@pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: file.name)
+def test_a_template_has_nothing_that_the_policy_forbids(file: Path) -> None:
+    text = file.read_text("utf-8")
+    assert not re.search(r"\sstyle=|\son[a-z]+=|javascript:|<style|https?://", text)
+    assert not re.search(r"<script(?! type=\"module\" src=)", text)
+    assert "| safe" not in text
+
+
+def test_values_are_put_in_harmlessly() -> None:
+    said = say("en", "tokens.once", name="a\x1b[31m\u202eb")
+    assert said.startswith("This is the token a␛[31m[U+202E]b.")
+    assert "令牌" in say("zh", "tokens.once", name="x")
