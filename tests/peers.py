@@ -23,6 +23,7 @@ from eyeclaw_trio.errors import ProviderFailed, Reason
 from eyeclaw_trio.protocol.content_hash import hash_content
 from eyeclaw_trio.providers.provider import ProviderQuestion
 from eyeclaw_trio.providers.settings import Conversation
+from eyeclaw_trio.wire.accepting import accept_connections
 
 HOST = "127.0.0.1"
 
@@ -32,7 +33,7 @@ async def open_gateway(gateway: CableGateway) -> AsyncIterator[int]:
     """Serve this gateway on a real port; leaving ends all its connections."""
     async with gateway.services_running(), trio.open_nursery() as nursery:
         listeners = await trio.open_tcp_listeners(0, host=HOST)
-        await nursery.start(trio.serve_listeners, gateway.front_door.serve_connection, listeners)
+        await nursery.start(accept_connections, gateway.front_door.serve_connection, listeners)
         yield listeners[0].socket.getsockname()[1]
         nursery.cancel_scope.cancel()
 

@@ -51,6 +51,7 @@ from eyeclaw_trio.store.running_gateway import (
 from eyeclaw_trio.store.store import Store, open_store
 from eyeclaw_trio.store.waiting_backup import restore_waiting
 from eyeclaw_trio.wakeup import Wakeup
+from eyeclaw_trio.wire.accepting import accept_connections
 
 log = structlog.get_logger(__name__)
 
@@ -131,7 +132,10 @@ async def _serve_connections(
         async with trio.open_nursery() as public:
             await public.start(gateway.run)
             await public.start(
-                trio.serve_listeners, gateway.front_door.serve_connection, listeners.public
+                accept_connections,
+                gateway.front_door.serve_connection,
+                listeners.public,
+                listeners.certificate and listeners.certificate.wrap,
             )
             ready = {
                 "event": "ready",

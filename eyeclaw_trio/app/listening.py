@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from eyeclaw_trio.errors import ConfigurationError, EyeclawError
 from eyeclaw_trio.settings import HostPort, Settings
-from eyeclaw_trio.wire.certificate import Certificate, TlsListener
+from eyeclaw_trio.wire.certificate import Certificate
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ _FIRST_FREE_PORT: Final = 1024
 class Listeners:
     """Both addresses, listened on. `certificate` is the public one's, where it has TLS."""
 
-    public: Sequence[trio.abc.Listener[trio.abc.Stream]]
+    public: Sequence[trio.SocketListener]
     admin: Sequence[trio.SocketListener]
     certificate: Certificate | None = field(default=None)
 
@@ -51,10 +51,7 @@ async def open_listeners(settings: Settings) -> AsyncIterator[Listeners]:
         opened += public
         admin = await _listen(settings.admin_listen, "--admin-listen")
         opened += admin
-        if certificate is None:
-            yield Listeners(public, admin)
-        else:
-            yield Listeners([TlsListener(each, certificate) for each in public], admin, certificate)
+        yield Listeners(public, admin, certificate)
     finally:
         for listener in opened:
             listener.socket.close()
@@ -90,14 +87,9 @@ def explain_refusal(error: OSError, address: HostPort, option: str) -> str:
     return f"cannot listen on {address} ({error.strerror or type(error).__name__}): {advice}"
 
 
-def port_of(listeners: Sequence[trio.abc.Listener[trio.abc.Stream]]) -> int:
+def port_of(listeners: Sequence[trio.SocketListener]) -> int:
     """The port that they listen on, also where the system chose it."""
-    listener = listeners[0]
-    if isinstance(listener, TlsListener):
-        listener = listener.below
-    if not isinstance(listener, trio.SocketListener):
-        raise TypeError("only sockets have ports")
-    return int(listener.socket.getsockname()[1])
+    return int(listeners[0].socket.getsockname()[1])
 
 
 def is_on_loopback(listeners: Sequence[trio.SocketListener]) -> bool:

@@ -54,6 +54,11 @@ class Certificate:
         if self._look() != self._seen:
             self.renew()
 
+    def wrap(self, stream: trio.SocketStream) -> trio.SSLStream[trio.SocketStream]:
+        """TLS around a new connection, with the certificate of this moment. The handshake is its
+        first use."""
+        return trio.SSLStream(stream, self.context, server_side=True, https_compatible=True)
+
     async def keep_renewed(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
@@ -75,29 +80,6 @@ class Certificate:
 
     def _look(self) -> list[_Stamp | None]:
         return [_stamp_of(file) for file in self._files]
-
-
-class TlsListener(trio.abc.Listener[trio.SSLStream[trio.SocketStream]]):
-    """A listener whose connections begin with the certificate of that moment.
-
-    trio.SSLListener keeps the context that it was made with.
-    """
-
-    def __init__(self, below: trio.SocketListener, certificate: Certificate) -> None:
-        self.below = below
-        self._certificate = certificate
-
-    async def accept(self) -> trio.SSLStream[trio.SocketStream]:
-        """As trio.SSLListener: the handshake is the stream's first use. Cancellation loses no
-        connection."""
-        stream = await self.below.accept()
-        return trio.SSLStream(
-            stream, self._certificate.context, server_side=True, https_compatible=True
-        )
-
-    async def aclose(self) -> None:
-        """As trio.SSLListener; closed also when cancelled."""
-        await self.below.aclose()
 
 
 def _load(certificate: Path, key: Path) -> ssl.SSLContext:
