@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import trio
-from trio_websocket import WebSocketConnection, wrap_server_stream
+from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
 from eyeclaw_trio.errors import RequestRefused
 from eyeclaw_trio.wire.frame_stream import FrameStream
@@ -54,7 +54,8 @@ async def accept_upgrade(
     """Answer the handshake that the stream begins with; the library's tasks live in `nursery`.
 
     The subprotocol is chosen where it is offered, and no extension ever. None for a handshake
-    that only the library finds fault with. Cancellation leaves half a handshake: close the stream.
+    that only the library finds fault with, and for a peer that is gone. Cancellation leaves half
+    a handshake: close the stream.
     """
     with trio.move_on_after(HANDSHAKE_WITHIN):
         request = await wrap_server_stream(
@@ -65,7 +66,10 @@ async def accept_upgrade(
             receive_buffer_size=RECEIVE_SIZE,
         )
         is_offered = subprotocol in request.proposed_subprotocols
-        ws = await request.accept(subprotocol=subprotocol if is_offered else None)
+        try:
+            ws = await request.accept(subprotocol=subprotocol if is_offered else None)
+        except ConnectionClosed:
+            return None
         forget_handshake(ws)
         return ws
     return None
