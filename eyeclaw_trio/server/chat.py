@@ -230,7 +230,7 @@ class ChatSession:
         if self._answers is None:
             raise RuntimeError("a question before the connection was open")
         now, session_id = trio.current_time(), self._speaker.session_id
-        turn = self._reception.begin("chat", now, message_id=session_id)
+        turn = self._reception.begin("chat", now, message_id=session_id, question=question.message)
         self._reception.on_key_used(self.key_id)
         reply = ChatReply(self._socket, self._framing, self._language)
         self._running = _Running(reply, turn)

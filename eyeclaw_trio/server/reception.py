@@ -148,6 +148,7 @@ class Reception:
             message_id=question.message_id,
             agent_id=question.agent_name,
             user_id=question.user_id,
+            question=question.text,
             room=asked.room,
         )
 
@@ -159,10 +160,11 @@ class Reception:
         message_id: str,
         agent_id: str = "",
         user_id: str | None = None,
+        question: str = "",
         room: Portion | None = None,
     ) -> TracedTurn:
         """The trace of a turn that begins `at` (monotonic seconds), whoever asks; over when it is
-        left as a block, which gives `room` back."""
+        left as a block, which gives `room` back. What was asked is kept with the content."""
         random = secrets.token_hex(12 + 16)
         trace = Trace(
             trace_id=f"trace_{random[:24]}",
@@ -175,7 +177,8 @@ class Reception:
             source=source,
             keeps_content=self.keeps_content,
         )
-        trace.note(Happening.REQUEST_RECEIVED, at)
+        kept = {"question": question} if self.keeps_content and question else {}
+        trace.note(Happening.REQUEST_RECEIVED, at, **kept)
         return TracedTurn(trace, room, self.on_turn_over)
 
     def choose_bot(self, asked: Asked, trace: Trace) -> Bot:

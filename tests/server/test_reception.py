@@ -11,6 +11,10 @@ import trio
 import trio.testing
 from fakes import KEY, Gateway, assert_whole, make_key, question
 
+from eyeclaw_trio.core.trace import Happening
+from eyeclaw_trio.server.front_door import FrontDoor
+from eyeclaw_trio.server.glasses import GlassesDoor
+
 OTHER_KEY = "ak_another-key-for-all-bots"
 
 
@@ -81,6 +85,22 @@ async def test_one_key_asks_so_much_at_once_and_another_still_asks() -> None:
             assert (await other.receive_head()).status_code == 200
             assert_whole(await other.receive_answer(), "好")
     assert questions.taken == 0
+
+
+@pytest.mark.parametrize("keeps_content", [False, True])
+async def test_a_question_is_kept_in_its_trace_only_where_content_is(keeps_content: bool) -> None:
+    gateway = Gateway()
+    door = GlassesDoor(attrs.evolve(gateway.reception, keeps_content=keeps_content))
+    gateway.front_door = FrontDoor(
+        {"/sse/rokid": {"POST": door.answer}}, gateway.origins, gateway.patience, gateway.limits
+    )
+    async with gateway.glasses() as glasses:
+        await glasses.send(question("天气怎么样"))
+        assert (await glasses.receive_head()).status_code == 200
+        await glasses.receive_body()
+    received = gateway.traces[0].events[0]
+    assert received.kind is Happening.REQUEST_RECEIVED
+    assert received.data == ({"question": "天气怎么样"} if keeps_content else {})
 
 
 @pytest.mark.parametrize("body", [b"{", b"not json" * 500, b""], ids=["half", "wrong", "none"])
