@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from eyeclaw_trio.admin.api import access as access_api
 from eyeclaw_trio.admin.api import live as live_api
 from eyeclaw_trio.admin.api import status as status_api
+from eyeclaw_trio.admin.api import traces as traces_api
 from eyeclaw_trio.admin.api import try_it as try_it_api
 from eyeclaw_trio.admin.api import workshop as workshop_api
 from eyeclaw_trio.admin.api.resource import Resource, answer_json, describe
@@ -35,6 +36,8 @@ from eyeclaw_trio.admin.pages import (
     providers,
     sessions,
     settings,
+    trace,
+    traces,
     try_it,
 )
 from eyeclaw_trio.admin.sessions import Doorkeeper
@@ -47,6 +50,8 @@ from eyeclaw_trio.metrics import CONTENT_TYPE, Metrics
 # In the order of the menu.
 PAGES: Final[tuple[Page, ...]] = (
     overview.PAGE,
+    traces.PAGE,
+    trace.PAGE,
     try_it.PAGE,
     providers.PAGE,
     settings.PAGE,
@@ -59,6 +64,7 @@ RESOURCES: Final[tuple[Resource, ...]] = (
     status_api.RESOURCE,
     access_api.RESOURCE,
     live_api.RESOURCE,
+    traces_api.RESOURCE,
     try_it_api.RESOURCE,
     workshop_api.RESOURCE,
 )

@@ -57,6 +57,12 @@ class TraceQuery:
     after: str | None = None
     until: datetime | None = None
 
+    def chosen(self, name: str) -> str | None:
+        """The value of this filter, as the counts beside it name it; None: there is none."""
+        if name == "bot" and self.wanted.bot_id is not None:
+            return str(self.wanted.bot_id)
+        return self.fields.get(name)
+
     def address(self, path: str, **changes: str | None) -> str:
         """This list's address at `path`, with some fields changed; None takes one away. Places in
         the list are not kept."""
@@ -80,7 +86,7 @@ def read_query(given: Iterable[tuple[str, str]], clock: Clock, find_bot: FindBot
         loss_position=values.get("loss"),
         user_id=values.get("wearer"),
         slower_than=_read_seconds(values["slower"]) * 1000 if "slower" in values else None,
-        since=_read_since(values["since"], clock) if "since" in values else None,
+        since=read_since(values["since"], clock) if "since" in values else None,
         text=values.get("q", ""),
     )
     return TraceQuery(
@@ -132,7 +138,9 @@ def _read_iso(text: str, clock: Clock) -> tuple[datetime, datetime]:
     return start, end
 
 
-def _read_since(text: str, clock: Clock) -> datetime:
+def read_since(text: str, clock: Clock) -> datetime:
+    """A moment that something is to have begun after: `today`, `30m`, `2h`, `7d`, or as
+    `read_moment` has it. Raises RequestRefused (400)."""
     if text == "today":
         return clock.midnight
     found = _AGO.fullmatch(text)

@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse
 
 from eyeclaw_trio import __version__
 from eyeclaw_trio.admin.guard import visitor_of
-from eyeclaw_trio.admin.words import Language, say
+from eyeclaw_trio.admin.words import CATALOGUE, Language, say
 from eyeclaw_trio.protocol.harmless import visible
 
 LANGUAGE_COOKIE: Final = "eyeclaw_language"
@@ -137,6 +137,13 @@ def browser_name(said_of_itself: str) -> str:
     return ", ".join(filter(None, names)) or said_of_itself[:SHORT] or "?"
 
 
+def milliseconds(value: float | None) -> str:
+    """A delay for people (milliseconds): `85 ms`, `1.2 s`."""
+    if value is None:
+        return "–"
+    return f"{value:.0f} ms" if value < 1_000 else f"{value / 1_000:.1f} s"
+
+
 def _context(request: Request) -> Mapping[str, Any]:
     return {"t": words_of(request), "language": language_of(request)}
 
@@ -191,6 +198,8 @@ def _make_templates() -> jinja2.Environment:
     )
     templates.filters.update(said=said, moment=moment, seconds=seconds, visible=visible)
     templates.filters.update(prose=prose, browser=browser_name)
+    templates.filters.update(milliseconds=milliseconds)
+    templates.tests["known"] = CATALOGUE.__contains__
     templates.globals["static"] = lambda name: escape(f"/admin/static/{name}?v={__version__}")
     return templates
 

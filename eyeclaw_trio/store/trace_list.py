@@ -23,6 +23,7 @@ from eyeclaw_trio.store.traces import COLUMNS, storable, to_record
 RUNNING: Final = "active"
 # As an outcome: whoever asked got no whole answer, and did not leave by their own will.
 FAILED: Final = "failed"
+FAILURES: Final = ("offline", "timeout", "bot_error", "slow_reader", "rejected", "interrupted")
 # As a position: wherever something was lost.
 ANYWHERE: Final = "any"
 # Longest text that is looked for, in characters; no id is longer.
@@ -32,7 +33,6 @@ LONGEST_PAGE: Final = 500
 # What a person who looks for a turn may have in hand.
 _IDS: Final = ("code", "trace_id", "message_id", "agent_id", "session_id", "user_id", "reason")
 LISTED: Final = "stream_traces INDEXED BY stream_traces_listed"
-_FAILURES: Final = "'offline', 'timeout', 'bot_error', 'slow_reader', 'rejected', 'interrupted'"
 # SQLite cannot take an integer of more bits (signed).
 _BITS: Final = 63
 
@@ -65,7 +65,7 @@ class TraceFilter:
         if self.outcome == RUNNING:
             yield "outcome", "outcome IS NULL", ()
         elif self.outcome == FAILED:
-            yield "outcome", f"outcome IN ({_FAILURES})", ()
+            yield "outcome", f"outcome IN ({', '.join('?' * len(FAILURES))})", FAILURES
         elif self.outcome is not None:
             yield "outcome", "outcome = ?", (storable(self.outcome),)
         if self.bot_id is not None:

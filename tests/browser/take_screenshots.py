@@ -40,7 +40,7 @@ def main() -> None:
             fill(site)
             for name, (language, theme, size) in WAYS.items():
                 with site.visit(language=language, theme=theme, size=size) as visit:
-                    for page in PAGES:
+                    for page in filter(lambda each: each.is_in_menu, PAGES):
                         visit.go(page.address)
                         visit.shoot(ALL / f"{page.name}-{name}.png")
         browser.close()

@@ -18,7 +18,8 @@ from eyeclaw_trio.errors import RequestRefused
 
 
 async def follow(request: Request) -> ASGIApp:
-    """`GET /admin/api/live/PAGE`, with the query of the page. Raises RequestRefused (404, 503);
+    """`GET /admin/api/live/PAGE`, or `PAGE/ID` for a page of one thing, with the query of the page.
+    Raises RequestRefused (404, 503);
     cancelled, nothing has happened."""
     state = request.app.state
     page = cast(Mapping[str, Page], state.pages).get(request.path_params["page"])
@@ -44,4 +45,10 @@ async def _is_token_good(doorkeeper: Doorkeeper, request: Request) -> bool:
     return await doorkeeper.find_token(presented) is not None
 
 
-RESOURCE: Final = Resource("live", [Route("/admin/api/live/{page}", follow)])
+RESOURCE: Final = Resource(
+    "live",
+    [
+        Route("/admin/api/live/{page}", follow),
+        Route("/admin/api/live/{page}/{trace_id}", follow),
+    ],
+)

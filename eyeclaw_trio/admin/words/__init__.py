@@ -16,6 +16,7 @@ from eyeclaw_trio.admin.words import (
     providers,
     sessions,
     settings,
+    traces,
     try_it,
 )
 from eyeclaw_trio.protocol.harmless import visible
@@ -28,6 +29,7 @@ CATALOGUE: Final[Mapping[str, tuple[str, str]]] = {
     **entry.WORDS,
     **overview.WORDS,
     **sessions.WORDS,
+    **traces.WORDS,
     **try_it.WORDS,
     **providers.WORDS,
     **settings.WORDS,

@@ -13,7 +13,7 @@ from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.core.turn_messages import PlaceGranted, TurnMessage
 from eyeclaw_trio.protocol.bot import StreamMessage, decode_from_bot
 
-FIXTURE: Final = Path(__file__).parents[1] / "fixtures" / "production_turn_60.jsonl"
+FIXTURE: Final = Path(__file__).parent / "fixtures" / "production_turn_60.jsonl"
 FIRST_CHUNK_AFTER: Final = 0.5  # seconds, from the question
 
 

@@ -1,0 +1,130 @@
+"""The list of stream traces: newest first, filtered, live, with a picture of many turns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote
+
+from attrs import frozen
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from eyeclaw_trio.admin.live import Fragments
+from eyeclaw_trio.admin.office import office_of
+from eyeclaw_trio.admin.page import Page
+from eyeclaw_trio.admin.reader_clock import clock_of
+from eyeclaw_trio.admin.trace_board import SAVED, read_dots, read_filters, read_page
+from eyeclaw_trio.admin.trace_drawings import draw_dots
+from eyeclaw_trio.admin.trace_query import Clock, TraceQuery, read_query
+from eyeclaw_trio.admin.view import render, render_part
+from eyeclaw_trio.core.scatter import scatter
+from eyeclaw_trio.store.trace_list import TracePage
+from eyeclaw_trio.store.trace_places import find_named
+
+LIST: Final = "/admin/stream_traces"
+# Looks of an open page between two at what costs more than the list: filters and dots.
+_SELDOM: Final = 5
+
+
+@frozen
+class WantedTraces:
+    """What a request for traces asks for, and the clock by which it means it."""
+
+    query: TraceQuery
+    clock: Clock
+
+
+def read_wanted(request: Request) -> WantedTraces:
+    """Which traces this request is about. Raises RequestRefused (400)."""
+    directory, clock = office_of(request).views.directory, clock_of(request)
+
+    def find_bot(name: str) -> int | None:
+        bot = directory.find_bot_named(name)
+        return None if bot is None else bot.id
+
+    return WantedTraces(read_query(request.query_params.multi_items(), clock, find_bot), clock)
+
+
+def address_of(query: TraceQuery, trace_id: str) -> str:
+    """Where one trace of this list is shown."""
+    return query.address(f"{LIST}/{quote(trace_id, safe='')}")
+
+
+async def show(request: Request) -> Response:
+    """`GET /admin/stream_traces`. Raises RequestRefused (400), NoSuchRecord for a place that is
+    none, StoreError; cancelled, nothing has happened."""
+    wanted = read_wanted(request)
+    views, text = office_of(request).views, wanted.query.wanted.text
+    if text:
+        found = await views.read(partial(find_named, text=text))
+        if found is not None:
+            # Whoever types a whole id or a code wants to see that turn.
+            return RedirectResponse(f"{LIST}/{quote(found, safe='')}", HTTPStatus.SEE_OTHER)
+    page = await views.read(partial(read_page, query=wanted.query))
+    return render(
+        request,
+        "traces.html",
+        page="stream_traces",
+        query=wanted.query,
+        at=request.query_params.get("at", ""),
+        saved=SAVED,
+        list_address=LIST,
+        parts={
+            "rows": _render_rows(request, wanted.query, page),
+            **await _render_rest(request, wanted),
+        },
+    )
+
+
+async def read_fragments(request: Request) -> Fragments:
+    """What moves on it. Raises as `show`; cancelled, nothing has happened."""
+    wanted = read_wanted(request)
+    page = await office_of(request).views.read(partial(read_page, query=wanted.query))
+    parts: dict[str, Markup] = {"rows": _render_rows(request, wanted.query, page)}
+    looks = getattr(request.state, "looks", 0)
+    request.state.looks = looks + 1
+    if looks % _SELDOM == 0:
+        parts |= await _render_rest(request, wanted)
+    return parts
+
+
+def _render_rows(request: Request, query: TraceQuery, page: TracePage) -> Markup:
+    office = office_of(request)
+    return render_part(
+        request,
+        "_trace_rows.html",
+        page=page,
+        query=query,
+        list_address=LIST,
+        address_of=partial(address_of, query),
+        bots=office.views.directory.bots,
+        running={turn.trace_id: turn for turn in office.now.running_turns()},
+    )
+
+
+async def _render_rest(request: Request, wanted: WantedTraces) -> Mapping[str, Markup]:
+    """Filters with their counts, and dots. Raises NoSuchRecord and StoreError; cancelled, nothing
+    has happened."""
+    query, views = wanted.query, office_of(request).views
+    filters = await views.read(partial(read_filters, query=query, clock=wanted.clock))
+    dots = await views.read(partial(read_dots, query=query))
+    picture = draw_dots(scatter(dots), partial(address_of, query), wanted.clock.zone)
+    return {
+        "filters": render_part(
+            request,
+            "_trace_filters.html",
+            filters=filters,
+            query=query,
+            list_address=LIST,
+            bots=views.directory.bots,
+        ),
+        "dots": render_part(request, "_trace_dots.html", picture=picture, count=len(dots)),
+    }
+
+
+PAGE: Final = Page("stream_traces", [Route(LIST, show)], read_fragments)

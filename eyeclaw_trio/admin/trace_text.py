@@ -1,0 +1,65 @@
+"""A trace as it is downloaded: as lines for people or JSON for programs, slice by slice.
+
+A long answer has 20,000 events, and naming them all in one go would stop every answer that runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Final
+from urllib.parse import quote
+
+import attrs
+import trio
+
+from eyeclaw_trio.core.time_line import describe_turn, draw_events
+from eyeclaw_trio.core.trace import Trace
+from eyeclaw_trio.core.trace_analysis import TraceRecord, list_events
+from eyeclaw_trio.protocol.harmless import harmless_json, visible
+
+# Pieces that are made in one go, some 2 ms.
+_TOGETHER: Final = 100
+
+
+def tell_turn(record: TraceRecord, trace: Trace) -> Iterator[str]:
+    """The turn as `eyeclaw trace show` tells it, line by line as they are taken."""
+    for name, value in describe_turn(record, datetime.astimezone):
+        yield f"{name:<10} {visible(value)}"
+    yield ""
+    events = list_events(trace, datetime.fromisoformat(record.created_at))
+    for line in draw_events(events, record.created_at):
+        yield f"{_span(line.at_ms, line.until_ms):>16}  {visible(line.words)}"
+
+
+def _span(at_ms: float | None, until_ms: float | None) -> str:
+    if at_ms is None or until_ms is None:
+        return ""
+    first, last = f"{at_ms:.0f}", f"{until_ms:.0f}"
+    return f"{first} ms" if first == last else f"{first}–{last} ms"
+
+
+def tell_json(record: TraceRecord, trace: Trace) -> Iterator[str]:
+    """The trace with all its events as one JSON document, piece by piece."""
+    fields = attrs.asdict(record, recurse=False)
+    del fields["events"]
+    yield harmless_json(fields)[:-1] + ',"events":['
+    events = list_events(trace, datetime.fromisoformat(record.created_at))
+    for number, event in enumerate(events):
+        yield ("," if number else "") + harmless_json(event)
+    yield "]}"
+
+
+async def slices(pieces: Iterable[str]) -> AsyncIterator[bytes]:
+    """These pieces joined to slices, so that others have their turn between them. Cancelled
+    between two, it ends there."""
+    taken = iter(pieces)
+    while some := list(islice(taken, _TOGETHER)):
+        yield "".join(some).encode("utf-8", "replace")
+        await trio.lowlevel.checkpoint()
+
+
+def attachment(name: str) -> dict[str, str]:
+    """The header with which a browser keeps an answer as a file (RFC 6266)."""
+    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name[:200], safe='')}"}
