@@ -226,7 +226,7 @@ class Wire(RuleBasedStateMachine):
 
 
 TestWire = Wire.TestCase
-TestWire.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestWire.settings = settings(max_examples=100, stateful_step_count=40)
 
 
 @given(st.lists(st.tuples(st.text(max_size=20), st.booleans()), max_size=50))

@@ -180,5 +180,5 @@ class AnswerMachine(DrivenAnswer):
         assert self.trace.duplicates == self.happened.copies.total() - len(self.happened.copies)
 
 
-AnswerMachine.TestCase.settings = settings(max_examples=250, stateful_step_count=25, deadline=None)
+AnswerMachine.TestCase.settings = settings(max_examples=250, stateful_step_count=25)
 TestAnyAnswer = AnswerMachine.TestCase

@@ -293,7 +293,7 @@ def pieces_of(script: list[list[Frame]], seed: int) -> list[bytes]:
     return [data[start : start + 30_011] for start in range(0, len(data), 30_011)]
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts, seed=st.integers(0, 2**32))
 @example(script=[[Frame(b"A", times=TEXT_LIMIT + 1)], [Frame(b"behind a large one")]], seed=0)
 @example(script=[[Frame(b"\xff")], [Frame(b"behind a fault")]], seed=0)
@@ -305,7 +305,7 @@ def test_the_shortcut_never_differs_from_the_library_alone(
 
 
 @pytest.mark.skipif(Poller.where_possible() is None, reason="there is no epoll")
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts, seed=st.integers(0, 2**32))
 @example(script=[[Frame(b"A", times=TEXT_LIMIT + 1)], [Frame(b"behind a large one")]], seed=0)
 @example(script=[[Frame(b"\xff")], [Frame(b"behind a fault")]], seed=0)
