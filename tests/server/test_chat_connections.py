@@ -236,12 +236,12 @@ async def test_row_3_a_client_that_is_gone_without_a_word_is_found_in_25_seconds
     assert gateway.traces[0].outcome is Outcome.CANCELLED
 
 
-async def test_a_client_that_answers_pings_may_be_silent_for_an_hour(
+async def test_a_client_that_answers_pings_may_be_silent_for_ten_minutes(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     gateway = ChatGateway()
     async with gateway.client() as client:
-        await trio.sleep(3600)
+        await trio.sleep(600)
         await client.send({"type": "ping"})
         assert await client.signal() == {"type": "pong"}
 

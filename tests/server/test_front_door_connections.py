@@ -225,7 +225,9 @@ async def test_junk_behind_an_answered_request_is_refused_as_junk_is(method: str
 @pytest.mark.parametrize(
     "wrong", ["GET /?" + "a=b&" * 200, "GET http://[", "GET /\r\nX: " + "x" * 17_000]
 )
-async def test_a_head_that_is_refused_is_answered_as_its_method_wants_it(wrong: str) -> None:
+async def test_a_head_that_is_refused_is_answered_as_its_method_wants_it(
+    wrong: str, autojump_clock: MockClock
+) -> None:
     """A response to HEAD has no body, also where the rest of the request cannot be read."""
     for method in ("HEAD", "GET"):
         request, _, lines = wrong.replace("GET", method).partition("\r\n")
