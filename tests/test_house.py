@@ -37,7 +37,6 @@ TO_BE_SPLIT: Final = {
     "tests/end_to_end/test_end_to_end_chat.py",
     "tests/end_to_end/test_end_to_end_requests.py",
     "tests/end_to_end/test_end_to_end_worker.py",
-    "tests/reliability/test_rows_links.py",
     "tests/scripted_model.py",
     "tests/wire/test_frame_shortcut.py",
     "tests/wire/test_poller.py",

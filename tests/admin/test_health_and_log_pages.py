@@ -6,13 +6,7 @@ from pathlib import Path
 
 import attrs
 from pages_client import open_pages
-from workshop_fakes import (
-    HOSTILE,
-    WELL,
-    FakeCheckup,
-    assert_harmless,
-    make_fakes,
-)
+from workshop_fakes import HOSTILE, WELL, FakeCheckup, assert_harmless, make_fakes
 
 from eyeclaw_trio.admin.words import CATALOGUE
 from eyeclaw_trio.core.checkup import Finding, check_up

@@ -7,11 +7,7 @@ from pathlib import Path
 
 import pytest
 from pages_client import Answer, open_pages
-from workshop_fakes import (
-    HOSTILE,
-    assert_harmless,
-    make_fakes,
-)
+from workshop_fakes import HOSTILE, assert_harmless, make_fakes
 
 PROVIDERS = """
 [providers.home]

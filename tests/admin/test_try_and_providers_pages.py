@@ -9,14 +9,7 @@ from typing import cast
 import attrs
 import pytest
 from pages_client import Pages, open_pages
-from workshop_fakes import (
-    HOSTILE,
-    FakeProviders,
-    FakeTryIt,
-    assert_harmless,
-    kept,
-    make_fakes,
-)
+from workshop_fakes import HOSTILE, FakeProviders, FakeTryIt, assert_harmless, kept, make_fakes
 
 from eyeclaw_trio.errors import Reason
 from eyeclaw_trio.store.bots import add_bot

@@ -7,9 +7,7 @@ from typing import cast
 
 import pytest
 from pages_client import open_pages
-from workshop_fakes import (
-    FakeTryIt,
-)
+from workshop_fakes import FakeTryIt
 
 from eyeclaw_trio.admin.words import CATALOGUE
 

@@ -18,9 +18,7 @@ from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly
 from eyeclaw_trio.core.reply_events import KeepAlive
 from eyeclaw_trio.core.trace import Trace
-from eyeclaw_trio.core.turn_messages import (
-    TurnMessage,
-)
+from eyeclaw_trio.core.turn_messages import TurnMessage
 from eyeclaw_trio.errors import (
     BotBusy,
     BotFailed,

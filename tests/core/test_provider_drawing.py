@@ -7,13 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyeclaw_trio.core.provider_drawing import (
-    DRAWN,
-    HEIGHT,
-    WIDTH,
-    plot_first_tokens,
-    split_answer,
-)
+from eyeclaw_trio.core.provider_drawing import DRAWN, HEIGHT, WIDTH, plot_first_tokens, split_answer
 from eyeclaw_trio.core.provider_timing import TARGETS, ProviderAnswer, Segments
 from eyeclaw_trio.errors import Reason
 

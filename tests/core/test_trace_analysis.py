@@ -10,12 +10,7 @@ import pytest
 from eyeclaw_trio.core.answer import Answer
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.trace import KEPT_CHARACTERS, KEPT_CHUNKS, Outcome, Trace
-from eyeclaw_trio.core.trace_analysis import (
-    NAMED_MISSING,
-    TraceRecord,
-    analyse,
-    find_loss_position,
-)
+from eyeclaw_trio.core.trace_analysis import NAMED_MISSING, TraceRecord, analyse, find_loss_position
 from eyeclaw_trio.core.turn_messages import PlaceGranted, TurnMessage
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamSummary
 

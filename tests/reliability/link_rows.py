@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from cable_fakes import Sdk
-from fakes import (
-    summary_of,
-)
+from fakes import summary_of
 
 from eyeclaw_trio.protocol.bot import StreamChunk, encode_from_bot
 

@@ -16,16 +16,7 @@ import trio
 import trio.testing
 from cable_fakes import CableGateway, Sdk
 from chaos import open_chaos_proxy
-from fakes import (
-    KEY,
-    OFFLINE,
-    TOKEN,
-    Glasses,
-    assert_whole,
-    question,
-    read_events,
-    summary_of,
-)
+from fakes import KEY, OFFLINE, TOKEN, Glasses, assert_whole, question, read_events, summary_of
 from healthy_turn import beside_a_healthy_turn, until
 from house import House
 from link_rows import answer

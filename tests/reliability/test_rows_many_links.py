@@ -35,6 +35,7 @@ from trio_websocket import ConnectionClosed
 
 from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.protocol.bot import encode_from_bot
+from eyeclaw_trio.relay.station import Station
 
 
 async def test_row_25_the_newer_link_takes_new_turns_and_the_older_goes_behind_its_own(
@@ -157,6 +158,11 @@ def files_for(many: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def count_back(stations: Sequence[Station]) -> int:
+    """How many have the link that is their second one."""
+    return sum(station.is_online and station.links_ever == 2 for station in stations)
+
+
 async def test_row_28_a_crowd_of_bots_that_come_back_at_once_is_online_within_30_seconds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -166,10 +172,6 @@ async def test_row_28_a_crowd_of_bots_that_come_back_at_once_is_online_within_30
     stations = [gateway.switchboard.station(n) for n in bots]
     waits: list[float] = []
     connected, storm, is_over = trio.Event(), trio.Event(), trio.Event()
-
-    def came_back() -> int:
-        """How many have the link that is their second one."""
-        return sum(station.is_online and station.links_ever == 2 for station in stations)
 
     async def ask_again_and_again(port: int, scope: trio.CancelScope) -> None:
         # The platform's client keeps its connections; a new one would wait behind the crowd's.
@@ -201,7 +203,7 @@ async def test_row_28_a_crowd_of_bots_that_come_back_at_once_is_online_within_30
             crowd.send_signal(signal.SIGUSR1)
             began = time.perf_counter()
             storm.set()
-            await until(lambda: came_back() == CROWD, seconds=30)
+            await until(lambda: count_back(stations) == CROWD, seconds=30)
             took = time.perf_counter() - began
             with trio.fail_after(5):
                 await healthy.goes_on()

@@ -9,9 +9,7 @@ from settings_reader import load, only_fault
 
 from eyeclaw_trio.errors import ConfigurationError
 from eyeclaw_trio.providers.settings import ProviderSettings
-from eyeclaw_trio.settings import (
-    ConfiguredBotSettings,
-)
+from eyeclaw_trio.settings import ConfiguredBotSettings
 from eyeclaw_trio.settings.kinds import HostPort
 
 

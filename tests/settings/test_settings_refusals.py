@@ -8,9 +8,7 @@ import pytest
 from settings_reader import OPENCLAW, SECRET, check, load, only_fault
 
 from eyeclaw_trio.errors import ConfigurationError
-from eyeclaw_trio.settings import (
-    ConfiguredBotSettings,
-)
+from eyeclaw_trio.settings import ConfiguredBotSettings
 from eyeclaw_trio.settings.layers import known_paths
 from eyeclaw_trio.settings.schema import is_planned
 from eyeclaw_trio.store.retention import TraceSettings

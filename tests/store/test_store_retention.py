@@ -14,13 +14,7 @@ from structlog.testing import capture_logs
 from trace_helpers import end_trace, make_trace
 
 from eyeclaw_trio.store.database import transaction
-from eyeclaw_trio.store.retention import (
-    DAY,
-    STEP_ROWS,
-    Retention,
-    TraceSettings,
-    start_clock,
-)
+from eyeclaw_trio.store.retention import DAY, STEP_ROWS, Retention, TraceSettings, start_clock
 from eyeclaw_trio.store.store import open_store
 from eyeclaw_trio.store.traces import write_trace
 

@@ -17,13 +17,7 @@ from eyeclaw_trio.core.trace_analysis import TraceRecord, analyse
 from eyeclaw_trio.errors import NoSuchRecord, StoreError
 from eyeclaw_trio.store.database import transaction
 from eyeclaw_trio.store.store import Store, open_store
-from eyeclaw_trio.store.traces import (
-    LONGEST_SAID,
-    as_begun,
-    find_trace_id,
-    get_trace,
-    write_trace,
-)
+from eyeclaw_trio.store.traces import LONGEST_SAID, as_begun, find_trace_id, get_trace, write_trace
 
 
 def write(db: sqlite3.Connection, *traces: Trace) -> None:
