@@ -108,7 +108,6 @@ async def test_row_01_the_tail_that_was_said_while_the_link_was_down_comes_witho
         await trio.sleep(19)
         async with gateway.sdk() as sdk:
             await link_as(sdk, connector)
-            assert (await sdk.receive())["message"]["sequence"] == 0  # reminded of its turn
             for sequence, text in enumerate(("一", "二", "三")):
                 await sdk.say(encode_from_bot(StreamChunk(turn, text, sequence)), connector)
             said = trio.current_time()
