@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import trio
 from attrs import field, frozen
 
 from eyeclaw_trio.wire.budget import Budget
 from eyeclaw_trio.wire.flusher import Flusher
 from eyeclaw_trio.wire.ping_wheel import PingWheel
-from eyeclaw_trio.wire.poller import BYTES_AT_A_TIME, Poller
+from eyeclaw_trio.wire.poller import Poller
 from eyeclaw_trio.wire.unfinished import Unfinished
+
+# Bytes that the library is given of all sockets before others have their turn: a peer decides how
+# many frames they are, and each costs it some twenty microseconds.
+LIBRARY_BYTES: Final = 65_536
 
 
 @frozen(eq=False)
@@ -24,7 +30,7 @@ class Services:
     pings: PingWheel = field(factory=PingWheel)
     flusher: Flusher = field(factory=Flusher)
     poller: Poller | None = field(factory=Poller.where_possible)
-    budget: Budget = field(factory=lambda: Budget(size=BYTES_AT_A_TIME))
+    budget: Budget = field(factory=lambda: Budget(size=LIBRARY_BYTES))
     unfinished: Unfinished = field(factory=Unfinished)
 
     async def run(self) -> None:

@@ -6,7 +6,7 @@ import os
 import select
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import pairwise
+from itertools import count, pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -379,13 +379,53 @@ async def test_a_flood_on_one_socket_leaves_other_tasks_their_turns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(poller_module, "RECEIVE_SIZE", 100)
-    poller, taken = Poller(), Taken()
+    poller, taken = Poller(clock_of(0.002)), Taken()
     async with pair() as (ours, theirs), running(poller) as nursery:
         await theirs.send_all(b"x" * 10_000)
         nursery.start_soon(poller.receive, ours, taken)
         seen = await looks_while(lambda: len(taken.pieces) < 100, lambda: len(taken.pieces))
     # Which of two tasks comes first is for trio to say: at most two reads lie between two looks.
     assert max(b - a for a, b in pairwise(seen)) <= 2
+
+
+def clock_of(step: float) -> Callable[[], float]:
+    """Each look at it is so many seconds later than the one before."""
+    return count(step=step).__next__
+
+
+async def pieces_of(size: int, poller: Poller) -> list[int]:
+    """The sizes in which so many bytes of one socket are read."""
+    taken = Taken()
+    async with pair() as (ours, theirs), running(poller) as nursery:
+        await theirs.send_all(b"x" * size)
+        nursery.start_soon(poller.receive, ours, taken)
+        while sum(map(len, taken.pieces)) < size:
+            await trio.lowlevel.checkpoint()
+    return [len(piece) for piece in taken.pieces]
+
+
+async def test_who_fills_what_was_asked_for_and_costs_little_is_read_in_larger_portions() -> None:
+    sizes = await pieces_of(200_000, Poller(clock_of(0.0001)))
+    assert sizes[:3] == [16_384, 32_768, 65_536]
+    assert max(sizes) == 65_536
+
+
+async def test_whose_bytes_cost_much_is_read_in_smaller_portions() -> None:
+    sizes = await pieces_of(60_000, Poller(clock_of(0.005)))
+    assert sizes[:4] == [16_384, 8_192, 4_096, 4_096]
+
+
+async def test_others_have_a_turn_when_reading_has_taken_long() -> None:
+    poller, taken = Poller(clock_of(0.003)), Taken()
+    async with pairs(30) as lines, trio.open_nursery() as nursery:
+        for ours, peer in lines:
+            nursery.start_soon(poller.receive, ours, taken)
+            await peer.send_all(b"x" * 100)
+        await settle()
+        async with running(poller):
+            seen = await looks_while(lambda: len(taken.pieces) < 30, lambda: len(taken.pieces))
+        nursery.cancel_scope.cancel()
+    assert max(b - a for a, b in pairwise(seen)) <= 2 * 1
 
 
 async def test_others_have_a_turn_between_many_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
