@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := .run
 QUESTION := {"message_id":"1","agent_id":"1","message":[{"role":"user","type":"text","text":"你好，若琪，今天天气怎么样？"}]}
 
-.PHONY: run test test-browser screenshots test-newest check chaos fuzz bench bench-smoke format test-openclaw clean
+.PHONY: run test test-browser test-attacks screenshots test-newest check chaos fuzz bench bench-smoke format test-openclaw clean
 
 # The gateway with an embedded bot that needs no key and no account. The demo key stays in a file
 # that only its owner can read, so that the line can be printed again; the gateway keeps its hash.
@@ -33,7 +33,11 @@ run: .venv/.installed
 	  --admin-listen $(ADMIN_LISTEN) > $(RUN)/stdout
 
 test: check test-browser
-	$(BIN)/pytest --ignore=tests/browser
+	$(BIN)/pytest --ignore=tests/browser -m 'not attack'
+
+# What one peer can do to all others (RELIABILITY 35, 36): some minutes of real attacks.
+test-attacks: .venv/.installed-for-tests
+	$(BIN)/pytest -m attack -rP
 
 # The pages in a real browser; skipped, with a word, where there is no Chromium.
 test-browser: .venv/.installed-for-tests

@@ -10,6 +10,8 @@ import trio
 from house import House
 from stall_meter import MEBIBYTE, PATIENCE, StallMeter, attacked, send
 
+pytestmark = pytest.mark.attack  # real processes, some minutes: `make test-attacks`
+
 # One attacker may take so much, and has to leave nearly all of it (bytes).
 GROWTH = 64 * MEBIBYTE
 KEPT = 32 * MEBIBYTE

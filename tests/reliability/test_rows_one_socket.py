@@ -15,6 +15,8 @@ from raw_wire import BINARY, CONTINUATION, TEXT, frame
 from running_gateway import Gateway
 from stall_meter import MEBIBYTE, PATIENCE, StallMeter, attacked
 
+pytestmark = pytest.mark.attack  # real processes, some minutes: `make test-attacks`
+
 GROWTH = 64 * MEBIBYTE
 KEPT = 32 * MEBIBYTE
 PING = 9
