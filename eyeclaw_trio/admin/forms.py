@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 LONGEST_FORM: Final = 65_536  # bytes
 _MOST_FIELDS: Final = 100
+_DIGITS: Final = 19  # fewer fit into a column of the database
 
 
 async def read_body(request: Request, longest: int = LONGEST_FORM) -> bytes:
@@ -62,3 +63,19 @@ async def read_json(request: Request, expected: type[T]) -> T:
         return decode(await read_body(request), expected)
     except BadMessage as error:
         raise RequestRefused(400, "The JSON cannot be read", error.faults) from None
+
+
+def read_id(form: Mapping[str, str], name: str) -> int | None:
+    """The id in this field; None where it is empty or not there. Raises RequestRefused (400)."""
+    return None if not form.get(name, "").strip() else read_number(form, name)
+
+
+def read_number(form: Mapping[str, str], name: str, default: int = 0) -> int:
+    """The whole number in this field, not below nothing; `default` where it is empty or not there.
+    Raises RequestRefused (400)."""
+    text = form.get(name, "").strip()
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < _DIGITS):
+        raise RequestRefused(400, "The form cannot be read", f"{name}: it must be a whole number")
+    return int(text)

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar, cast
 from attrs import frozen
 from starlette.requests import HTTPConnection
 
+from eyeclaw_trio.admin.surroundings import Surroundings
 from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.store.database import Database
 
@@ -92,6 +93,7 @@ class Office:
     desk: Desk
     views: Views
     now: Now
+    surroundings: Surroundings
 
 
 def office_of(request: HTTPConnection) -> Office:

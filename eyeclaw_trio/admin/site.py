@@ -15,10 +15,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from eyeclaw_trio.admin.api import access as access_api
+from eyeclaw_trio.admin.api import bots as bots_api
+from eyeclaw_trio.admin.api import keys as keys_api
 from eyeclaw_trio.admin.api import live as live_api
+from eyeclaw_trio.admin.api import overview as overview_api
 from eyeclaw_trio.admin.api import status as status_api
 from eyeclaw_trio.admin.api import traces as traces_api
 from eyeclaw_trio.admin.api import try_it as try_it_api
+from eyeclaw_trio.admin.api import wearers as wearers_api
 from eyeclaw_trio.admin.api import workshop as workshop_api
 from eyeclaw_trio.admin.api.resource import Resource, answer_json, describe
 from eyeclaw_trio.admin.failures import explain, explain_error
@@ -29,8 +33,10 @@ from eyeclaw_trio.admin.office import Office
 from eyeclaw_trio.admin.page import Page
 from eyeclaw_trio.admin.pages import (
     backup,
+    bots,
     entry,
     health,
+    keys,
     log,
     overview,
     providers,
@@ -39,6 +45,7 @@ from eyeclaw_trio.admin.pages import (
     trace,
     traces,
     try_it,
+    wearers,
 )
 from eyeclaw_trio.admin.sessions import Doorkeeper
 from eyeclaw_trio.admin.settings import AdminSettings
@@ -52,6 +59,9 @@ PAGES: Final[tuple[Page, ...]] = (
     overview.PAGE,
     traces.PAGE,
     trace.PAGE,
+    bots.PAGE,
+    keys.PAGE,
+    wearers.PAGE,
     try_it.PAGE,
     providers.PAGE,
     settings.PAGE,
@@ -62,6 +72,10 @@ PAGES: Final[tuple[Page, ...]] = (
 )
 RESOURCES: Final[tuple[Resource, ...]] = (
     status_api.RESOURCE,
+    overview_api.RESOURCE,
+    bots_api.RESOURCE,
+    keys_api.RESOURCE,
+    wearers_api.RESOURCE,
     access_api.RESOURCE,
     live_api.RESOURCE,
     traces_api.RESOURCE,
@@ -125,5 +139,5 @@ def make_admin_app(parts: AdminParts) -> ASGIApp:
     app.state.doorkeeper = parts.doorkeeper
     app.state.live = parts.live
     app.state.menu = [page.link for page in PAGES if page.is_in_menu]
-    app.state.pages = {page.name: page for page in PAGES}
+    app.state.pages = {page.name: page for page in (*PAGES, bots.ONE_BOT)}
     return Protected(AllowedHosts(app, parts.settings.allowed_hosts))

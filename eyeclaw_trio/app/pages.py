@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import trio
 from attrs import frozen
 
 from eyeclaw_trio.admin.office import Office, RunningTurn
+from eyeclaw_trio.admin.public_address import is_for_others
 from eyeclaw_trio.admin.sessions import Doorkeeper, make_setup_code
 from eyeclaw_trio.app.gateway import Gateway
+from eyeclaw_trio.app.listening import port_of
 from eyeclaw_trio.app.observer import Observer
+from eyeclaw_trio.app.surroundings import HouseSurroundings
+from eyeclaw_trio.protocol.endpoint import Endpoint
 
 _HOUR = 3_600.0
 
@@ -45,9 +50,12 @@ class Present:
         ]
 
 
-def make_office(gateway: Gateway) -> Office:
-    """What the pages read and do."""
-    return Office(gateway.store, gateway.store, Present(gateway.observer))
+def make_office(gateway: Gateway, public: Sequence[trio.abc.Listener[trio.abc.Stream]]) -> Office:
+    """What the pages read and do; `public` are the listeners of the gateway itself."""
+    host, has_tls = gateway.settings.listen.host, gateway.settings.tls_certificate is not None
+    address = Endpoint(host, port_of(public), has_tls)
+    surroundings = HouseSurroundings(gateway, address.url, host, not is_for_others(address))
+    return Office(gateway.store, gateway.store, Present(gateway.observer), surroundings)
 
 
 async def open_door(gateway: Gateway, *, is_on_loopback: bool) -> Doorkeeper:

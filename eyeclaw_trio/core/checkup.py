@@ -15,6 +15,8 @@ _NEVER_SET: Final = 1_767_225_600.0
 # Bytes free on the disk of the data folder: little, and too little to go on for long.
 LITTLE_ROOM: Final = 1_073_741_824
 NO_ROOM: Final = 104_857_600
+# Seconds by which the wall clock may go wrong while the gateway runs.
+_WRONG_BY: Final = 120.0
 
 Level = Literal["good", "warn", "bad"]
 
@@ -23,7 +25,9 @@ Level = Literal["good", "warn", "bad"]
 class Facts:
     """What is known at one moment. `bots` are the names of those that should be there, and whether
     they are; `disk_free` is in bytes, None where it cannot be known. `public_host` is where the
-    public listener listens, on loopback or not."""
+    public listener listens, on loopback or not. `clock_off` is by how many seconds the wall clock
+    has jumped since the start; `flapping` and `old_sdks` are names of bots whose link breaks again
+    and again, and of those whose SDK says no summary."""
 
     status: str
     active_keys: int
@@ -37,6 +41,9 @@ class Facts:
     is_degraded: bool
     dropped_writes: int
     is_backup_waiting: bool = False
+    clock_off: float = 0.0
+    flapping: Sequence[str] = ()
+    old_sdks: Sequence[str] = ()
 
 
 @frozen
@@ -54,6 +61,7 @@ def check_up(facts: Facts) -> Sequence[Finding]:
         *_check_running(facts),
         *_check_store(facts),
         *_check_who_answers(facts),
+        *_check_links(facts),
         *_check_reach(facts),
         *_check_machine(facts),
     ]
@@ -98,6 +106,12 @@ def _check_who_answers(facts: Facts) -> Iterator[Finding]:
         yield Finding("good", "bots_online", {"count": len(facts.bots)})
 
 
+def _check_links(facts: Facts) -> Iterator[Finding]:
+    for name, bots in (("bots_flapping", facts.flapping), ("old_sdks", facts.old_sdks)):
+        if bots:
+            yield Finding("warn", name, {"names": ", ".join(bots)})
+
+
 def _check_reach(facts: Facts) -> Iterator[Finding]:
     if facts.is_on_loopback:
         yield Finding("good", "on_loopback", {"host": facts.public_host})
@@ -110,6 +124,8 @@ def _check_reach(facts: Facts) -> Iterator[Finding]:
 def _check_machine(facts: Facts) -> Iterator[Finding]:
     if facts.unix_time < _NEVER_SET:
         yield Finding("bad", "clock_wrong")
+    elif abs(facts.clock_off) > _WRONG_BY:
+        yield Finding("warn", "clock_jumped", {"minutes": round(abs(facts.clock_off) / 60)})
     else:
         yield Finding("good", "clock_ok")
     if facts.disk_free is None:

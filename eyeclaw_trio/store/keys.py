@@ -92,7 +92,7 @@ def rotate_key(
     revoked, or for a grace time below nothing or beyond LONGEST_GRACE.
     """
     if not timedelta() <= grace <= LONGEST_GRACE:
-        raise StoreError("the grace time must be between nothing and ten years")
+        raise _wrong_grace()
     with transaction(db):
         old = _get_key(db, key_id, now)
         if not old.is_active:
@@ -102,6 +102,13 @@ def rotate_key(
         )
         key, secret = _insert_key(db, old.name, old.bot_id, now)
         return Rotation(key, secret, _get_key(db, key_id, now))
+
+
+def read_grace(seconds: int) -> timedelta:
+    """So many seconds as a grace time. Raises StoreError for one that can be none."""
+    if not 0 <= seconds <= LONGEST_GRACE.total_seconds():
+        raise _wrong_grace()
+    return timedelta(seconds=seconds)
 
 
 def is_past(stamp: str | None, now: str) -> bool:
@@ -123,6 +130,10 @@ def _set_active(db: sqlite3.Connection, key_id: int, *, is_active: bool) -> Acce
             (is_active, key.id),
         )
         return _get_key(db, key_id)
+
+
+def _wrong_grace() -> StoreError:
+    return StoreError("the grace time must be between nothing and ten years")
 
 
 def _insert_key(

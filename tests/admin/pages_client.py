@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -22,6 +22,7 @@ from eyeclaw_trio.admin.sessions import Doorkeeper
 from eyeclaw_trio.admin.settings import AdminSettings
 from eyeclaw_trio.admin.site import AdminParts, make_admin_app
 from eyeclaw_trio.admin.workshop import Workshop
+from eyeclaw_trio.core.checkup import Facts
 from eyeclaw_trio.metrics import Metrics
 from eyeclaw_trio.store.store import Store, open_store
 
@@ -52,6 +53,46 @@ class FakeNow:
 
     def running_turns(self) -> Sequence[RunningTurn]:
         return self.turns
+
+
+@define
+class FakeSurroundings:
+    """Surroundings that a test has made up."""
+
+    address: str = "http://127.0.0.1:8001"
+    provider_names: tuple[str, ...] = ("echo", "zhipu")
+    providers: dict[str, dict[str, Any]] = field(factory=dict)
+    reasons: dict[int, str] = field(factory=dict)
+    invitations: list[str] = field(factory=list)
+    facts: dict[str, Any] = field(factory=dict)
+
+    def describe_providers(self) -> dict[str, dict[str, Any]]:
+        return self.providers
+
+    def why_offline(self, bot_id: int) -> str:
+        return self.reasons.get(bot_id, "")
+
+    def invite(self, text: str) -> str:
+        self.invitations.append(text)
+        return f"/skill/code{len(self.invitations)}"
+
+    async def look(self, flapping: Collection[int], old_sdks: Collection[int]) -> Facts:
+        facts: dict[str, Any] = {
+            "status": "ok",
+            "active_keys": 1,
+            "bots": {"home": True},
+            "has_default_bot": True,
+            "public_host": "127.0.0.1",
+            "is_on_loopback": True,
+            "has_tls": False,
+            "unix_time": 1_800_000_000.0,
+            "disk_free": 10**12,
+            "is_degraded": False,
+            "dropped_writes": 0,
+            "flapping": [str(each) for each in flapping],
+            "old_sdks": [str(each) for each in old_sdks],
+        }
+        return Facts(**(facts | self.facts))
 
 
 @frozen
@@ -156,6 +197,7 @@ class Pages:
     app: ASGIApp
     store: Store
     now: FakeNow
+    surroundings: FakeSurroundings
     doorkeeper: Doorkeeper
     workshop: Workshop
     stopping: trio.Event
@@ -184,14 +226,9 @@ async def open_pages(
     settings = settings or AdminSettings()
     workshop = workshop or make_fakes(folder)
     async with open_store(folder) as store:
-        now, stopping = FakeNow(), trio.Event()
+        now, around, stopping = FakeNow(), FakeSurroundings(), trio.Event()
         doorkeeper = Doorkeeper(store, store, settings.session_hours * 3_600.0, setup_code)
-        parts = AdminParts(
-            Office(store, store, now),
-            workshop,
-            doorkeeper,
-            LivePages(stopping),
-            Metrics(),
-            settings,
-        )
-        yield Pages(make_admin_app(parts), store, now, doorkeeper, workshop, stopping)
+        office = Office(store, store, now, around)
+        live = LivePages(stopping)
+        parts = AdminParts(office, workshop, doorkeeper, live, Metrics(), settings)
+        yield Pages(make_admin_app(parts), store, now, around, doorkeeper, workshop, stopping)

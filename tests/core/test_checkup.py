@@ -42,6 +42,9 @@ def test_a_gateway_that_is_well_has_good_findings_only() -> None:
         ({"has_default_bot": False}, "warn", "no_default_bot"),
         ({"is_on_loopback": False}, "warn", "public_without_tls"),
         ({"unix_time": 12.0}, "bad", "clock_wrong"),
+        ({"clock_off": -180.0}, "warn", "clock_jumped"),
+        ({"flapping": ("a", "b")}, "warn", "bots_flapping"),
+        ({"old_sdks": ("a",)}, "warn", "old_sdks"),
         ({"disk_free": None}, "warn", "disk_unknown"),
         ({"disk_free": LITTLE_ROOM - 1}, "warn", "disk_little"),
         ({"disk_free": NO_ROOM - 1}, "bad", "disk_full"),
@@ -73,6 +76,9 @@ def test_a_public_address_with_tls_is_well() -> None:
         is_degraded=st.booleans(),
         dropped_writes=st.integers(0, 3),
         is_backup_waiting=st.booleans(),
+        clock_off=st.floats(-1e6, 1e6),
+        flapping=st.lists(st.text(), max_size=2),
+        old_sdks=st.lists(st.text(), max_size=2),
     )
 )
 def test_every_part_is_looked_at_and_the_worst_is_first(facts: Facts) -> None:

@@ -20,6 +20,11 @@ function showTimes(root) {
     time.textContent = format.format(at);
     time.dataset.shown = "";
   }
+  // What a drawing says of a moment when one points at it.
+  for (const title of root.querySelectorAll("title[data-at]")) {
+    title.textContent = `${format.format(new Date(title.dataset.at))} · ${title.textContent}`;
+    delete title.dataset.at;
+  }
 }
 
 // ---- fragments --------------------------------------------------------------------------------
@@ -58,7 +63,9 @@ function find(section, { id, row, steps }) {
 }
 
 function follow(address) {
-  const events = new EventSource(address + location.search);
+  const query = location.search.slice(1);
+  const joint = address.includes("?") ? "&" : "?";
+  const events = new EventSource(query ? address + joint + query : address);
   events.addEventListener("open", () => showLost(false));
   events.addEventListener("fragments", (event) => {
     showLost(false);

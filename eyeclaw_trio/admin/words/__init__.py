@@ -8,9 +8,11 @@ from typing import Final, Literal
 
 from eyeclaw_trio.admin.words import (
     backup,
+    bots,
     common,
     entry,
     health,
+    keys,
     log,
     overview,
     providers,
@@ -18,6 +20,7 @@ from eyeclaw_trio.admin.words import (
     settings,
     traces,
     try_it,
+    wearers,
 )
 from eyeclaw_trio.protocol.harmless import visible
 
@@ -28,6 +31,9 @@ CATALOGUE: Final[Mapping[str, tuple[str, str]]] = {
     **common.WORDS,
     **entry.WORDS,
     **overview.WORDS,
+    **bots.WORDS,
+    **keys.WORDS,
+    **wearers.WORDS,
     **sessions.WORDS,
     **traces.WORDS,
     **try_it.WORDS,

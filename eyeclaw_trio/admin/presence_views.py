@@ -1,0 +1,113 @@
+"""The history of bots as pages draw it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from attrs import frozen
+from starlette.requests import Request
+
+from eyeclaw_trio.admin.drawings import Stroke, draw_bar, minute_stamp
+from eyeclaw_trio.admin.office import office_of
+from eyeclaw_trio.core.presence import (
+    MINUTES,
+    Hours,
+    Span,
+    beats_of,
+    broken_minutes,
+    outages_of,
+    share_online,
+)
+from eyeclaw_trio.errors import RequestRefused
+from eyeclaw_trio.store.presence_history import read_presence
+
+# Minutes of the last hour in which its link breaks, from which on a bot flaps.
+FLAPS: Final = 4
+
+
+@frozen
+class Bar:
+    """The heartbeat bar of one bot: its strokes, and of the time that is known the percentage
+    that it was online, None of nothing."""
+
+    strokes: tuple[Stroke, ...]
+    percent: str | None
+
+
+@frozen
+class ShownOutage:
+    """An outage: ISO 8601; `end` is None while it goes on."""
+
+    began: str
+    end: str | None
+    minutes: int
+
+
+@frozen
+class PresenceHistory:
+    """What is known of all bots over a span, up to and with the minute `last` (since 1970)."""
+
+    span: Span
+    last: int
+    hours: Mapping[int, Hours]
+
+    def is_recent(self) -> bool:
+        """Whether no minute is over since."""
+        return self.last == last_minute()
+
+    def bar(self, bot_id: int) -> Bar:
+        """The bar of this bot."""
+        beats = beats_of(self.hours.get(bot_id, {}), self.last, self.span)
+        share = share_online(beats)
+        # Never rounded up to a whole that it was not.
+        percent = None if share is None else f"{int(share * 1000) / 10:g}"
+        return Bar(tuple(draw_bar(beats)), percent)
+
+    def outages(self, bot_id: int) -> list[ShownOutage]:
+        """The outages of this bot, the newest first."""
+        first = self.last - self.span.minutes + 1
+        return [
+            ShownOutage(
+                minute_stamp(each.first),
+                minute_stamp(each.end) if each.is_over else None,
+                each.end - each.first,
+            )
+            for each in outages_of(self.hours.get(bot_id, {}), first, self.last)
+        ]
+
+    def flapping(self) -> frozenset[int]:
+        """The bots whose link broke again and again within the last hour."""
+        first = self.last - MINUTES + 1
+        return frozenset(
+            bot_id
+            for bot_id, hours in self.hours.items()
+            if broken_minutes(hours, first, self.last) >= FLAPS
+        )
+
+
+async def read_history(request: Request, span: Span) -> PresenceHistory:
+    """What is written: up to the minute that was over last. Raises StoreError; cancelled, nothing
+    has happened."""
+    last = last_minute()
+    # A beat begins at a whole multiple of its width: a little more than the span.
+    since = (last - span.minutes) // MINUTES - span.value[1] // MINUTES - 1
+    hours = await office_of(request).views.read(lambda db: read_presence(db, since))
+    return PresenceHistory(span, last, hours)
+
+
+def last_minute() -> int:
+    """The minute that was over last (since 1970)."""
+    return int(time.time()) // 60 - 1
+
+
+def span_of(request: Request, default: Span = Span.DAY) -> Span:
+    """How far back the page looks: `?span=`. Raises RequestRefused (400)."""
+    name = request.query_params.get("span")
+    if name is None:
+        return default
+    for span in Span:
+        if span.name.lower() == name:
+            return span
+    raise RequestRefused(400, "There is no such span", "span: hour, day, week, month")
