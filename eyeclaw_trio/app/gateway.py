@@ -11,6 +11,7 @@ from attrs import define, field
 
 from eyeclaw_trio.app.observer import Observer
 from eyeclaw_trio.app.shutdown import Shutdown
+from eyeclaw_trio.core.invitations import Invitations
 from eyeclaw_trio.core.routing import ChatChoice
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn_log import TurnLogs
@@ -21,6 +22,8 @@ from eyeclaw_trio.server.chat import ChatDoor, chat_kind
 from eyeclaw_trio.server.front_door import FrontDoor, Handler
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
+from eyeclaw_trio.server.invitation import PATH as INVITATION_PATH
+from eyeclaw_trio.server.invitation import InvitationDoor
 from eyeclaw_trio.server.operations import HealthDoor, StatsDoor, WelcomeDoor
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.reception import Reception
@@ -53,6 +56,7 @@ class Gateway:
     revocation: Revocation = field(init=False)
     front_door: FrontDoor = field(init=False)
     try_it: TryItDoor = field(init=False)
+    invitations: Invitations = field(factory=Invitations, init=False)
     _turn_logs: TurnLogs = field(factory=TurnLogs, init=False)
     _services: Services = field(factory=Services, init=False)
     _trigger: TriggerDoor = field(init=False)
@@ -120,6 +124,7 @@ class Gateway:
             POLL_PATH: {"GET": poll.answer},
             CHAT_PATH: {"GET": chat.serve},
             "/": {"GET": WelcomeDoor().show},
+            INVITATION_PATH: {"GET": InvitationDoor(self.invitations, gate).show},
             "/health": {"GET": HealthDoor(observer.health).show},
             "/stats": {"GET": stats.show},
         }

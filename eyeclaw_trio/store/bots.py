@@ -142,6 +142,21 @@ def rename_bot(db: sqlite3.Connection, bot_id: int, name: str) -> Bot:
         return _get_bot(db, bot_id)
 
 
+def change_provider(db: sqlite3.Connection, bot_id: int, provider: str) -> Bot:
+    """Have another provider answer for an embedded bot.
+
+    Raises NoSuchRecord, and StoreError for a linked bot and for one of the configuration.
+    """
+    with transaction(db):
+        bot = _get_bot(db, bot_id)
+        if bot.provider is None:
+            raise StoreError(f"bot {bot_id} is linked: what answers is at the other end")
+        if bot.origin == "config" and bot.is_configured:
+            raise StoreError(f"bot {bot_id} stands in the configuration: change it there")
+        db.execute("UPDATE bots SET provider = ? WHERE id = ?", (provider, bot_id))
+        return _get_bot(db, bot_id)
+
+
 def remove_bot(db: sqlite3.Connection, bot_id: int) -> None:
     """Remove a bot, the keys that open only it, and its sessions. Raises NoSuchRecord.
 

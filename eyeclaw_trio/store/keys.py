@@ -83,6 +83,16 @@ def restore_key(db: sqlite3.Connection, key_id: int) -> AccessKey:
     return _set_active(db, key_id, is_active=True)
 
 
+def limit_key(db: sqlite3.Connection, key_id: int, bot_id: int | None) -> AccessKey:
+    """Have a key open this bot only, or with None every bot. Raises NoSuchRecord."""
+    with transaction(db):
+        key = _get_key(db, key_id)
+        if bot_id is not None and not _is_bot(db, bot_id):
+            raise NoSuchRecord(f"there is no bot {bot_id}")
+        db.execute("UPDATE access_keys SET bot_id = ? WHERE id = ?", (bot_id, key.id))
+        return _get_key(db, key_id)
+
+
 def rotate_key(
     db: sqlite3.Connection, key_id: int, grace: timedelta = GRACE, *, now: datetime
 ) -> Rotation:

@@ -75,6 +75,17 @@ def close_left_sessions(db: sqlite3.Connection) -> None:
         )
 
 
+def list_bot_sessions(db: sqlite3.Connection, bot_id: int) -> tuple[BotSession, ...]:
+    """The sessions of this bot that are kept, the newest first. Raises StoreError."""
+    with translated():
+        rows = db.execute(
+            "SELECT session_id, bot_id, connected_at, last_ping_at, disconnected_at, metadata"
+            " FROM bot_sessions WHERE bot_id = ? ORDER BY number DESC",
+            (bot_id,),
+        ).fetchall()
+    return tuple(BotSession(*row) for row in rows)
+
+
 def list_presence(db: sqlite3.Connection) -> Mapping[int, Presence]:
     """The presence of every bot that has ever been there, by its id."""
     with translated():

@@ -12,6 +12,7 @@ from eyeclaw_trio.errors import NoSuchRecord, StoreError
 from eyeclaw_trio.store.bots import (
     ConfiguredBot,
     add_bot,
+    change_provider,
     enter_configured_bots,
     list_bots,
     new_token,
@@ -182,3 +183,14 @@ def test_a_renamed_bot_keeps_its_token_and_one_of_the_configuration_is_renamed_t
             rename_bot(db, bot.id, "file")
         enter_configured_bots(db, [], NOON)
         assert rename_bot(db, configured.id, "other").name == "other"
+
+
+def test_an_embedded_bot_gets_another_provider_and_no_other_bot_does(tmp_path: Path) -> None:
+    with opened(tmp_path) as db:
+        linked, _ = add_bot(db, "linked", now=NOON)
+        echo, _ = add_bot(db, "echo", "echo", now=NOON)
+        (configured,) = enter_configured_bots(db, [ConfiguredBot("file", "echo")], NOON)
+        assert change_provider(db, echo.id, "zhipu").provider == "zhipu"
+        for bot, why in ((linked, "is linked"), (configured, "in the configuration")):
+            with pytest.raises(StoreError, match=why):
+                change_provider(db, bot.id, "zhipu")

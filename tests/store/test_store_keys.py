@@ -11,7 +11,14 @@ from store_helpers import NOON, NOON_STAMP, opened, read_all_bytes
 from eyeclaw_trio.core.directory import digest
 from eyeclaw_trio.errors import NoSuchRecord, StoreError
 from eyeclaw_trio.store.bots import add_bot, remove_bot
-from eyeclaw_trio.store.keys import create_key, list_keys, restore_key, revoke_key, rotate_key
+from eyeclaw_trio.store.keys import (
+    create_key,
+    limit_key,
+    list_keys,
+    restore_key,
+    revoke_key,
+    rotate_key,
+)
 from eyeclaw_trio.store.snapshot import load_directory
 
 
@@ -132,3 +139,13 @@ def test_a_revoked_or_unknown_key_and_a_wrong_grace_time_change_nothing(tmp_path
         with pytest.raises(NoSuchRecord, match="no key 7"):
             rotate_key(db, 7, now=NOON)
         assert len(list_keys(db)) == 1
+
+
+def test_a_key_is_limited_to_a_bot_and_freed_again(tmp_path: Path) -> None:
+    with opened(tmp_path) as db:
+        bot, _ = add_bot(db, "home", now=NOON)
+        key, _ = create_key(db, "glasses", now=NOON)
+        assert limit_key(db, key.id, bot.id).bot_id == bot.id
+        assert limit_key(db, key.id, None).bot_id is None
+        with pytest.raises(NoSuchRecord, match="no bot 7"):
+            limit_key(db, key.id, 7)
