@@ -17,6 +17,8 @@ from eyeclaw_trio.errors import ConfigurationError
 from eyeclaw_trio.protocol.endpoint import Endpoint, read_endpoint
 
 COOKIE: Final = "eyeclaw_address"
+# What the fields of Rokid's form are called there, in whatever language one reads the page.
+FORM_FIELDS: Final = {"url": "智能体 URL (SSE)", "ak": "智能体鉴权 AK"}
 _LASTS: Final = 365 * 86_400  # seconds
 
 

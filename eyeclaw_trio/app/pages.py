@@ -50,7 +50,7 @@ class Present:
         ]
 
 
-def make_office(gateway: Gateway, public: Sequence[trio.abc.Listener[trio.abc.Stream]]) -> Office:
+def make_office(gateway: Gateway, public: Sequence[trio.SocketListener]) -> Office:
     """What the pages read and do; `public` are the listeners of the gateway itself."""
     host, has_tls = gateway.settings.listen.host, gateway.settings.tls_certificate is not None
     address = Endpoint(host, port_of(public), has_tls)

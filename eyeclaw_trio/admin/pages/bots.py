@@ -25,7 +25,12 @@ from eyeclaw_trio.admin.guard import is_page_of_ours
 from eyeclaw_trio.admin.office import office_of
 from eyeclaw_trio.admin.page import Page
 from eyeclaw_trio.admin.presence_views import PresenceHistory, read_history, span_of
-from eyeclaw_trio.admin.public_address import address_of, is_for_others, remember_address
+from eyeclaw_trio.admin.public_address import (
+    FORM_FIELDS,
+    address_of,
+    is_for_others,
+    remember_address,
+)
 from eyeclaw_trio.admin.view import render, render_part
 from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.core.presence import Span
@@ -92,6 +97,7 @@ async def show_one(request: Request, token: str = "", invitation: str = "") -> R
         span=span_of(request).name.lower(),
         token=token,
         invitation=invitation,
+        form_fields=FORM_FIELDS,
         provider_names=office.surroundings.provider_names,
         address=address,
         command=f"EYECLAW_TOKEN={shown_token} eyeclaw connect --server {quote(address.url)} "

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from eyeclaw_trio.admin.forms import read_form, read_id, read_number
 from eyeclaw_trio.admin.office import office_of
 from eyeclaw_trio.admin.page import Page
-from eyeclaw_trio.admin.public_address import address_of, is_for_others
+from eyeclaw_trio.admin.public_address import FORM_FIELDS, address_of, is_for_others
 from eyeclaw_trio.admin.view import render
 from eyeclaw_trio.core.directory import AccessKey
 from eyeclaw_trio.store import keys
@@ -57,6 +57,7 @@ async def show(request: Request, made: MadeKey | None = None) -> Response:
         address=address,
         is_for_others=is_for_others(address),
         command=command,
+        form_fields=FORM_FIELDS,
     )
 
 

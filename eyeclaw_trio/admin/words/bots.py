@@ -118,8 +118,8 @@ WORDS: Final = {
     "beat.online": ("online", "在线"),
     "beat.offline": ("offline", "离线"),
     "beat.partly": (
-        "online {online} min, offline {offline} min, unsteady {broken} min",
-        "在线 {online} 分钟，离线 {offline} 分钟，不稳定 {broken} 分钟",
+        "online {there} min, offline {gone} min, unsteady {broken} min",
+        "在线 {there} 分钟，离线 {gone} 分钟，不稳定 {broken} 分钟",
     ),
     "beat.bar": ("Presence of {name}: {share}", "{name} 的在线记录：{share}"),
 }

@@ -49,8 +49,8 @@ WORDS: Final = {
     ),
     "keys.old_until": ("The old key opens until", "旧密钥有效至"),
     "keys.form": ("For the form of Rokid’s platform", "填入 Rokid 平台的表单"),
-    "keys.url": ("智能体 URL (SSE)", "智能体 URL (SSE)"),
-    "keys.ak": ("智能体鉴权 AK", "智能体鉴权 AK"),
+    "keys.url": ("Address of the agent", "智能体地址"),
+    "keys.ak": ("Key of the agent", "智能体密钥"),
     "keys.try": ("Try it in a terminal", "在终端里试一试"),
     "address.title": ("Address of this gateway", "网关地址"),
     "address.about": (
