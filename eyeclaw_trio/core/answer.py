@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Final, assert_never
 
 from eyeclaw_trio.core.bot_clock import BotClock
-from eyeclaw_trio.core.patience import ANSWER_LIMIT, TAIL_GRACE, Limits, Patience
+from eyeclaw_trio.core.patience import ANSWER_LIMIT, LATE, TAIL_GRACE, Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly, Ending, Piece, Reassembly
 from eyeclaw_trio.core.reply_events import KeepAlive, ReplyEvent
 from eyeclaw_trio.core.trace import Happening, Trace
@@ -110,6 +110,16 @@ class Answer:
         if events:
             self._written_at = now
         return events
+
+    def excuse(self, late: float, now: float) -> None:
+        """`step` comes so much later than it had to: from now on there is a moment for what has
+        been on its way meanwhile, before anybody is called silent."""
+        seconds = late + LATE
+        self._clock.excuse(seconds, now)
+        if self._ended_at is not None:
+            self._ended_at = min(self._ended_at + seconds, now)
+        if self._summary is not None:
+            self._summary_at = min(self._summary_at + seconds, now)
 
     def written(self) -> list[int]:
         """The chunks that count as written now that the last step's events were: call it after

@@ -69,6 +69,21 @@ class BotClock:
         """The link has gone, and there is another."""
         self._doubt(now)
 
+    def excuse(self, seconds: float, now: float) -> None:
+        """For so long nobody has listened: what the bot had to say meanwhile is still to be heard.
+        No wait that has begun counts that time."""
+
+        def later(at: float) -> float:
+            return max(at, min(at + seconds, now))
+
+        self._queued_at = later(self._queued_at)
+        if self._heard_at is not None:
+            self._heard_at = later(self._heard_at)
+        if self._lost_at is not None:
+            self._lost_at = later(self._lost_at)
+        if self._back_at is not None:
+            self._back_at = later(self._back_at)
+
     def due(self) -> float:
         """When the patience is over if nothing comes."""
         patience = self._patience

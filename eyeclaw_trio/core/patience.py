@@ -12,6 +12,9 @@ from attrs import field, frozen, validators
 # An end with no gap known waits this long for its summary: a lost tail shows only there
 # (PROTOCOL, "Ordering and healing").
 TAIL_GRACE: Final = 0.25
+# Whoever looks so much later than it was time to was away: the process was stopped, its machine had
+# no time for it, or it was busy with a slow reader. Nobody else is to be blamed for that (seconds).
+LATE: Final = 1.0
 # Chunks held back because an earlier one is missing (RELIABILITY 12).
 HELD_CHUNKS: Final = 256
 # The whole text of one answer (bytes of UTF-8), more than a million Chinese characters: here a

@@ -7,6 +7,7 @@ writer of the reply. When the nursery ends, nothing of the turn is left (DESIGN)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -15,6 +16,7 @@ import trio
 from attrs import define
 
 from eyeclaw_trio.core.answer import Answer
+from eyeclaw_trio.core.patience import LATE
 from eyeclaw_trio.core.reply_events import ReplyEvent
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.core.turn_messages import PlaceGranted, TurnMessage
@@ -105,6 +107,7 @@ class _Flow:
     _answer: Answer
     _trace: Trace
     _is_waiting: bool = True  # for a place, when last looked at
+    _look_at: float = math.inf  # at the latest
 
     async def run(self) -> None:
         """Relay until the answer is complete. Raises TurnFailed and ListenerGone as the reply
@@ -136,6 +139,7 @@ class _Flow:
                 # A moment that has moved away is found out when the old one has come.
                 if (now_due := self._due()) < due:
                     clock.deadline = due = now_due
+                self._look_at = now_due
                 unwritten = self._take(await self._turn.inbox.receive())
                 if unwritten:
                     return unwritten
@@ -158,7 +162,10 @@ class _Flow:
             self._is_waiting = turn.is_waiting
         if turn.command is not None and PlaceGranted() in messages:
             self._station.send_command(turn)
-        events = self._answer.step(messages, trio.current_time())
+        now = trio.current_time()
+        if now - self._look_at > LATE:
+            self._answer.excuse(now - self._look_at, now)
+        events = self._answer.step(messages, now)
         if events and not self._reply.send_nowait(events):
             return events
         self._note_written(events)
