@@ -22,6 +22,7 @@ from bench.generator import Load
 from bench.scenario import LoadScenario, Replay, Scenario, Size, Soak
 from bench.start_up import StartUp
 from bench.trace_cost import TraceCost
+from bench.trace_pages import TracePages
 
 # Everywhere enough, also for a bench of ten thousand idle bots.
 MANY_CONNECTIONS: Final = "[limits]\nconnections = 20000\n"
@@ -42,7 +43,16 @@ STREAMS: Final[Mapping[Size, Sequence[int]]] = {
 def all_scenarios(size: Size) -> list[Scenario]:
     """All of them, in the order in which they are measured."""
     streams = _streams(STREAMS[size])
-    return [*_relays(), *_paced(), *_idle(), *streams, *_turns(), StartUp(), TraceCost()]
+    return [
+        *_relays(),
+        *_paced(),
+        *_idle(),
+        *streams,
+        *_turns(),
+        StartUp(),
+        TraceCost(),
+        TracePages(),
+    ]
 
 
 def soak(minutes: float) -> Scenario:

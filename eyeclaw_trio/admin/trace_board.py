@@ -10,7 +10,7 @@ from attrs import frozen
 from eyeclaw_trio.admin.trace_query import ANY, NAMES, Clock, TraceQuery, read_since
 from eyeclaw_trio.core.scatter import TurnDot
 from eyeclaw_trio.store.database import Database
-from eyeclaw_trio.store.trace_counts import Facet, ValueCounts, count_since, count_values
+from eyeclaw_trio.store.trace_counts import Facet, ValueCounts, count_traces
 from eyeclaw_trio.store.trace_list import (
     ANYWHERE,
     FAILED,
@@ -82,14 +82,12 @@ def place_of(db: Database, query: TraceQuery) -> str | None:
 def read_filters(db: Database, query: TraceQuery, clock: Clock) -> tuple[Filter, ...]:
     """Every filter with what can be chosen, and how many traces that would find. Raises
     StoreError."""
-    counted = count_values(db, query.wanted, list(COUNTED.values()))
-    filters = {name: _filter(name, counted[facet], query) for name, facet in COUNTED.items()}
-    since = count_since(db, query.wanted, [read_since(each, clock) for each in SINCE])
-    filters["since"] = Filter(
-        "since",
-        _with_chosen("since", dict(zip(SINCE, since, strict=True)), query),
-        any(each.is_capped for each in counted.values()),
-    )
+    moments = [read_since(each, clock) for each in SINCE]
+    counted = count_traces(db, query.wanted, list(COUNTED.values()), moments)
+    filters = {name: _filter(name, counted.values[facet], query) for name, facet in COUNTED.items()}
+    since = dict(zip(SINCE, counted.since, strict=True))
+    is_capped = any(each.is_capped for each in counted.values.values())
+    filters["since"] = Filter("since", _with_chosen("since", since, query), is_capped)
     return tuple(filters[name] for name in NAMES if name in filters)
 
 

@@ -27,6 +27,7 @@ Facet = Literal["outcome", "bot_id", "source", "anomaly", "loss_position", "user
 FACETS: Final[tuple[Facet, ...]] = get_args(Facet)
 
 _VALUE_OF: Final = {"outcome": f"coalesce(outcome, '{RUNNING}')", "anomaly": "anomalies"}
+_SINCE: Final = "since"
 # Filters that leave something out of a facet's own values, beside the one of its name.
 _ALSO: Final[dict[str, str]] = {"is_anomaly": "anomaly"}
 
@@ -46,69 +47,80 @@ class ValueCounts:
         return self.looked_at >= COUNTED
 
 
-def count_values(
-    db: sqlite3.Connection, wanted: TraceFilter, facets: Collection[Facet] = FACETS
-) -> dict[Facet, ValueCounts]:
-    """For each of these facets: how many traces have each value where all else of the filter holds.
+@frozen
+class TraceCounts:
+    """The counts of each facet, and how many traces began at some moments or later."""
+
+    values: Mapping[Facet, ValueCounts]
+    since: tuple[int, ...]
+
+
+def count_traces(
+    db: sqlite3.Connection,
+    wanted: TraceFilter,
+    facets: Collection[Facet] = FACETS,
+    since: Sequence[datetime] = (),
+) -> TraceCounts:
+    """For each of these facets: how many traces have each value where all else of the filter holds;
+    and how many began at each of these moments or later, whatever `since` the filter has.
 
     Of the newest COUNTED only, and of the NAMED most frequent values. Raises StoreError.
     """
     named = {name for name, _, _ in wanted.conditions()}
     filtered = named | {_ALSO[name] for name in named if name in _ALSO}
     free: list[Facet] = [each for each in facets if each not in filtered]
-    passes = [free] if free else []
-    passes += [[each] for each in facets if each in filtered]
     found: dict[Facet, ValueCounts] = {}
-    for together in passes:
-        found |= _count(db, wanted, together)
-    return {each: found[each] for each in facets}
+    for each in facets:
+        if each in filtered:
+            found |= _count(db, wanted, [each], (), each).values
+    begun: tuple[int, ...] = ()
+    if "since" in filtered and since:
+        begun = _count(db, wanted, [], since, "since").since
+        since = ()
+    together = _count(db, wanted, free, since, "")
+    found |= together.values
+    return TraceCounts({each: found[each] for each in facets}, together.since or begun)
 
 
 def _count(
-    db: sqlite3.Connection, wanted: TraceFilter, facets: list[Facet]
-) -> dict[Facet, ValueCounts]:
-    """One pass for these facets, all of which have the same traces to count."""
-    where, values = where_of(wanted, facets[0])
-    columns = ", ".join(f"{_VALUE_OF.get(each, each)} AS {each}" for each in facets)
-    groups = " UNION ALL ".join(
+    db: sqlite3.Connection,
+    wanted: TraceFilter,
+    facets: Sequence[Facet],
+    since: Sequence[datetime],
+    without: str,
+) -> TraceCounts:
+    """One pass for all of these, which have the same traces to count."""
+    if not facets and not since:
+        return TraceCounts({}, ())
+    where, values = where_of(wanted, without)
+    columns = ["created_at", *(f"{_VALUE_OF.get(each, each)} AS {each}" for each in facets)]
+    groups = [
         f"SELECT '{each}', {each}, count(*) FROM looked_at GROUP BY {each}"  # noqa: S608  (ours)
         for each in facets
-    )
+    ]
+    groups += [
+        f"SELECT '{_SINCE}', {number:d}, count(*) FROM looked_at WHERE created_at >= ?"  # noqa: S608
+        for number in range(len(since))
+    ]
     # Materialised, so that the index is gone through once, whatever the filter costs.
     query = (
-        f"WITH looked_at AS MATERIALIZED (SELECT {columns} FROM {LISTED} WHERE {where}"  # noqa: S608
-        f" ORDER BY number DESC LIMIT {COUNTED:d}) {groups}"
+        f"WITH looked_at AS MATERIALIZED (SELECT {', '.join(columns)} FROM {LISTED}"  # noqa: S608
+        f" WHERE {where} ORDER BY number DESC LIMIT {COUNTED:d}) {' UNION ALL '.join(groups)}"
     )
-    counters: dict[Facet, Counter[Any]] = {each: Counter() for each in facets}
-    totals, having = Counter[Facet](), Counter[Facet]()
+    counters: dict[str, Counter[Any]] = {each: Counter() for each in facets}
+    totals, having, begun = Counter[str](), Counter[str](), [0] * len(since)
     with translated():
-        for facet, value, number in db.execute(query, values):
+        for facet, value, number in db.execute(query, (*values, *map(to_stamp, since))):
+            if facet == _SINCE:
+                begun[value] = number
+                continue
             totals[facet] += number
             # A trace may have several anomalies.
             each = json.loads(value) if facet == "anomaly" else [] if value is None else [value]
             counters[facet].update(dict.fromkeys(each, number))
             having[facet] += number if each else 0
-    return {
-        facet: ValueCounts(dict(counter.most_common(NAMED)), totals[facet], having[facet])
-        for facet, counter in counters.items()
+    found = {
+        facet: ValueCounts(dict(counters[facet].most_common(NAMED)), totals[facet], having[facet])
+        for facet in facets
     }
-
-
-def count_since(
-    db: sqlite3.Connection, wanted: TraceFilter, moments: Sequence[datetime]
-) -> tuple[int, ...]:
-    """How many traces began at each of these moments or later, whatever `since` the filter has.
-
-    Of the newest COUNTED only. Raises StoreError.
-    """
-    if not moments:
-        return ()
-    where, values = where_of(wanted, "since")
-    sums = ", ".join("coalesce(sum(created_at >= ?), 0)" for _ in moments)
-    query = (
-        f"SELECT {sums} FROM (SELECT created_at FROM {LISTED} WHERE {where}"  # noqa: S608  (ours)
-        f" ORDER BY number DESC LIMIT {COUNTED:d})"
-    )
-    with translated():
-        row = db.execute(query, (*map(to_stamp, moments), *values)).fetchone()
-    return tuple(row)
+    return TraceCounts(found, tuple(begun))

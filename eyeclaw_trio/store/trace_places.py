@@ -56,15 +56,16 @@ def find_moment(db: sqlite3.Connection, wanted: TraceFilter, moment: datetime) -
     StoreError.
     """
     where, values = where_of(wanted)
+    # The moment first: it costs little, and what is before it needs no more looking at.
     queries = (
-        f"SELECT number FROM {LISTED} WHERE {where} AND created_at < ?"  # noqa: S608  (ours)
+        f"SELECT number FROM {LISTED} WHERE created_at < ? AND ({where})"  # noqa: S608  (ours)
         " ORDER BY number DESC LIMIT 1",
-        f"SELECT number FROM {LISTED} WHERE {where} AND created_at >= ?"  # noqa: S608
+        f"SELECT number FROM {LISTED} WHERE created_at >= ? AND ({where})"  # noqa: S608
         " ORDER BY number LIMIT 1",
     )
     with translated():
         for query in queries:
-            row = db.execute(query, (*values, to_stamp(moment))).fetchone()
+            row = db.execute(query, (to_stamp(moment), *values)).fetchone()
             if row is not None:
                 return str(row[0] + 1)
     return None

@@ -21,7 +21,7 @@ from eyeclaw_trio.errors import NoSuchRecord
 from eyeclaw_trio.store import trace_counts, trace_list
 from eyeclaw_trio.store.database import open_database, transaction
 from eyeclaw_trio.store.schema import STEPS, run_steps
-from eyeclaw_trio.store.trace_counts import FACETS, Facet, count_since, count_values
+from eyeclaw_trio.store.trace_counts import FACETS, Facet, TraceCounts, count_traces
 from eyeclaw_trio.store.trace_list import (
     ANYWHERE,
     FAILED,
@@ -191,8 +191,8 @@ def test_each_value_is_counted_where_all_else_of_the_filter_holds() -> None:
         write(db, *some_traces())
 
         def count(facet: Facet, wanted: TraceFilter = EVERYTHING) -> dict[str | int, int]:
-            alone = count_values(db, wanted, [facet])[facet]
-            assert count_values(db, wanted)[facet] == alone  # however many are asked for
+            alone = count_traces(db, wanted, [facet]).values[facet]
+            assert count_traces(db, wanted).values[facet] == alone  # however many are asked for
             return dict(alone.counts)
 
         assert count("outcome") == {"answered": 1, "slow_reader": 1, "offline": 1, RUNNING: 1}
@@ -207,17 +207,17 @@ def test_each_value_is_counted_where_all_else_of_the_filter_holds() -> None:
         assert count("bot_id", chosen) == {1: 1, 2: 1}
         assert count("outcome", chosen) == {"answered": 1}
         # A trace may have several anomalies, and most have none.
-        anomalies = count_values(db, EVERYTHING)["anomaly"]
+        anomalies = count_traces(db, EVERYTHING).values["anomaly"]
         assert (anomalies.looked_at, anomalies.having) == (4, 2)
         # That any is asked for hides none of them, nor how many there are.
-        assert count_values(db, TraceFilter(is_anomaly=True))["anomaly"].looked_at == 2
-        assert count_values(db, EVERYTHING, []) == {}
+        assert count_traces(db, TraceFilter(is_anomaly=True)).values["anomaly"].looked_at == 2
+        assert count_traces(db, EVERYTHING, []) == TraceCounts({}, ())
 
 
 def test_a_filter_of_the_same_facet_hides_nothing_of_it() -> None:
     with in_memory() as db:
         write(db, *some_traces())
-        everything = count_values(db, EVERYTHING)
+        everything = count_traces(db, EVERYTHING).values
         chosen: tuple[tuple[TraceFilter, Facet], ...] = (
             (TraceFilter(outcome=FAILED), "outcome"),
             (TraceFilter(anomaly=LOST.value), "anomaly"),
@@ -225,7 +225,7 @@ def test_a_filter_of_the_same_facet_hides_nothing_of_it() -> None:
             (TraceFilter(user_id="nobody"), "user_id"),
         )
         for wanted, facet in chosen:
-            assert count_values(db, wanted, [facet])[facet] == everything[facet]
+            assert count_traces(db, wanted, [facet]).values[facet] == everything[facet]
 
 
 def test_what_began_since_some_moments_is_counted_whatever_since_is_chosen() -> None:
@@ -233,10 +233,12 @@ def test_what_began_since_some_moments_is_counted_whatever_since_is_chosen() -> 
         for minute in range(5):
             write(db, make_trace(f"trace_{minute}"), at=NOON + timedelta(minutes=minute))
         moments = [NOON + timedelta(minutes=minute) for minute in (9, 3, 0)]
-        for wanted in (EVERYTHING, TraceFilter(since=moments[1])):
-            assert count_since(db, wanted, moments) == (0, 2, 5)
-        assert count_since(db, TraceFilter(outcome="answered"), moments) == (0, 0, 0)
-        assert count_since(db, EVERYTHING, []) == ()
+        chosen = TraceFilter(since=moments[1])
+        for wanted in (EVERYTHING, chosen):
+            assert count_traces(db, wanted, [], moments).since == (0, 2, 5)
+            assert count_traces(db, wanted, FACETS, moments).since == (0, 2, 5)
+        assert count_traces(db, chosen, FACETS, moments).values["source"].counts == {"rokid": 2}
+        assert count_traces(db, TraceFilter(outcome="answered"), [], moments).since == (0, 0, 0)
 
 
 def test_counting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,11 +247,11 @@ def test_counting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     with in_memory() as db:
         for number in range(8):
             write(db, end_trace(make_trace(f"trace_{number}", user_id=f"user_{number % 4}")))
-        counted = count_values(db, EVERYTHING)["user_id"]
+        counted = count_traces(db, EVERYTHING).values["user_id"]
         assert counted.counts == {"user_3": 2, "user_0": 1}  # of the newest five: 7 6 5 4 3
         assert (counted.looked_at, counted.is_capped) == (5, True)
-        assert count_since(db, EVERYTHING, [NOON]) == (5,)
-        assert not count_values(db, TraceFilter(text="trace_1"))["user_id"].is_capped
+        assert count_traces(db, EVERYTHING, since=[NOON]).since == (5,)
+        assert not count_traces(db, TraceFilter(text="trace_1")).values["user_id"].is_capped
 
 
 ALL_FILTERS = TraceFilter(
@@ -274,10 +276,9 @@ def test_whatever_is_asked_for_is_looked_up_in_the_narrow_index_from_its_new_end
         db.set_trace_callback(statements.append)
         for wanted in (TraceFilter(), ALL_FILTERS):
             list_traces(db, wanted, after="7")
-            count_values(db, wanted)
+            count_traces(db, wanted, FACETS, [NOON])
             list_dots(db, wanted, after="7")
             find_moment(db, wanted, NOON)
-            count_since(db, wanted, [NOON])
         db.set_trace_callback(None)
         for statement in statements:
             plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement}")]
@@ -285,9 +286,9 @@ def test_whatever_is_asked_for_is_looked_up_in_the_narrow_index_from_its_new_end
             assert "COVERING INDEX stream_traces_listed" in " ".join(looks)
             # The whole rows of a page are got by their numbers.
             assert all("COVERING" in step or "rowid=?" in step for step in looks)
-    # The list, the dots, what began since, and two ways to look for a moment where the first finds
-    # nothing; one pass for all facets that the filter leaves alone, and one for each other.
-    assert len(statements) == 2 * (1 + 1 + 1 + 2) + (1 + len(FACETS))
+    # The list, the dots, and two ways to look for a moment where the first finds nothing; one
+    # pass for all that the filter leaves alone, and one for each facet, and `since`, that it names.
+    assert len(statements) == 2 * (1 + 1 + 2) + 1 + (len(FACETS) + 1)
 
 
 rows = st.lists(
@@ -342,7 +343,7 @@ def test_pages_and_counts_agree_with_going_through_all(
             if cursor is None:
                 break
         assert found == [each for each in everything if fits(each)]
-        counted = count_values(db, wanted)["source"].counts
+        counted = count_traces(db, wanted).values["source"].counts
         assert sum(counted.values()) == sum(fits(each, "source") for each in everything)
 
 
