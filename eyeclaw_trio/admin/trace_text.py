@@ -1,26 +1,17 @@
-"""A trace as it is downloaded: as lines for people or JSON for programs, slice by slice.
-
-A long answer has 20,000 events, and naming them all in one go would stop every answer that runs.
-"""
+"""A trace as it is downloaded: as lines for people or JSON for programs, piece by piece."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
-from typing import Final
 from urllib.parse import quote
 
 import attrs
-import trio
 
 from eyeclaw_trio.core.time_line import describe_turn, draw_events
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.core.trace_analysis import TraceRecord, list_events
 from eyeclaw_trio.protocol.harmless import harmless_json, visible
-
-# Pieces that are made in one go, some 2 ms.
-_TOGETHER: Final = 100
 
 
 def tell_turn(record: TraceRecord, trace: Trace) -> Iterator[str]:
@@ -49,15 +40,6 @@ def tell_json(record: TraceRecord, trace: Trace) -> Iterator[str]:
     for number, event in enumerate(events):
         yield ("," if number else "") + harmless_json(event)
     yield "]}"
-
-
-async def slices(pieces: Iterable[str]) -> AsyncIterator[bytes]:
-    """These pieces joined to slices, so that others have their turn between them. Cancelled
-    between two, it ends there."""
-    taken = iter(pieces)
-    while some := list(islice(taken, _TOGETHER)):
-        yield "".join(some).encode("utf-8", "replace")
-        await trio.lowlevel.checkpoint()
 
 
 def attachment(name: str) -> dict[str, str]:

@@ -80,9 +80,14 @@ def render(
 
 def render_part(request: Request, template: str, **values: object) -> Markup:
     """A fragment of a page."""
-    text = _TEMPLATES.get_template(template).render({**_context(request), **values})
-    # Every value in it was escaped by the template.
-    return Markup(text)  # noqa: S704
+    return render_in(language_of(request), template, **values)
+
+
+def render_in(language: Language, template: str, **values: object) -> Markup:
+    """A fragment in this language, for whoever reads it."""
+    context = {"t": partial(say, language), "language": language, **values}
+    text = _TEMPLATES.get_template(template).render(context)
+    return Markup(text)  # noqa: S704  (escaped by the template)
 
 
 def said(text: object, limit: int = SHORT) -> Markup:

@@ -13,8 +13,9 @@ from starlette.routing import Route
 from eyeclaw_trio.admin.api.resource import Resource, answer_json
 from eyeclaw_trio.admin.office import office_of
 from eyeclaw_trio.admin.pages.traces import read_wanted
+from eyeclaw_trio.admin.slices import slices
 from eyeclaw_trio.admin.trace_board import ROWS, read_dots, read_filters, read_page
-from eyeclaw_trio.admin.trace_text import attachment, slices, tell_json
+from eyeclaw_trio.admin.trace_text import attachment, tell_json
 from eyeclaw_trio.core.trace_analysis import TraceRecord
 from eyeclaw_trio.errors import RequestRefused
 from eyeclaw_trio.store.trace_list import LONGEST_PAGE

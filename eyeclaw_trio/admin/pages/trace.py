@@ -21,9 +21,10 @@ from eyeclaw_trio.admin.live import Fragments
 from eyeclaw_trio.admin.office import office_of
 from eyeclaw_trio.admin.page import Page
 from eyeclaw_trio.admin.pages.traces import LIST, address_of, read_wanted
+from eyeclaw_trio.admin.slices import slices
 from eyeclaw_trio.admin.trace_drawings import draw_strip, draw_turn_marks
 from eyeclaw_trio.admin.trace_query import TraceQuery
-from eyeclaw_trio.admin.trace_text import attachment, slices, tell_turn
+from eyeclaw_trio.admin.trace_text import attachment, tell_turn
 from eyeclaw_trio.admin.view import render, render_part
 from eyeclaw_trio.core.axis import Window
 from eyeclaw_trio.core.differences import Stretch, compare_texts
