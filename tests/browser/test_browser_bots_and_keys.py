@@ -145,7 +145,7 @@ def test_the_page_of_one_bot_and_what_is_unfolded_are_accessible_and_fit(
             visit.assert_accessible()
             visit.assert_fits()
         visit.go("/admin/keys")
-        page.locator("details.change summary").first.click()
+        page.locator("details.unfold summary").first.click()
         visit.assert_accessible()
         visit.assert_fits()
 
