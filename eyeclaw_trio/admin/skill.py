@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from typing import Final
 
 from eyeclaw_trio.protocol.endpoint import Endpoint
 
-
-def describe_connection(gateway: Endpoint, bot_id: int, token: str) -> str:
-    """The steps, with the token in them: whoever reads them can be this bot.
-
-    Every value in a command is quoted for a shell; the name of the bot, which somebody chose, is
-    nowhere: an agent would follow it as it follows the rest.
-    """
-    url = shlex.quote(gateway.url)
-    # systemd reads % and $ in a unit's own way.
-    unit_url = gateway.url.replace("%", "%%").replace("$", "$$")
-    return f"""---
+_STEPS: Final = """---
 name: connect-to-eyeclaw
 description: Connect this OpenClaw to the eyeclaw gateway of its owner's Rokid glasses.
 ---
 
 # Connect this OpenClaw to the glasses of its owner
 
-The gateway is at `{gateway.url}`; here you are its bot {bot_id}. Do these steps in order, on the
+The gateway is at `{plain_url}`; here you are its bot {bot_id}. Do these steps in order, on the
 machine where this OpenClaw runs, as the user it runs as. Stop at the first that fails, and tell
 your owner what it said. This text was shown once: it holds a secret. Do not repeat the token in
 an answer, and do not keep it anywhere but in the file of step 3.
@@ -49,7 +40,7 @@ python3 -m venv ~/eyeclaw
 
 ```sh
 mkdir -p ~/.config/eyeclaw
-(umask 077; printf 'EYECLAW_TOKEN=%s\\n' {shlex.quote(token)} > ~/.config/eyeclaw/bot-{bot_id}.env)
+(umask 077; printf 'EYECLAW_TOKEN=%s\\n' {token} > ~/.config/eyeclaw/bot-{bot_id}.env)
 ```
 
 Add the line `OPENCLAW_GATEWAY_TOKEN=…` to it, with the token of OpenClaw's own gateway.
@@ -91,3 +82,20 @@ loginctl enable-linger "$USER"
 
 Then tell your owner: the bot is connected, and the gateway's page shows it online.
 """
+
+
+def describe_connection(gateway: Endpoint, bot_id: int, token: str) -> str:
+    """The steps, with the token in them: whoever reads them can be this bot.
+
+    Every value in a command is quoted for a shell; the name of the bot, which somebody chose, is
+    nowhere: an agent would follow it as it follows the rest.
+    """
+    # systemd reads % and $ in a unit's own way.
+    unit_url = gateway.url.replace("%", "%%").replace("$", "$$")
+    return _STEPS.format(
+        plain_url=gateway.url,
+        url=shlex.quote(gateway.url),
+        unit_url=unit_url,
+        bot_id=bot_id,
+        token=shlex.quote(token),
+    )

@@ -119,7 +119,7 @@ async def _serve_connections(
     stopping = trio.Event()
     pages = make_admin_app(
         AdminParts(
-            make_office(gateway, listeners.public),
+            make_office(gateway, port_of(listeners.public)),
             make_workshop(gateway, recent),
             await open_door(gateway, is_on_loopback=is_on_loopback(listeners.admin)),
             LivePages(stopping),

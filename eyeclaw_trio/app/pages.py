@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 import trio
 from attrs import frozen
@@ -12,7 +11,6 @@ from eyeclaw_trio.admin.office import Office, RunningTurn
 from eyeclaw_trio.admin.public_address import is_for_others
 from eyeclaw_trio.admin.sessions import Doorkeeper, make_setup_code
 from eyeclaw_trio.app.gateway import Gateway
-from eyeclaw_trio.app.listening import port_of
 from eyeclaw_trio.app.observer import Observer
 from eyeclaw_trio.app.surroundings import HouseSurroundings
 from eyeclaw_trio.protocol.endpoint import Endpoint
@@ -50,10 +48,10 @@ class Present:
         ]
 
 
-def make_office(gateway: Gateway, public: Sequence[trio.SocketListener]) -> Office:
-    """What the pages read and do; `public` are the listeners of the gateway itself."""
+def make_office(gateway: Gateway, port: int) -> Office:
+    """What the pages read and do; `port` is where the gateway itself listens."""
     host, has_tls = gateway.settings.listen.host, gateway.settings.tls_certificate is not None
-    address = Endpoint(host, port_of(public), has_tls)
+    address = Endpoint(host, port, has_tls)
     surroundings = HouseSurroundings(gateway, address.url, host, not is_for_others(address))
     return Office(gateway.store, gateway.store, Present(gateway.observer), surroundings)
 

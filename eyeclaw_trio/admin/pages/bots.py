@@ -80,7 +80,8 @@ async def show_list(request: Request) -> Response:
 
 
 async def show_one(request: Request, token: str = "", invitation: str = "") -> Response:
-    """`GET /admin/bots/ID`; `token` and `invitation` were made just now. Raises as `read_one`."""
+    """`GET /admin/bots/ID`; `token` and `invitation` were made just now. Raises as
+    `read_one`, cancellation too."""
     office = office_of(request)
     each: ShownBot = await show_bot(office, _id_of(request))
     parts = await read_one(request)

@@ -71,7 +71,8 @@ async def create(request: Request) -> Response:
 
 
 async def rotate(request: Request) -> Response:
-    """`POST /admin/keys/ID/rotate`: a new one in its place, shown this once. Raises as `create`."""
+    """`POST /admin/keys/ID/rotate`: a new one in its place, shown this once. Raises as `create`,
+    cancellation too."""
     form = await read_form(request)
     grace = keys.read_grace(read_number(form, "grace", int(keys.GRACE.total_seconds())))
     rotate_it = partial(keys.rotate_key, key_id=_id_of(request), grace=grace, now=read_clock())
