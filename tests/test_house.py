@@ -30,18 +30,6 @@ RECORDS: Final = {
     "Trace": "what a turn leaves, filled in as it goes; `TraceRecord` is the same, frozen",
 }
 
-# Tests that are older than this rule.
-TO_BE_SPLIT: Final = {
-    "tests/cli/test_cli.py",
-    "tests/end_to_end/test_end_to_end.py",
-    "tests/end_to_end/test_end_to_end_chat.py",
-    "tests/end_to_end/test_end_to_end_requests.py",
-    "tests/end_to_end/test_end_to_end_worker.py",
-    "tests/scripted_model.py",
-    "tests/wire/test_frame_shortcut.py",
-    "tests/wire/test_poller.py",
-}
-
 # Words that no function has in its name: they have meant several things each (DESIGN's dictionary
 # says `x_nowait`, `enqueue` and `drain`). The names of tests are sentences and may use them.
 FORBIDDEN_WORDS: Final = re.compile(r"(?<![a-z])(flush|soon|at_once)(?![a-z])")
@@ -207,7 +195,7 @@ def unsaid_in(tree: ast.Module) -> Iterator[str]:
 def test_no_file_is_longer_than_can_be_kept_in_mind() -> None:
     lines = {name_of(path): len(path.read_bytes().splitlines()) for path in sources(".py", ".c")}
     assert len(lines) > 100
-    assert {name for name, each in lines.items() if each > LONGEST_FILE} == TO_BE_SPLIT
+    assert {name: each for name, each in lines.items() if each > LONGEST_FILE} == {}
 
 
 def test_no_function_and_no_class_is_larger_than_can_be_kept_in_mind() -> None:

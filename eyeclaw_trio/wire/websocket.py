@@ -325,8 +325,6 @@ class ServerSocket:
         self.is_slow = True
         self.abort()
 
-    # ---- the peer's manners ---------------------------------------------------------------------
-
     def beat(self, now: float, *, is_late: bool) -> None:
         """Say both kinds of ping, as the wheel wants it.
 

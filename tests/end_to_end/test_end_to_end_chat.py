@@ -14,9 +14,9 @@ import trio
 from chat_fakes import CANCELLED, DONE, ChatClient
 from chat_house import LONG, SECRET, configure, last_question
 from house import House
+from model_scripts import PIECES, WHOLE_TEXT
 from processes import eventually
 from running_gateway import Gateway
-from scripted_model import PIECES, WHOLE_TEXT
 from trio_websocket import ConnectionClosed, wrap_client_stream
 
 

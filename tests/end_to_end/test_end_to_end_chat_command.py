@@ -18,8 +18,8 @@ from attrs import define, field
 from chat_fakes import DONE
 from chat_house import LONG, configure, last_question, piped
 from house import PROGRAM, House
+from model_scripts import PIECES, WHOLE_TEXT
 from running_gateway import Gateway
-from scripted_model import PIECES, WHOLE_TEXT
 
 
 @pytest.fixture

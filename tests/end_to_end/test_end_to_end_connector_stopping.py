@@ -13,9 +13,9 @@ import trio
 from attrs import frozen
 from fakes import FAILED, assert_whole, spoken
 from house import House
+from model_scripts import PIECES, WHOLE_TEXT
 from processes import Child, eventually
 from running_gateway import Gateway, Model
-from scripted_model import PIECES, WHOLE_TEXT
 
 CUT = f"{FAILED}回答中途中断。"
 # Seconds for what needs no waiting, also on a busy machine; `resume_grace` is 20.

@@ -15,8 +15,8 @@ import trustme
 from attrs import frozen
 from fakes import FAILED, assert_whole, question, read_events
 from house import House
+from model_scripts import PIECES, WHOLE_TEXT
 from running_gateway import Gateway, Model
-from scripted_model import PIECES, WHOLE_TEXT
 
 
 @pytest.fixture

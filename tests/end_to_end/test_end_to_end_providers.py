@@ -15,9 +15,9 @@ import trustme
 from click.testing import CliRunner
 from fakes import FAILED, assert_whole, spoken
 from house import House
+from model_scripts import PIECES, WHOLE_TEXT
 from processes import eventually
 from running_gateway import Gateway, Model
-from scripted_model import PIECES, WHOLE_TEXT
 
 from eyeclaw_trio.cli import main
 

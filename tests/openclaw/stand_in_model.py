@@ -17,19 +17,8 @@ from attrs import define
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # this folder is run, not collected
 
-from scripted_model import (
-    DONE,
-    ENDING,
-    End,
-    Head,
-    Script,
-    ScriptedModel,
-    Seen,
-    Wait,
-    event,
-    piece,
-    script_named,
-)
+from model_scripts import DONE, ENDING, End, Head, Script, Wait, event, piece, script_named
+from scripted_model import ScriptedModel, Seen
 
 WORDS: Final = "words"  # a whole answer by a fast model
 REFUSED: Final = "400"  # which OpenClaw passes on at once

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 import attrs
 import pytest
 import trio
-from scripted_model import PIECES, ScriptedModel, open_scripted_model
+from model_scripts import PIECES
+from scripted_model import ScriptedModel, open_scripted_model
 from structlog.testing import capture_logs
 
 from eyeclaw_trio.core.provider_timing import ProviderAnswer

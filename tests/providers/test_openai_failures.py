@@ -8,7 +8,8 @@ import attrs
 import pytest
 import trio
 from asking_models import KEY, PATIENT, ask, asked_at, fail
-from scripted_model import PIECES, open_scripted_model
+from model_scripts import PIECES
+from scripted_model import open_scripted_model
 
 from eyeclaw_trio.errors import Reason
 from eyeclaw_trio.providers.catalogue import open_provider

@@ -6,7 +6,8 @@ import attrs
 import pytest
 import trio
 from asking_models import KEY, PATIENT, ask, asked_at, fail
-from scripted_model import PIECES, WHOLE_TEXT, open_scripted_model
+from model_scripts import PIECES, WHOLE_TEXT
+from scripted_model import open_scripted_model
 
 from eyeclaw_trio import __version__
 from eyeclaw_trio.protocol.completions import ChatMessage

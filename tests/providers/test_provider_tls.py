@@ -12,7 +12,8 @@ import pytest
 import trio
 import trio.testing
 import trustme
-from scripted_model import PIECES, ScriptedModel, open_scripted_model, server_tls
+from model_scripts import PIECES
+from scripted_model import ScriptedModel, open_scripted_model, server_tls
 
 from eyeclaw_trio.core.provider_timing import ProviderAnswer
 from eyeclaw_trio.errors import ProviderFailed, Reason

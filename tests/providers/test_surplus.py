@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import trio
 import trustme
-from scripted_model import PIECES, ScriptedModel, open_scripted_model, server_tls
+from model_scripts import PIECES
+from scripted_model import ScriptedModel, open_scripted_model, server_tls
 
 from eyeclaw_trio.providers.catalogue import open_provider
 from eyeclaw_trio.providers.provider import Provider, ProviderQuestion

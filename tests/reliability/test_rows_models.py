@@ -11,7 +11,8 @@ import trio
 import trio.testing
 from fakes import FAILED, Gateway, assert_whole, question, read_events, spoken
 from healthy_turn import beside_a_healthy_turn
-from scripted_model import PIECES, WHOLE_TEXT, open_scripted_model
+from model_scripts import PIECES, WHOLE_TEXT
+from scripted_model import open_scripted_model
 
 from eyeclaw_trio.connector.embedded import run_embedded_bot
 from eyeclaw_trio.core.trace import Outcome, Trace

@@ -1,0 +1,211 @@
+"""A poller leaves everybody their turns, and how it ends."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from itertools import count, pairwise
+
+import pytest
+import trio
+import trio.testing
+from polled_pairs import Receiver, Taken, is_watching, leave_all, pairs, running, settle
+from socket_pairs import pair
+
+from eyeclaw_trio.wire import poller as poller_module
+from eyeclaw_trio.wire.poller import Poller
+
+
+async def looks_while(is_unfinished: Callable[[], bool], count: Callable[[], int]) -> list[int]:
+    """What a task that never waits sees of a count each time that it has a turn."""
+    seen = [count()]
+    while is_unfinished():
+        await trio.lowlevel.checkpoint()
+        seen.append(count())
+    return seen
+
+
+async def test_a_flood_on_one_socket_leaves_other_tasks_their_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(poller_module, "RECEIVE_SIZE", 100)
+    poller, taken = Poller(clock_of(0.002)), Taken()
+    async with pair() as (ours, theirs), running(poller) as nursery:
+        await theirs.send_all(b"x" * 10_000)
+        nursery.start_soon(poller.receive, ours, taken)
+        seen = await looks_while(lambda: len(taken.pieces) < 100, lambda: len(taken.pieces))
+    # Which of two tasks comes first is for trio to say: at most two reads lie between two looks.
+    assert max(b - a for a, b in pairwise(seen)) <= 2
+
+
+def clock_of(step: float) -> Callable[[], float]:
+    """Each look at it is so many seconds later than the one before."""
+    return count(step=step).__next__
+
+
+async def pieces_of(size: int, poller: Poller) -> list[int]:
+    """The sizes in which so many bytes of one socket are read."""
+    taken = Taken()
+    async with pair() as (ours, theirs), running(poller) as nursery:
+        await theirs.send_all(b"x" * size)
+        nursery.start_soon(poller.receive, ours, taken)
+        while sum(map(len, taken.pieces)) < size:
+            await trio.lowlevel.checkpoint()
+    return [len(piece) for piece in taken.pieces]
+
+
+async def test_who_fills_what_was_asked_for_and_costs_little_is_read_in_larger_portions() -> None:
+    sizes = await pieces_of(200_000, Poller(clock_of(0.0001)))
+    assert sizes[:3] == [16_384, 32_768, 65_536]
+    assert max(sizes) == 65_536
+
+
+async def test_whose_bytes_cost_much_is_read_in_smaller_portions() -> None:
+    sizes = await pieces_of(60_000, Poller(clock_of(0.005)))
+    assert sizes[:4] == [16_384, 8_192, 4_096, 4_096]
+
+
+async def test_others_have_a_turn_when_reading_has_taken_long() -> None:
+    poller, taken = Poller(clock_of(0.003)), Taken()
+    async with pairs(30) as lines, trio.open_nursery() as nursery:
+        for ours, peer in lines:
+            nursery.start_soon(poller.receive, ours, taken)
+            await peer.send_all(b"x" * 100)
+        await settle()
+        async with running(poller):
+            seen = await looks_while(lambda: len(taken.pieces) < 30, lambda: len(taken.pieces))
+        nursery.cancel_scope.cancel()
+    assert max(b - a for a, b in pairwise(seen)) <= 2 * 1
+
+
+async def test_others_have_a_turn_between_many_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poller_module, "AT_A_TIME", 3)
+    poller, taken = Poller(), Taken()
+    async with pairs(30) as lines, trio.open_nursery() as nursery:
+        for ours, peer in lines:
+            nursery.start_soon(poller.receive, ours, taken)
+            await peer.send_all(b"x")
+        await settle()
+        async with running(poller):
+            seen = await looks_while(lambda: len(taken.pieces) < 30, lambda: len(taken.pieces))
+        nursery.cancel_scope.cancel()
+    assert max(b - a for a, b in pairwise(seen)) <= 2 * 3
+
+
+async def test_others_have_a_turn_between_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poller_module, "BYTES_AT_A_TIME", 250)
+    poller, taken = Poller(), Taken()
+    async with pairs(30) as lines, trio.open_nursery() as nursery:
+        for ours, peer in lines:
+            nursery.start_soon(poller.receive, ours, taken)
+            await peer.send_all(b"x" * 100)
+        await settle()
+        async with running(poller):
+            seen = await looks_while(lambda: len(taken.pieces) < 30, lambda: len(taken.pieces))
+        nursery.cancel_scope.cancel()
+    assert max(b - a for a, b in pairwise(seen)) <= 2 * 3
+
+
+async def test_bytes_that_are_left_count_as_those_that_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(poller_module, "BYTES_AT_A_TIME", 250)
+    poller, taken = Poller(), Taken(until=b"x" * 100)
+    async with pairs(30) as lines, trio.open_nursery() as nursery:
+        for ours, peer in lines:
+            nursery.start_soon(poller.receive, ours, taken)
+            await peer.send_all(b"x" * 100)
+        await settle()
+        async with running(poller):
+            seen = await looks_while(lambda: len(taken.pieces) < 30, lambda: len(taken.pieces))
+    assert max(b - a for a, b in pairwise(seen)) <= 2 * 3
+
+
+async def heard_during_flood(floods: int) -> list[int]:
+    """Read sockets that are always full, and one that says a single word; returns which of the
+    first hundred rounds of reading heard it."""
+    heard: list[int] = []
+    rounds = 0
+
+    def fill() -> None:
+        for _, peer in lines[:floods]:
+            try:
+                while True:
+                    os.write(peer.socket.fileno(), bytes(65_536))
+            except BlockingIOError:
+                pass
+
+    class CountingPoller(Poller):
+        def _read(self, ready: Sequence[tuple[int, int]]) -> int:
+            nonlocal rounds
+            rounds += 1
+            count = super()._read(ready)
+            fill()
+            if rounds == 100:
+                nursery.cancel_scope.cancel()
+            return count
+
+    def hear(data: bytes) -> bytes:
+        heard.append(rounds)
+        return b""
+
+    poller = CountingPoller()
+    async with pairs(floods + 1) as lines, trio.open_nursery() as nursery:
+        fill()
+        for ours, _ in lines[:floods]:
+            nursery.start_soon(poller.receive, ours, Taken())
+        await settle()
+        await lines[-1][1].send_all(b"a word")
+        nursery.start_soon(poller.receive, lines[-1][0], hear)
+        await settle()
+        nursery.start_soon(poller.run)
+    return heard
+
+
+async def test_a_flood_on_one_socket_leaves_another_socket_its_turn() -> None:
+    assert await heard_during_flood(1) == [1]
+
+
+async def test_floods_that_fill_a_round_leave_another_socket_its_turn() -> None:
+    # Whatever the order: in so many rounds of at least four sockets each has had its turn.
+    heard = await heard_during_flood(20)
+    assert heard
+    assert heard[0] <= 6
+
+
+# ---- the end ------------------------------------------------------------------------------------
+
+
+async def test_when_it_ends_its_file_is_closed_and_receivers_can_still_be_cancelled() -> None:
+    poller = Poller()
+    async with pair() as (ours, theirs), trio.open_nursery() as nursery:
+        receiver = Receiver(poller, ours)
+        async with running(poller):
+            nursery.start_soon(receiver.run)
+            await settle()
+            file = poller._epoll
+            assert file is not None
+        assert file.closed
+        await theirs.send_all(b"kept")
+        await settle()
+        assert receiver.result is None
+        receiver.scope.cancel()
+        await settle()
+        assert receiver.scope.cancelled_caught
+        assert not is_watching(poller)
+        async with running(poller):
+            assert await poller.receive(ours, leave_all) == b"kept"
+
+
+async def test_it_ends_together_with_its_receivers() -> None:
+    poller = Poller()
+    async with pairs(5) as lines:
+        async with trio.open_nursery() as nursery:
+            for ours, _ in lines[:2]:
+                nursery.start_soon(poller.receive, ours, leave_all)
+            nursery.start_soon(poller.run)
+            for ours, _ in lines[2:]:
+                nursery.start_soon(poller.receive, ours, leave_all)
+            await settle()
+            nursery.cancel_scope.cancel()
+        assert not is_watching(poller)
