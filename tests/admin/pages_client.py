@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
+import pytest
 import trio
 from attrs import define, field, frozen
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message
 from workshop_fakes import make_fakes
 
+from eyeclaw_trio.admin import passwords
 from eyeclaw_trio.admin.live import LivePages
 from eyeclaw_trio.admin.office import Office, RunningTurn
 from eyeclaw_trio.admin.sessions import Doorkeeper
@@ -225,6 +227,17 @@ async def open_pages(
     """The pages over a data folder of their own."""
     settings = settings or AdminSettings()
     workshop = workshop or make_fakes(folder)
+    # What a password costs is looked at elsewhere.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_LOG_N", 10)
+        async with _open_store_pages(folder, settings, setup_code, workshop) as pages:
+            yield pages
+
+
+@asynccontextmanager
+async def _open_store_pages(
+    folder: Path, settings: AdminSettings, setup_code: str | None, workshop: Workshop
+) -> AsyncIterator[Pages]:
     async with open_store(folder) as store:
         now, around, stopping = FakeNow(), FakeSurroundings(), trio.Event()
         doorkeeper = Doorkeeper(store, store, settings.session_hours * 3_600.0, setup_code)

@@ -25,6 +25,13 @@ WAYS: Final = {
     "phone-zh-light": ("zh", "light", PHONE),
     "phone-en-dark": ("en", "dark", PHONE),
 }
+SETTINGS: Final = """
+traces.keep_content = true
+[[bots]]
+name = "home"
+provider = "echo"
+default = true
+"""
 QUESTIONS: Final = ("你好，若琪，今天天气怎么样？", "附近有什么好吃的？", "What is this building?")
 
 
@@ -35,7 +42,7 @@ def main() -> None:
     shutil.rmtree(ALL, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        with open_site(browser, Path(folder)) as site:
+        with open_site(browser, Path(folder), SETTINGS) as site:
             take_door(site)
             fill(site)
             for name, (language, theme, size) in WAYS.items():
@@ -57,7 +64,7 @@ def take_door(site: Site) -> None:
 
 def fill(site: Site) -> None:
     """Some bots, and some turns."""
-    for name in ("home", "书房", "office"):
+    for name in ("书房", "office"):
         site.house.add_bot(name)
     for question in QUESTIONS:
         site.house.command_now(

@@ -19,7 +19,7 @@ from eyeclaw_trio.admin.page import Page
 from eyeclaw_trio.admin.public_address import FORM_FIELDS, address_of, is_for_others
 from eyeclaw_trio.admin.view import render
 from eyeclaw_trio.core.directory import AccessKey
-from eyeclaw_trio.store import keys
+from eyeclaw_trio.store import admin_access, keys
 from eyeclaw_trio.store.columns import read_clock
 from eyeclaw_trio.store.database import Database
 
@@ -40,6 +40,7 @@ async def show(request: Request, made: MadeKey | None = None) -> Response:
     """`GET /admin/keys`. Raises StoreError; cancelled, nothing has happened."""
     office = office_of(request)
     found = await office.views.read(keys.list_keys)
+    tokens = await office.views.read(admin_access.list_tokens)
     address = address_of(request, office.surroundings.address)
     command = ""
     if made is not None:
@@ -58,6 +59,7 @@ async def show(request: Request, made: MadeKey | None = None) -> Response:
         is_for_others=is_for_others(address),
         command=command,
         form_fields=FORM_FIELDS,
+        tokens=tokens,
     )
 
 
