@@ -33,15 +33,15 @@ run: .venv/.installed
 	  --admin-listen $(ADMIN_LISTEN) > $(RUN)/stdout
 
 test: check test-browser
-	$(BIN)/pytest --ignore=tests/browser -m 'not attack'
+	$(BIN)/pytest $(AGAIN) --ignore=tests/browser -m 'not attack'
 
 # What one peer can do to all others (RELIABILITY 35, 36): some minutes of real attacks.
 test-attacks: .venv/.installed-for-tests
-	$(BIN)/pytest -m attack -rP
+	$(BIN)/pytest $(AGAIN) -m attack -rP
 
 # The pages in a real browser; skipped, with a word, where there is no Chromium.
 test-browser: .venv/.installed-for-tests
-	$(BIN)/pytest tests/browser
+	$(BIN)/pytest $(AGAIN) tests/browser
 
 # The pictures of the pages in docs/images, and all pages in every way in build/screenshots.
 screenshots: .venv/.installed-for-tests
