@@ -12,9 +12,9 @@ from eyeclaw_trio.core.provider_timing import SEGMENTS, ProviderAnswer, Segments
 
 WIDTH: Final = 640
 HEIGHT: Final = 160
-_LEFT: Final = 44
+_LEFT: Final = 64
 _BOTTOM: Final = 20
-_TOP: Final = 8
+_TOP: Final = 20
 # Newest answers that are drawn.
 DRAWN: Final = 120
 # Ends of the scale, in seconds; what is slower stands at the top.

@@ -47,6 +47,7 @@ class PlayedGlasses:
     viewer: Viewer
     write_timeout: float
     _rest: bytes = b""
+    _is_ending: bool = False
 
     @property
     def writer(self) -> PlayedGlasses:
@@ -78,17 +79,20 @@ class PlayedGlasses:
     def monitor_hangup(
         self, nursery: trio.Nursery, leave: Callable[[], None]
     ) -> AbstractContextManager[None]:
-        """`leave` is called when nobody reads any more."""
+        """`leave` is called when nobody reads any more, and there was more to come: with the last
+        byte a page's connection may be over before we know that it was sent."""
 
         async def watch() -> None:
             await self.viewer.wait_until_gone()
-            leave()
+            if not self._is_ending:
+                leave()
 
         nursery.start_soon(watch)
         return nullcontext()
 
     async def _send(self, data: bytes, *, ends: bool = False) -> None:
         data, self._rest = self._rest + data, b""
+        self._is_ending = ends
         with trio.move_on_after(self.write_timeout) as scope:
             await self.viewer.send(data, ends=ends)
         if scope.cancelled_caught:

@@ -129,6 +129,7 @@ def test_the_log_shows_what_happens_while_it_is_open(site: Site) -> None:
         with site.visit() as other:
             other.go("/admin/try")
             ask(other.page)
+            expect(other.page.get_by_test_id("answer")).not_to_be_empty()
             expect(other.page.get_by_test_id("answer")).to_have_attribute("aria-busy", "false")
         expect(page.locator("[data-line-id]")).to_have_count(before + 1)
         visit.assert_accessible()

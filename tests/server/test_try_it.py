@@ -25,6 +25,7 @@ class Page:
     got: bytes = b""
     has_ended: bool = False
     is_stuck: bool = False
+    leaves_with_the_last: bool = False
     gone: trio.Event = field(factory=trio.Event)
 
     async def send(self, data: bytes, *, ends: bool) -> None:
@@ -34,6 +35,9 @@ class Page:
         assert not self.has_ended
         self.got += data
         self.has_ended = ends
+        if ends and self.leaves_with_the_last:
+            self.gone.set()
+            await trio.testing.wait_all_tasks_blocked()
 
     async def wait_until_gone(self) -> None:
         await self.gone.wait()
@@ -100,6 +104,17 @@ async def test_a_page_that_is_closed_ends_its_turn_and_tells_the_bot() -> None:
             await bot.wait_for_cancel()
     assert bot.cancelled == [command.session_id]
     assert trying.outcomes == [Outcome.CANCELLED]
+
+
+async def test_a_page_that_leaves_with_the_last_byte_has_had_its_answer() -> None:
+    trying = Trying()
+    bot, trying.page.leaves_with_the_last = trying.bot, True
+    with bot.station.attached(bot):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trying.ask().relay, trying.page)
+            [command] = await bot.wait_for_commands()
+            bot.answer(command.session_id, "晴")
+    assert trying.outcomes == [Outcome.ANSWERED]
 
 
 async def test_a_page_that_takes_nothing_is_a_slow_reader_after_the_write_timeout(
