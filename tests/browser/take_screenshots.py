@@ -1,6 +1,6 @@
 """Pictures of the pages, of a gateway that has something to show.
 
-`docs/images` gets the few that README shows; `build/screenshots` gets every page in both
+`docs/images` gets the two that README can show; `build/screenshots` gets every page in both
 languages, both colours, and on a phone, to be looked at.
 """
 
@@ -19,6 +19,7 @@ from eyeclaw_trio.admin.site import PAGES
 
 ROOT: Final = Path(__file__).parents[2]
 ALL: Final = ROOT / "build" / "screenshots"
+SHOWN: Final = ROOT / "docs" / "images"
 WAYS: Final = {
     "desk-en-light": ("en", "light", DESK),
     "desk-zh-dark": ("zh", "dark", DESK),
@@ -51,6 +52,9 @@ def main() -> None:
                         visit.go(page.address)
                         visit.shoot(ALL / f"{page.name}-{name}.png")
         browser.close()
+    SHOWN.mkdir(exist_ok=True)
+    for name in ("overview", "stream_traces"):
+        shutil.copyfile(ALL / f"{name}-desk-en-light.png", SHOWN / f"{name}.png")
     print(f"{len(list(ALL.iterdir()))} pictures are in {ALL.relative_to(ROOT)}")
 
 
