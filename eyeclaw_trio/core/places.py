@@ -212,6 +212,8 @@ class Places(Generic[L]):
         link = self.newest
         if link is None or place.has_spoken:
             return None
+        if place.link is not None and not link.can_resume:
+            return None  # granted again for a link that could resume, and this one came behind it
         place.link = link
         return link
 

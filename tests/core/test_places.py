@@ -200,6 +200,17 @@ def test_a_command_that_may_have_died_with_its_link_is_granted_again_where_that_
     assert (places.grant_again(1.0) == [place]) is is_again
 
 
+def test_a_command_that_was_granted_again_is_not_sent_on_a_careless_link_that_came_behind() -> None:
+    places, first, safe, careless = make_places(), ALink(), ALink(can_resume=True), ALink()
+    places.attach(first, 0.0)
+    place = begun(places, "turn")
+    places.detach(first)
+    places.attach(safe, 1.0)
+    assert places.grant_again(1.0) == [place]
+    places.attach(careless, 1.0)
+    assert places.begin(place, 1.0) is None
+
+
 def test_a_turn_of_which_the_bot_has_spoken_is_not_asked_again() -> None:
     places, old, new = make_places(), ALink(), ALink(can_resume=True)
     places.attach(old, 0.0)

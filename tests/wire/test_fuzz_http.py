@@ -183,7 +183,7 @@ async def test_whatever_is_sent_gets_answers_or_an_end_and_stops_nobody(
             sent = b"".join(any_request(dice) for _ in range(dice.choice((1, 1, 2, 5))))
             with trio.fail_after(1_000):
                 received = await talk(gateway, dice, sent)
-            if b" HEAD " not in sent and not sent.startswith(b"HEAD") and b"\nHEAD" not in sent:
+            if b"HEAD" not in sent:  # an answer to that has no body, which is not told from here
                 assert_responses(received)
             assert steps.worst < PATIENCE, sent[:300]
             assert not [line for line in lines if line["log_level"] == "error"], sent[:300]
