@@ -1,6 +1,6 @@
 """README and docs/: what they promise is there, and both languages say it.
 
-Every page exists twice, `NAME.md` and `NAME.zh-CN.md`, with the same sections and the same code.
+Every page exists twice, in docs/en and docs/zh, with the same sections and the same code.
 """
 
 from __future__ import annotations
@@ -24,8 +24,16 @@ from eyeclaw_trio.settings.schema import SCHEMA, Listed, Named, Schema
 from eyeclaw_trio.settings.shown import show_settings
 
 ROOT = Path(__file__).parents[1]
-ENGLISH = [ROOT / "README.md", *sorted(set(ROOT.glob("docs/*.md")) - set(ROOT.glob("docs/*.zh-*")))]
-PAGES = [each for page in ENGLISH for each in (page, page.with_suffix(".zh-CN.md"))]
+DOCS = ROOT / "docs"
+ENGLISH = [ROOT / "README.md", *sorted(DOCS.glob("en/*.md"))]
+
+
+def chinese_of(page: Path) -> Path:
+    face = page.parent == ROOT
+    return page.with_suffix(".zh-CN.md") if face else page.parent.with_name("zh") / page.name
+
+
+PAGES = [each for page in ENGLISH for each in (page, chinese_of(page))]
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -63,23 +71,29 @@ def links_of(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", ENGLISH, ids=lambda page: page.stem)
 def test_both_languages_have_the_same_sections_links_and_code(page: Path) -> None:
-    chinese = page.with_suffix(".zh-CN.md")
+    chinese = chinese_of(page)
 
     assert [len(each.split()[0]) for each in headings_of(page)] == [
         len(each.split()[0]) for each in headings_of(chinese)
     ]
     assert code_of(page) == code_of(chinese)
     targets, their_targets = (
-        sorted(each.partition("#")[0].replace(".zh-CN.md", ".md") for each in links_of(one))
+        sorted(
+            each.partition("#")[0].replace(".zh-CN.md", ".md").replace("/zh/", "/en/")
+            for each in links_of(one)
+        )
         for one in (page, chinese)
     )
-    own = page.name
-    assert [each for each in targets if each != own] == [
-        each for each in their_targets if each != own
-    ]
+    assert targets == their_targets
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_is_there_in_one_language_only() -> None:
+    english, chinese = ({page.name for page in DOCS.glob(f"{each}/*")} for each in ("en", "zh"))
+    assert english == chinese
+    assert {each.name for each in DOCS.iterdir()} == {"en", "zh", "images"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     for link in links_of(page):
         path, _, anchor = link.partition("#")
@@ -92,9 +106,9 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 def test_every_page_is_named_on_the_face() -> None:
     for page in PAGES:
-        face = "README.zh-CN.md" if ".zh-" in page.name else "README.md"
+        face = "README.zh-CN.md" if page.parent.name == "zh" else "README.md"
         if page.parent != ROOT:
-            assert f"docs/{page.name}" in links_of(ROOT / face)
+            assert str(page.relative_to(ROOT)) in links_of(ROOT / face)
 
 
 # ---- settings ------------------------------------------------------------------------------
@@ -118,7 +132,7 @@ def paths_of(schema: Mapping[str, Schema | Kind], above: str = "") -> Iterator[s
 
 
 def test_the_page_of_the_settings_has_all_of_them_and_no_other() -> None:
-    document = tomllib.loads(settings_of(ROOT / "docs" / "settings.md", with_commented=True))
+    document = tomllib.loads(settings_of(DOCS / "en" / "settings.md", with_commented=True))
     document["providers"] = document["providers"]["NAME"]
     document["bots"] = document["bots"][0]
     written = {
@@ -132,7 +146,7 @@ def test_the_page_of_the_settings_has_all_of_them_and_no_other() -> None:
 
 def test_the_page_of_the_settings_says_the_defaults(tmp_path: Path) -> None:
     (tmp_path / "eyeclaw.toml").write_text(
-        settings_of(ROOT / "docs" / "settings.md", with_commented=False), "utf-8"
+        settings_of(DOCS / "en" / "settings.md", with_commented=False), "utf-8"
     )
 
     def shown(settings: Settings) -> dict[str, object]:
@@ -170,7 +184,7 @@ def commands_of(group: click.Command, above: tuple[str, ...] = ()) -> Iterator[t
 
 
 def test_the_page_of_the_commands_has_all_of_them() -> None:
-    page = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    page = (DOCS / "en" / "commands.md").read_text("utf-8")
     elsewhere = {("serve",), ("connect",)}  # what runs for ever is not in a list of examples
     for path in commands_of(main):
         text = " ".join(("eyeclaw", *path))
@@ -207,9 +221,9 @@ def test_every_command_line_in_the_pages_is_one_that_there_is() -> None:
 # ---- traces --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", ["traces.md", "traces.zh-CN.md"])
+@pytest.mark.parametrize("page", ["en/traces.md", "zh/traces.md"])
 def test_the_page_of_the_traces_has_every_outcome_and_every_sentence(page: str) -> None:
-    text = (ROOT / "docs" / page).read_text("utf-8")
+    text = (DOCS / page).read_text("utf-8")
 
     assert re.findall(r"^\| `([a-z_]+)` \|", text, re.MULTILINE) == [each.value for each in Outcome]
     failed = apology(BotFailed(), "zh")
@@ -235,9 +249,9 @@ def measured(scenario: str, figure: str, form: str = "{:.3g}") -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("page", ["performance.md", "performance.zh-CN.md"])
+@pytest.mark.parametrize("page", ["en/performance.md", "zh/performance.md"])
 def test_the_figures_of_the_page_are_those_of_the_last_whole_run(page: str) -> None:
-    text = (ROOT / "docs" / page).read_text("utf-8")
+    text = (DOCS / page).read_text("utf-8")
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")][1:]
         for line in text.splitlines()

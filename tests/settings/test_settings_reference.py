@@ -47,9 +47,11 @@ def test_the_reference_is_a_settings_file_that_can_be_used(folder: Path) -> None
     assert not checked.faults
 
 
-@pytest.mark.parametrize(("language", "name"), [("en", "settings.md"), ("zh", "settings.zh-CN.md")])
-def test_docs_hold_the_same_reference(language: Language, name: str) -> None:
-    block = (DOCS / name).read_text("utf-8").split("```toml\n")[1].split("```")[0]
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_docs_hold_the_same_reference(language: Language) -> None:
+    block = (
+        (DOCS / language / "settings.md").read_text("utf-8").split("```toml\n")[1].split("```")[0]
+    )
     assert block == render_reference(language)
 
 
