@@ -18,13 +18,11 @@ from eyeclaw_trio.admin.drawings import (
 )
 from eyeclaw_trio.admin.office import office_of
 from eyeclaw_trio.admin.presence_views import PresenceHistory, read_history
-from eyeclaw_trio.core.checkup import Finding, check_up
 from eyeclaw_trio.core.presence import Span
 from eyeclaw_trio.core.turn_counts import TurnCounts, gather
 from eyeclaw_trio.store.database import Database
 from eyeclaw_trio.store.failures import FailedTurn, list_failures
 from eyeclaw_trio.store.turn_statistics import HOUR, MINUTE, read_turn_counts
-from eyeclaw_trio.store.wearers import find_bots_without_summary
 
 # Seconds for which an open page shows what it has read.
 _FRESH: Final = 5.0
@@ -64,7 +62,6 @@ class Behind:
     history: PresenceHistory
     statistics: Statistics
     failures: tuple[FailedTurn, ...]
-    old_sdks: frozenset[int]
 
 
 async def read_behind(request: Request, span: Span) -> Behind:
@@ -77,27 +74,20 @@ async def read_behind(request: Request, span: Span) -> Behind:
     first, width, number = statistics_of(span, int(time.time()))
     seconds = MINUTE if span is Span.HOUR else HOUR
 
-    def read(db: Database) -> tuple[list[TurnCounts], tuple[FailedTurn, ...], frozenset[int]]:
+    def read(db: Database) -> tuple[list[TurnCounts], tuple[FailedTurn, ...]]:
         counted = read_turn_counts(db, seconds, first)
         sums = gather(counted, first, width, number)
-        return sums, list_failures(db), find_bots_without_summary(db)
+        return sums, list_failures(db)
 
     if known is not None and known.history.is_recent():
         history = known.history
     else:
         history = await read_history(request, span)
-    sums, failures, old_sdks = await views.read(read)
+    sums, failures = await views.read(read)
     total = TurnCounts()
     for each in sums:
         total.add(each)
     statistics = Statistics(first, width, tuple(sums), total)
-    behind = Behind(time.monotonic(), history, statistics, failures, old_sdks)
+    behind = Behind(time.monotonic(), history, statistics, failures)
     request.state.behind = behind
     return behind
-
-
-async def find_faults(request: Request, behind: Behind) -> list[Finding]:
-    """What is not well, the worst first. Cancelled, nothing has happened."""
-    look = office_of(request).surroundings.look
-    facts = await look(behind.history.flapping(), behind.old_sdks)
-    return [each for each in check_up(facts) if each.level != "good"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Final
 
 from attrs import frozen
 from starlette.requests import Request
@@ -16,15 +15,11 @@ from eyeclaw_trio.core.presence import (
     Hours,
     Span,
     beats_of,
-    broken_minutes,
     outages_of,
     share_online,
 )
 from eyeclaw_trio.errors import RequestRefused
 from eyeclaw_trio.store.presence_history import read_presence
-
-# Minutes of the last hour in which its link breaks, from which on a bot flaps.
-FLAPS: Final = 4
 
 
 @frozen
@@ -76,15 +71,6 @@ class PresenceHistory:
             )
             for each in outages_of(self.hours.get(bot_id, {}), first, self.last)
         ]
-
-    def flapping(self) -> frozenset[int]:
-        """The bots whose link broke again and again within the last hour."""
-        first = self.last - MINUTES + 1
-        return frozenset(
-            bot_id
-            for bot_id, hours in self.hours.items()
-            if broken_minutes(hours, first, self.last) >= FLAPS
-        )
 
 
 async def read_history(request: Request, span: Span) -> PresenceHistory:

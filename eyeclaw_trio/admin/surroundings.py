@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
-
-from eyeclaw_trio.core.checkup import Facts
 
 
 class Surroundings(Protocol):
-    """What is around the gateway. Nothing here waits but `look`."""
+    """What is around the gateway. Nothing here waits."""
 
     @property
     def address(self) -> str:
@@ -33,9 +31,4 @@ class Surroundings(Protocol):
     def invite(self, text: str) -> str:
         """The way to a text that can be fetched once: a path below the public address, with a code
         in it."""
-        ...
-
-    async def look(self, flapping: Collection[int], old_sdks: Collection[int]) -> Facts:
-        """Look around, with what is known of bots by their ids. The disk is asked in a thread, and
-        not more often than needed; cancellation leaves that to end by itself."""
         ...

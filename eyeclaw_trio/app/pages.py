@@ -8,7 +8,6 @@ import trio
 from attrs import frozen
 
 from eyeclaw_trio.admin.office import Office, RunningTurn
-from eyeclaw_trio.admin.public_address import is_for_others
 from eyeclaw_trio.admin.sessions import Doorkeeper, make_setup_code
 from eyeclaw_trio.app.gateway import Gateway
 from eyeclaw_trio.app.observer import Observer
@@ -51,8 +50,7 @@ class Present:
 def make_office(gateway: Gateway, port: int) -> Office:
     """What the pages read and do; `port` is where the gateway itself listens."""
     host, has_tls = gateway.settings.listen.host, gateway.settings.tls_certificate is not None
-    address = Endpoint(host, port, has_tls)
-    surroundings = HouseSurroundings(gateway, address.url, host, not is_for_others(address))
+    surroundings = HouseSurroundings(gateway, Endpoint(host, port, has_tls).url)
     return Office(gateway.store, gateway.store, Present(gateway.observer), surroundings)
 
 

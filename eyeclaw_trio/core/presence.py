@@ -20,6 +20,9 @@ BROKEN: Final = "b"
 UNKNOWN: Final = "."
 NOTHING_KNOWN: Final = UNKNOWN * MINUTES
 
+# Minutes of an hour in which its link breaks, from which on a bot flaps.
+FLAPS: Final = 4
+
 # The letters of hours, by hours since 1970 (UTC).
 Hours = Mapping[int, str]
 
@@ -153,6 +156,14 @@ def share_online(beats: Iterable[Beat]) -> float | None:
 def broken_minutes(hours: Hours, first: int, last: int) -> int:
     """In how many of these minutes the link broke or came: many mean that it flaps."""
     return sum(letter == BROKEN for letter in _letters(hours, first, last + 1))
+
+
+def find_flapping(bots: Mapping[int, Hours], last: int) -> frozenset[int]:
+    """The bots whose link broke again and again within the hour that ends with minute `last`."""
+    first = last - MINUTES + 1
+    return frozenset(
+        bot_id for bot_id, hours in bots.items() if broken_minutes(hours, first, last) >= FLAPS
+    )
 
 
 def letter_at(hours: Hours, minute: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -24,7 +24,6 @@ from eyeclaw_trio.admin.sessions import Doorkeeper
 from eyeclaw_trio.admin.settings import AdminSettings
 from eyeclaw_trio.admin.site import AdminParts, make_admin_app
 from eyeclaw_trio.admin.workshop import Workshop
-from eyeclaw_trio.core.checkup import Facts
 from eyeclaw_trio.metrics import Metrics
 from eyeclaw_trio.store.store import Store, open_store
 
@@ -66,7 +65,6 @@ class FakeSurroundings:
     providers: dict[str, dict[str, Any]] = field(factory=dict)
     reasons: dict[int, str] = field(factory=dict)
     invitations: list[str] = field(factory=list)
-    facts: dict[str, Any] = field(factory=dict)
 
     def describe_providers(self) -> dict[str, dict[str, Any]]:
         return self.providers
@@ -77,24 +75,6 @@ class FakeSurroundings:
     def invite(self, text: str) -> str:
         self.invitations.append(text)
         return f"/skill/code{len(self.invitations)}"
-
-    async def look(self, flapping: Collection[int], old_sdks: Collection[int]) -> Facts:
-        facts: dict[str, Any] = {
-            "status": "ok",
-            "active_keys": 1,
-            "bots": {"home": True},
-            "has_default_bot": True,
-            "public_host": "127.0.0.1",
-            "is_on_loopback": True,
-            "has_tls": False,
-            "unix_time": 1_800_000_000.0,
-            "disk_free": 10**12,
-            "is_degraded": False,
-            "dropped_writes": 0,
-            "flapping": [str(each) for each in flapping],
-            "old_sdks": [str(each) for each in old_sdks],
-        }
-        return Facts(**(facts | self.facts))
 
 
 @frozen

@@ -8,37 +8,6 @@ import attrs
 from pages_client import open_pages
 from workshop_fakes import HOSTILE, WELL, FakeCheckup, assert_harmless, make_fakes
 
-from eyeclaw_trio.admin.words import CATALOGUE
-from eyeclaw_trio.core.checkup import Finding, check_up
-
-
-def all_findings() -> list[Finding]:
-    changes: list[dict[str, object]] = [
-        {},
-        {"status": "draining", "is_backup_waiting": True, "active_keys": 0, "bots": {}},
-        {"bots": {"a": False}, "has_default_bot": False, "is_on_loopback": False},
-        {"bots": {"a": False, "b": True}, "is_on_loopback": False, "has_tls": True},
-        {"is_degraded": True, "unix_time": 1.0, "disk_free": None},
-        {"dropped_writes": 1, "disk_free": 1},
-        {"disk_free": 1_000_000_000},
-    ]
-    return [
-        each
-        for change in changes
-        for each in check_up(attrs.evolve(WELL, **change))  # type: ignore[arg-type]  # by name
-    ]
-
-
-def test_every_finding_has_its_words_and_every_bad_one_a_remedy() -> None:
-    named = {each.name for each in all_findings()}
-    assert {f"health.is.{name}" for name in named} == {
-        key for key in CATALOGUE if key.startswith("health.is.")
-    }
-    troubles = {each.name for each in all_findings() if each.level != "good"} - {"draining"}
-    assert {f"health.do.{name}" for name in troubles} == {
-        key for key in CATALOGUE if key.startswith("health.do.")
-    }
-
 
 async def test_the_health_names_what_is_wrong_and_what_to_do_harmlessly(tmp_path: Path) -> None:
     facts = attrs.evolve(WELL, bots={HOSTILE: False, "b": True}, disk_free=5)

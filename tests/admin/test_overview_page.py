@@ -6,18 +6,18 @@ import time
 from functools import partial
 from pathlib import Path
 
+import attrs
 import pytest
 from pages_client import open_pages
 from test_keys_page import add, ask_json
+from workshop_fakes import WELL, FakeCheckup, make_fakes
 
 from eyeclaw_trio.admin.office import RunningTurn
-from eyeclaw_trio.admin.presence_views import last_minute
 from eyeclaw_trio.core.checkup import LITTLE_ROOM, NO_ROOM
 from eyeclaw_trio.core.trace import Outcome, Trace
 from eyeclaw_trio.core.turn_counts import TurnCounts
 from eyeclaw_trio.store.columns import read_clock
 from eyeclaw_trio.store.database import Database, transaction
-from eyeclaw_trio.store.presence_history import write_presence
 from eyeclaw_trio.store.traces import write_trace
 from eyeclaw_trio.store.turn_statistics import write_turn_counts
 
@@ -40,29 +40,32 @@ async def test_where_all_is_well_it_says_so_and_nothing_else(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("facts", "name", "words"),
     [
-        ({"active_keys": 0}, "no_key", "There is no key yet"),
-        ({"bots": {}}, "no_bot", "There is no bot yet"),
+        ({"active_keys": 0}, "no_key", "There is no valid access key"),
+        ({"bots": {}}, "no_bot", "There is no bot to answer"),
         ({"bots": {"<i>": False}}, "no_bot_online", "No bot is online"),
         ({"bots": {"<i>": False, "b": True}}, "bots_offline", "Offline: &lt;i&gt;"),
-        ({"has_default_bot": False}, "no_default_bot", "No bot answers by default"),
+        ({"has_default_bot": False}, "no_default_bot", "none of them is the default"),
         ({"is_on_loopback": False}, "public_without_tls", "without TLS"),
         ({"unix_time": 5.0}, "clock_wrong", "was never set"),
         ({"clock_off": 3600.0}, "clock_jumped", "jumped by 60 min"),
-        ({"disk_free": LITTLE_ROOM - 1}, "disk_little", "nearly full"),
-        ({"disk_free": NO_ROOM - 1}, "disk_full", "full but for"),
-        ({"disk_free": None}, "disk_unknown", "not known"),
+        ({"disk_free": LITTLE_ROOM - 1}, "disk_little", "MB are free on the disk"),
+        ({"disk_free": NO_ROOM - 1}, "disk_full", "nearly full"),
+        ({"disk_free": None}, "disk_unknown", "cannot be found out"),
         ({"is_degraded": True}, "store_degraded", "cannot be written"),
-        ({"dropped_writes": 2}, "store_dropped", "given up since the start: 2"),
+        ({"dropped_writes": 2}, "store_dropped", "2 records were given up"),
         ({"is_backup_waiting": True}, "backup_waiting", "A backup waits"),
+        ({"flapping": ("<i>",)}, "bots_flapping", "again and again: &lt;i&gt;"),
+        ({"old_sdks": ("<i>", "b")}, "old_sdks", "cannot be healed: &lt;i&gt;, b"),
         ({"status": "draining"}, "draining", "is stopping"),
     ],
 )
 async def test_what_is_not_well_is_said_in_words(
     tmp_path: Path, facts: dict[str, object], name: str, words: str
 ) -> None:
-    async with open_pages(tmp_path) as pages:
+    looked = FakeCheckup(attrs.evolve(WELL, **facts))  # type: ignore[arg-type]  # by name
+    workshop = attrs.evolve(make_fakes(tmp_path), checkup=looked)
+    async with open_pages(tmp_path, workshop=workshop) as pages:
         browser = await pages.signed_in()
-        pages.surroundings.facts = facts
         page = (await browser.get("/admin/")).text
         assert f'data-finding="{name}"' in page
         assert words in page
@@ -71,24 +74,9 @@ async def test_what_is_not_well_is_said_in_words(
         assert f'data-finding="{name}"' in chinese
         told = await ask_json(browser, "GET", "/admin/api/overview")
         assert [each["name"] for each in told["faults"]] == [name]
-
-
-async def test_a_bot_that_flaps_and_one_with_an_old_sdk_are_named(tmp_path: Path) -> None:
-    def write(db: Database) -> None:
-        for number in range(3):
-            write_turn(db, f"trace_{number}", Outcome.ANSWERED)
-        with transaction(db):
-            write_presence(db, range(last_minute() - 3, last_minute() + 1), {1: "b"})
-
-    async with open_pages(tmp_path) as pages:
-        await pages.store.run(lambda db: add(db, "home"))
-        await pages.store.run(write)
-        browser = await pages.signed_in()
-        told = await ask_json(browser, "GET", "/admin/api/overview")
-        assert {each["name"]: each["values"] for each in told["faults"]} == {
-            "bots_flapping": {"names": "1"},
-            "old_sdks": {"names": "1"},
-        }
+        health = (await browser.get("/admin/health")).text
+        assert f'data-finding-id="{name}"' in health
+        assert words in health
 
 
 async def test_turns_over_time_are_drawn_and_told(tmp_path: Path) -> None:

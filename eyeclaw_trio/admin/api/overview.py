@@ -9,8 +9,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from eyeclaw_trio.admin.api.resource import Resource, answer_json
+from eyeclaw_trio.admin.findings import find_faults
 from eyeclaw_trio.admin.office import office_of
-from eyeclaw_trio.admin.overview_views import find_faults, read_behind
+from eyeclaw_trio.admin.overview_views import read_behind
 from eyeclaw_trio.admin.presence_views import span_of
 from eyeclaw_trio.core.turn_counts import FIRST_CHUNK_BOUNDS, RELAY_BOUNDS, quantile
 
@@ -19,7 +20,6 @@ async def show(request: Request) -> Response:
     """`GET /admin/api/overview`. Raises RequestRefused and StoreError; cancelled, nothing has
     happened."""
     behind = await read_behind(request, span_of(request))
-    faults = await find_faults(request, behind)
     turns: list[dict[str, Any]] = [
         {
             "began": column.began,
@@ -33,10 +33,7 @@ async def show(request: Request) -> Response:
     ]
     return answer_json(
         {
-            "faults": [
-                {"level": each.level, "name": each.name, "values": dict(each.values)}
-                for each in faults
-            ],
+            "faults": await find_faults(request),
             "seconds": behind.statistics.width,
             "turns": turns,
             "failures": behind.failures,

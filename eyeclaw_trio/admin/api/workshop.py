@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Final
 
 from attrs import asdict, frozen
@@ -12,14 +11,13 @@ from starlette.routing import Route
 
 from eyeclaw_trio.admin.api.resource import Resource, answer_json
 from eyeclaw_trio.admin.download import BackupDownload
+from eyeclaw_trio.admin.findings import find_all
 from eyeclaw_trio.admin.forms import read_json
 from eyeclaw_trio.admin.pages.log import read_filter
 from eyeclaw_trio.admin.pages.providers import standing_of
 from eyeclaw_trio.admin.pages.settings import as_text
-from eyeclaw_trio.admin.view import language_of, words_of
-from eyeclaw_trio.admin.words import CATALOGUE
+from eyeclaw_trio.admin.view import language_of
 from eyeclaw_trio.admin.workshop import ProviderCheck, SettingRow, workshop_of
-from eyeclaw_trio.core.checkup import Finding, check_up
 from eyeclaw_trio.store.backup import DatabaseFile
 from eyeclaw_trio.store.columns import read_clock
 
@@ -71,8 +69,7 @@ async def change_setting(request: Request) -> Response:
 
 async def show_health(request: Request) -> Response:
     """`GET /admin/api/health`. Cancelled, nothing has happened."""
-    found = check_up(await workshop_of(request).checkup.look())
-    return answer_json([_describe_finding(request, each) for each in found])
+    return answer_json(await find_all(request))
 
 
 async def list_log(request: Request) -> Response:
@@ -114,17 +111,6 @@ def _describe_check(check: ProviderCheck) -> dict[str, Any]:
 
 def _describe_setting(row: SettingRow, place: int) -> dict[str, object]:
     return {**asdict(row), "meaning": row.meaning[place], "unit": row.unit[place] or None}
-
-
-def _describe_finding(request: Request, finding: Finding) -> dict[str, object]:
-    say = partial(words_of(request), **finding.values)
-    remedy = f"health.do.{finding.name}"
-    return {
-        "level": finding.level,
-        "name": finding.name,
-        "text": say(f"health.is.{finding.name}"),
-        "remedy": say(remedy) if remedy in CATALOGUE else None,
-    }
 
 
 def _describe_waiting(waiting: DatabaseFile) -> dict[str, object]:

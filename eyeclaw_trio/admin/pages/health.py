@@ -10,20 +10,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from eyeclaw_trio.admin.findings import find_all
 from eyeclaw_trio.admin.office import office_of
 from eyeclaw_trio.admin.page import Page
 from eyeclaw_trio.admin.view import render, render_part
-from eyeclaw_trio.admin.words import CATALOGUE
-from eyeclaw_trio.admin.workshop import workshop_of
-from eyeclaw_trio.core.checkup import check_up
 
 
 async def read_fragments(request: Request) -> Mapping[str, Markup]:
     """All findings, and what `/health` says. Cancelled, nothing has happened."""
-    findings = check_up(await workshop_of(request).checkup.look())
+    findings = await find_all(request)
     status, body = office_of(request).now.health()
     return {
-        "findings": render_part(request, "_findings.html", findings=findings, known=CATALOGUE),
+        "findings": render_part(request, "_findings.html", findings=findings),
         "health": render_part(request, "_health.html", status=status, body=body),
     }
 

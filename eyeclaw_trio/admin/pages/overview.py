@@ -11,8 +11,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from eyeclaw_trio.admin.bot_desk import list_shown_bots
+from eyeclaw_trio.admin.findings import find_faults
 from eyeclaw_trio.admin.office import office_of
-from eyeclaw_trio.admin.overview_views import find_faults, read_behind
+from eyeclaw_trio.admin.overview_views import read_behind
 from eyeclaw_trio.admin.page import Page
 from eyeclaw_trio.admin.presence_views import span_of
 from eyeclaw_trio.admin.view import render, render_part
@@ -27,7 +28,7 @@ async def read_fragments(request: Request) -> Mapping[str, Markup]:
     bars = {bot_id: behind.history.bar(bot_id) for bot_id in bots}
     statistics = behind.statistics
     _, health = office.now.health()
-    faults = await find_faults(request, behind)
+    faults = await find_faults(request)
     turns = office.now.running_turns()
     return {
         "state": render_part(request, "_overview_state.html", faults=faults),
