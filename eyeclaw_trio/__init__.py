@@ -5,6 +5,7 @@ core/       what to decide (pure; time is an argument)
 wire/       bytes moving: HTTP, WebSockets, one poller and one writer for all (no turns)
 relay/      the heart: one question out, one answer back (trio, no sockets)
 providers/  models that are asked
+photos/     photos that come by an address: checked, fetched, made what models take
 store/      SQLite in the data folder, and the snapshot that requests read
 server/     peers that come to us: glasses, bots, workers, chat clients
 connector/  the bot's side: answers commands, beside a model or inside this process

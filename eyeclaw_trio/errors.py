@@ -12,6 +12,7 @@
     │   ├── BotSilent              nothing heard for the idle time-out    timeout      timeout
     │   ├── BotBusy                queue full, or waited too long in it   rejected     bot_busy
     │   ├── BotFailed              it or its model failed, or said none   bot_error    its reason
+    │   ├── PhotoRefused           the photo of the question              rejected     its fault
     │   ├── KeyRevoked             its key, or the bot, is gone           rejected     key_revoked
     │   ├── AnswerTooLong          longer than an answer may be           rejected     too_long
     │   └── GatewayStopping        the drain's end                        interrupted  stopping
@@ -199,6 +200,31 @@ class BotFailed(TurnFailed):
         self.said = said
         self.reported = reported
         super().__init__(reason.value)
+
+
+class PhotoFault(Enum):
+    """Why a photo is refused. The value is the word in logs and traces; the wearer hears the
+    catalogue's sentence for it (`core/texts`)."""
+
+    ADDRESS = "photo_address"
+    UNREACHABLE = "photo_unreachable"
+    SLOW = "photo_slow"
+    LARGE = "photo_large"
+    NO_IMAGE = "photo_no_image"
+    BUSY = "photo_busy"
+
+
+class PhotoRefused(TurnFailed):
+    """The photo of a question is not taken in. `why` is one line for the owner's log, without the
+    address, which may open the photo to whoever reads it."""
+
+    outcome = "rejected"
+
+    def __init__(self, fault: PhotoFault, why: str) -> None:
+        self.fault = fault
+        self.code = fault.value
+        self.why = why
+        super().__init__(f"{fault.value}: {why}")
 
 
 class KeyRevoked(TurnFailed):

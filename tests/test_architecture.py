@@ -1,10 +1,11 @@
 """Who may import whom, and that no modules import each other in a circle, kept by reading every
 import of the package, also those for type checkers only.
 
-    cli -> app -> client | server | connector | admin -> relay | providers | store | wire
-        -> core -> protocol -> errors
+    cli -> app -> client | server | connector | admin -> photos
+        -> relay | providers | store | wire -> core -> protocol -> errors
 
-Everything may import what is further right; neighbours never import each other.
+Everything may import what is further right; neighbours never import each other. `photos` stands
+between: it looks names up through `wire`, and every door of `server` that takes photos uses it.
 """
 
 from __future__ import annotations
@@ -30,14 +31,15 @@ HEIGHTS: Final = {
     "providers": 3,
     "store": 3,
     "wire": 3,
-    "client": 4,
-    "server": 4,
-    "connector": 4,
-    "admin": 4,
-    "settings": 5,  # builds the small groups that the parts below define
-    "app": 6,
-    "cli": 7,
-    "__main__": 8,
+    "photos": 4,
+    "client": 5,
+    "server": 5,
+    "connector": 5,
+    "admin": 5,
+    "settings": 6,  # builds the small groups that the parts below define
+    "app": 7,
+    "cli": 8,
+    "__main__": 9,
 }
 # Beside the tower: used from `relay` upwards, and what they may use themselves.
 BESIDE: Final = {
@@ -235,6 +237,8 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         ("providers.echo", "from eyeclaw_trio.relay.turn import relay_turn"),
         ("store.keys", "from eyeclaw_trio.providers.provider import Provider"),
         ("client.ask", "from eyeclaw_trio.server.gate import Gate"),
+        ("photos.guard", "from eyeclaw_trio.server.gate import Gate"),
+        ("wire.look_up", "from eyeclaw_trio.photos.addresses import is_public"),
         # settings are handed down
         ("server.glasses", "from eyeclaw_trio.settings import Settings"),
         ("core.answer", "from eyeclaw_trio.settings import Settings"),
@@ -279,6 +283,7 @@ def test_a_made_up_violation_is_found_at_the_top_and_inside_of_a_function(
         ("cli.serving", "from eyeclaw_trio.client.ask import ask"),
         ("cli.choices", "from eyeclaw_trio.settings import Settings"),
         ("client.ask", "from eyeclaw_trio.wire.connect import open_stream"),
+        ("__main__", "from eyeclaw_trio.photos import picture_worker"),
         ("app", "from eyeclaw_trio.app.first_start import make"),
         ("app", "from eyeclaw_trio.settings import Settings"),
         ("app", "from eyeclaw_trio import server, connector, admin, relay, providers, store"),
@@ -287,6 +292,8 @@ def test_a_made_up_violation_is_found_at_the_top_and_inside_of_a_function(
         ("connector.link", "from eyeclaw_trio.relay.switchboard import Station"),
         ("connector.link", "from eyeclaw_trio.providers.settings import ProviderSettings"),
         ("server.glasses", "from . import http"),
+        ("server.reception", "from eyeclaw_trio.photos.guard import PhotoGuard"),
+        ("photos.fetch", "from eyeclaw_trio.wire.look_up import look_up"),
         ("server.glasses", "from ..core.answer import Answer"),
         ("relay.turn", "from eyeclaw_trio.metrics import Metrics"),
         ("relay.turn", "from eyeclaw_trio.logs import log"),

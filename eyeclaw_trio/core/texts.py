@@ -16,6 +16,8 @@ from eyeclaw_trio.errors import (
     BotSilent,
     GatewayStopping,
     KeyRevoked,
+    PhotoFault,
+    PhotoRefused,
     ProviderRefused,
     Reason,
     TurnFailed,
@@ -61,6 +63,33 @@ _REASONS: Final[dict[Reason, dict[Language, str]]] = {
     },
     Reason.MODEL_BUSY: {"zh": "模型请求过多。", "en": "The model is overloaded."},
     Reason.MODEL_ERROR: {"zh": "模型服务出错。", "en": "The model failed."},
+}
+
+_PHOTOS: Final[dict[PhotoFault, dict[Language, str]]] = {
+    PhotoFault.ADDRESS: {
+        "zh": "这张照片的地址不能用。",
+        "en": "The address of this photo cannot be used.",
+    },
+    PhotoFault.UNREACHABLE: {
+        "zh": "没能取到照片，请再拍一张。",
+        "en": "The photo could not be fetched. Please take it again.",
+    },
+    PhotoFault.SLOW: {
+        "zh": "照片传得太慢，请稍后再拍一张。",
+        "en": "The photo came too slowly. Please take it again later.",
+    },
+    PhotoFault.LARGE: {
+        "zh": "照片太大，请换一张小一点的。",
+        "en": "The photo is too large. Please send a smaller one.",
+    },
+    PhotoFault.NO_IMAGE: {
+        "zh": "照片打不开，请再拍一张。",
+        "en": "The photo cannot be opened. Please take it again.",
+    },
+    PhotoFault.BUSY: {
+        "zh": "照片太多，请稍后再试。",
+        "en": "There are too many photos just now. Please try again later.",
+    },
 }
 
 # What only a chat client can be told: its user is no wearer, and sees words beside each other.
@@ -110,6 +139,8 @@ def apology(failure: TurnFailed, language: Language) -> str:
             return _BUSY[language]
         case AnswerTooLong():
             return _TOO_LONG[language]
+        case PhotoRefused(fault=fault):
+            return _PHOTOS[fault][language]
         case BotFailed(reason=reason) if reason in _REASONS:
             space = " " if language == "en" else ""
             return _FAILED[language] + space + _REASONS[reason][language]

@@ -1,0 +1,104 @@
+"""Hosts that photos come from, without sockets: names by a table, answers by a script."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import httpcore2
+import trio
+from attrs import define, field
+
+from eyeclaw_trio.photos.fetch import CheckedNetwork, Fetcher
+
+# What a host says: bytes, and seconds of silence in between.
+Script = Sequence[bytes | float]
+
+
+def respond(
+    body: bytes | None = b"", *, status: str = "200 OK", kind: str | None = None, **headers: str
+) -> list[bytes | float]:
+    """One response; with None the body follows, as long as it likes, until the connection ends."""
+    lines = [f"HTTP/1.1 {status}", *([f"Content-Type: {kind}"] if kind else [])]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    lines += ["Connection: close"] if body is None else [f"Content-Length: {len(body)}"]
+    return [("\r\n".join(lines) + "\r\n\r\n").encode(), body or b""]
+
+
+@define
+class _Host(httpcore2.AsyncNetworkStream):
+    said: Iterable[bytes | float]
+    asked: bytearray
+    is_closed: bool = False
+    _rest: Iterator[bytes | float] | None = None
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._rest is None:
+            self._rest = iter(self.said)
+        for part in self._rest:
+            if isinstance(part, float):
+                await trio.sleep(part)
+            elif part:
+                assert len(part) <= max_bytes
+                return part
+        return b""
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self.asked += buffer
+
+    async def aclose(self) -> None:
+        self.is_closed = True
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        self.asked += f"TLS with {server_hostname}\n".encode()
+        return self
+
+
+@define
+class Hosts(httpcore2.AsyncNetworkBackend, trio.abc.HostnameResolver):
+    """`names` say what each look-up of a name gives, one after the other and the last for ever;
+    `scripts` what is at an address. `asked` is what was sent, and to which address."""
+
+    names: dict[str, list[list[str]]] = field(factory=dict)
+    scripts: dict[str, Iterable[bytes | float]] = field(factory=dict)
+    asked: list[tuple[str, bytearray]] = field(factory=list)
+    streams: list[_Host] = field(factory=list)
+    looked_up: list[str] = field(factory=list)
+
+    def fetcher(self, limit: int = 10_000) -> Fetcher:
+        trio.socket.set_custom_hostname_resolver(self)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return Fetcher(limit, CheckedNetwork(network=self), context)
+
+    @property
+    def connected_to(self) -> list[str]:
+        return [address for address, _ in self.asked]
+
+    async def getaddrinfo(self, host: Any, port: Any, *_: Any, **__: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        self.looked_up.append(name)
+        answers = self.names.get(name)
+        if not answers:
+            raise OSError("no such host")
+        addresses = answers.pop(0) if len(answers) > 1 else answers[0]
+        return [(2, 1, 6, "", (address, port)) for address in addresses]
+
+    async def getnameinfo(self, sockaddr: Any, flags: Any) -> Any:
+        raise AssertionError("nobody asks for names")
+
+    async def connect_tcp(
+        self, host: str, port: int, *_: Any, **__: Any
+    ) -> httpcore2.AsyncNetworkStream:
+        asked = bytearray()
+        self.asked.append((host, asked))
+        if host not in self.scripts:
+            raise httpcore2.ConnectError("refused")
+        stream = _Host(self.scripts[host], asked)
+        self.streams.append(stream)
+        return stream

@@ -1,0 +1,132 @@
+"""The guard: one way in, with one time and one room for all."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+from attrs import define, field
+from photo_hosts import Hosts, Script, respond
+
+from eyeclaw_trio.core.texts import apology
+from eyeclaw_trio.errors import PhotoFault, PhotoRefused
+from eyeclaw_trio.photos.data_url import make_data_url
+from eyeclaw_trio.photos.guard import AT_ONCE, PhotoGuard
+from eyeclaw_trio.photos.pictures import Pictures
+
+ADDRESS = "http://photos.example/a.jpg"
+HOST = "93.184.216.34"
+
+
+@define(eq=False)
+class Opened(Pictures):
+    """Opens nothing: what would be opened is remembered."""
+
+    given: list[bytes] = field(factory=list)
+    seconds: float = 0.0
+    failure: PhotoRefused | None = None
+
+    async def make_jpeg(self, data: bytes) -> bytes:
+        self.given.append(data)
+        await trio.sleep(self.seconds)
+        if self.failure is not None:
+            raise self.failure
+        return b"jpeg of " + data
+
+    async def read_codes(self, data: bytes) -> tuple[str, ...]:
+        return (data.decode(),)
+
+
+def guard_of(script: Script, opened: Opened | None = None, limit: int = 1000) -> PhotoGuard:
+    hosts = Hosts({"photos.example": [[HOST]]}, {HOST: script})
+    return PhotoGuard(hosts.fetcher(limit), 8.0, opened or Opened())
+
+
+async def test_a_photo_by_address_and_one_within_its_address_go_the_same_way() -> None:
+    opened = Opened()
+    guard = guard_of(respond(b"photo"), opened)
+    assert await guard.take_in(ADDRESS, 1) == make_data_url(b"jpeg of photo")
+    inline = "data:image/png;base64,aW5saW5l"
+    assert await guard.take_in(inline, 1) == make_data_url(b"jpeg of inline")
+    assert opened.given == [b"photo", b"inline"]
+    assert await guard.read_codes(inline, 1) == ("inline",)
+
+
+@pytest.mark.parametrize("every", [1.0, 0.3])
+async def test_a_body_of_one_byte_a_second_is_refused_within_its_time(
+    autojump_clock: trio.abc.Clock, every: float
+) -> None:
+    slow: list[bytes | float] = [b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"]
+    for _ in range(900):
+        slow += [b"x", every]
+    began = trio.current_time()
+    with pytest.raises(PhotoRefused) as refused:
+        await guard_of(slow).take_in(ADDRESS, 1)
+    assert refused.value.fault is PhotoFault.SLOW
+    assert trio.current_time() - began == pytest.approx(8.0)
+
+
+async def test_a_picture_that_takes_for_ever_to_open_is_refused_within_the_same_time(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    with pytest.raises(PhotoRefused) as refused:
+        await guard_of([3.0, *respond(b"photo")], Opened(seconds=6.0)).take_in(ADDRESS, 1)
+    assert refused.value.fault is PhotoFault.SLOW
+    assert trio.current_time() == pytest.approx(8.0)
+
+
+async def test_what_the_opening_says_is_passed_on() -> None:
+    failure = PhotoRefused(PhotoFault.LARGE, "40000 x 40000")
+    with pytest.raises(PhotoRefused) as refused:
+        await guard_of(respond(b"photo"), Opened(failure=failure)).take_in(ADDRESS, 1)
+    assert refused.value is failure
+
+
+async def test_one_key_cannot_take_all_the_room_for_photos(autojump_clock: trio.abc.Clock) -> None:
+    guard = guard_of(respond(b"photo"), Opened(seconds=5.0), limit=50_000_000)
+    large = make_data_url(b"x" * 30_000_000)
+    outcomes: list[str] = []
+
+    async def take(owner: int, address: str) -> None:
+        try:
+            await guard.take_in(address, owner)
+            outcomes.append("taken")
+        except PhotoRefused as refused:
+            outcomes.append(refused.code)
+
+    async with trio.open_nursery() as nursery:
+        for owner in (1, 1, 1):
+            nursery.start_soon(take, owner, large)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(take, 2, make_data_url(b"small"))
+    assert sorted(outcomes) == ["photo_busy", "photo_busy", "taken", "taken"]
+    await guard.take_in(large, 1)  # the room was given back
+
+
+async def test_more_photos_than_wearers_can_have_are_refused(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    guard = guard_of(respond(b"photo"), Opened(seconds=1.0))
+    refused: list[PhotoFault] = []
+
+    async def take() -> None:
+        try:
+            await guard.take_in("data:image/png;base64,eA==", 1)
+        except PhotoRefused as refusal:
+            refused.append(refusal.fault)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(AT_ONCE + 3):
+            nursery.start_soon(take)
+    assert refused == [PhotoFault.BUSY] * 3
+    await guard.take_in(ADDRESS, 1)
+
+
+def test_every_refusal_has_its_sentence_in_both_languages() -> None:
+    said = {
+        apology(PhotoRefused(fault, "10.0.0.1"), language)
+        for fault in PhotoFault
+        for language in ("zh", "en")
+    }
+    assert len(said) == 2 * len(PhotoFault)
+    assert not any("10.0.0.1" in sentence for sentence in said)
