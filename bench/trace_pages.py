@@ -62,14 +62,16 @@ def fill(folder: Path, count: int) -> None:
     with closing(open_database(folder)) as db:
         with transaction(db):
             for number in range(patterns):
-                trace = _make_turn(number, chance)
+                trace = _make_turn(chance)
                 write_trace(db, trace, begun + _APART * number, 0.0)
         _multiply(db, patterns, -(-count // patterns))
 
 
-def _make_turn(number: int, chance: random.Random) -> Trace:
+def _make_turn(chance: random.Random) -> Trace:
     chunks = [StreamChunk("turn", "湖边", sequence) for sequence in range(USUAL_TURN)]
-    trace = play(Trace, chunks, f"trace_{number}")
+    trace = play(Trace, chunks, f"trace_{chance.getrandbits(96):024x}")
+    trace.message_id, trace.agent_id = f"{chance.getrandbits(60)}", "rokid-agent-7f3a"
+    trace.session_id = f"session_{chance.getrandbits(64):016x}"
     trace.bot_id, trace.user_id = chance.randint(1, 5), f"wearer-{chance.randint(1, 30)}"
     trace.source = chance.choice(["rokid", "chat", "openai"])
     if chance.random() < 0.1:

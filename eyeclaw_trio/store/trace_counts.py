@@ -17,7 +17,7 @@ from attrs import frozen
 
 from eyeclaw_trio.protocol.timestamps import to_stamp
 from eyeclaw_trio.store.database import translated
-from eyeclaw_trio.store.trace_list import LISTED, RUNNING, TraceFilter, where_of
+from eyeclaw_trio.store.trace_list import LISTED, RUNNING, TraceFilter, find_floor, where_of
 
 # Traces that are counted, the newest ones, and values that are named, the most frequent ones.
 COUNTED: Final = 10_000
@@ -35,16 +35,12 @@ _ALSO: Final[dict[str, str]] = {"is_anomaly": "anomaly"}
 @frozen
 class ValueCounts:
     """How often each value of a facet comes, the most frequent first, among `looked_at` traces;
-    `having` of them have any."""
+    `having` of them have any. `is_capped`: there may be more, only the newest were looked at."""
 
     counts: Mapping[str | int, int]
     looked_at: int
     having: int
-
-    @property
-    def is_capped(self) -> bool:
-        """Whether there may be more: only the newest were looked at."""
-        return self.looked_at >= COUNTED
+    is_capped: bool
 
 
 @frozen
@@ -64,7 +60,8 @@ def count_traces(
     """For each of these facets: how many traces have each value where all else of the filter holds;
     and how many began at each of these moments or later, whatever `since` the filter has.
 
-    Of the newest COUNTED only, and of the NAMED most frequent values. Raises StoreError.
+    Of the newest COUNTED only, and of the NAMED most frequent values; a text is looked for in the
+    newest SEARCHED. Raises StoreError.
     """
     named = {name for name, _, _ in wanted.conditions()}
     filtered = named | {_ALSO[name] for name in named if name in _ALSO}
@@ -92,7 +89,8 @@ def _count(
     """One pass for all of these, which have the same traces to count."""
     if not facets and not since:
         return TraceCounts({}, ())
-    where, values = where_of(wanted, without)
+    floor = find_floor(db, wanted)
+    where, values = where_of(wanted, without, floor)
     columns = ["created_at", *(f"{_VALUE_OF.get(each, each)} AS {each}" for each in facets)]
     groups = [
         f"SELECT '{each}', {each}, count(*) FROM looked_at GROUP BY {each}"  # noqa: S608  (ours)
@@ -120,7 +118,12 @@ def _count(
             counters[facet].update(dict.fromkeys(each, number))
             having[facet] += number if each else 0
     found = {
-        facet: ValueCounts(dict(counters[facet].most_common(NAMED)), totals[facet], having[facet])
+        facet: ValueCounts(
+            dict(counters[facet].most_common(NAMED)),
+            totals[facet],
+            having[facet],
+            is_capped=floor > 0 or totals[facet] >= COUNTED,
+        )
         for facet in facets
     }
     return TraceCounts(found, tuple(begun))

@@ -1,7 +1,8 @@
 """Lists of traces: filtered, page by page, newest first.
 
 All of it is read from one narrow index (step_6_trace_dots.sql), from its new end on: the time that
-a page takes grows with how far back it has to look, and never with what the traces hold.
+a page takes grows with how far back it has to look, and never with what the traces hold. A text
+costs ten times as much as any other filter, so it is looked for in so many traces at a time.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ FAILED: Final = "failed"
 FAILURES: Final = ("offline", "timeout", "bot_error", "slow_reader", "rejected", "interrupted")
 # As a position: wherever something was lost.
 ANYWHERE: Final = "any"
+# Traces that a text is looked for in before somebody has to ask for more.
+SEARCHED: Final = 20_000
 # Longest text that is looked for, in characters; no id is longer.
 LONGEST_TEXT: Final = 128
 # Traces on one page: what Python frees or collects in one go stops all threads.
@@ -33,6 +36,8 @@ LONGEST_PAGE: Final = 500
 # What a person who looks for a turn may have in hand.
 _IDS: Final = ("code", "trace_id", "message_id", "agent_id", "session_id", "user_id", "reason")
 LISTED: Final = "stream_traces INDEXED BY stream_traces_listed"
+_NEWEST: Final = "SELECT max(number) FROM stream_traces"
+_OLDER: Final = "SELECT 1 FROM stream_traces WHERE number <= ? LIMIT 1"
 # SQLite cannot take an integer of more bits (signed).
 _BITS: Final = 63
 
@@ -100,10 +105,13 @@ class TraceFilter:
 
 @frozen
 class TracePage:
-    """Traces, newest first, and the cursor of the page behind them; None where there is none."""
+    """Traces, newest first, and the cursor of the page behind them; None where there is none.
+    `is_cut`: there is one because a text was looked for in SEARCHED traces, and older ones may
+    have it too."""
 
     traces: tuple[TraceRecord, ...]
     next: str | None
+    is_cut: bool = False
 
 
 def list_traces(
@@ -115,15 +123,18 @@ def list_traces(
     with_events: bool = False,
 ) -> TracePage:
     """At most `limit` traces, or LONGEST_PAGE, in the order in which they began, newest first.
+    Where the filter has a text, a page may have fewer although others come behind it.
 
     `after` is the cursor of a page before this one; what has been written or taken away meanwhile
     moves nothing. Without `with_events` their `events` are empty. Raises NoSuchRecord for what is
     no cursor, StoreError for SQLite's errors; waits for no writer.
     """
     limit = min(limit, LONGEST_PAGE)
-    where, values = where_of(wanted)
-    if after is not None:
-        where, values = f"{where} AND number < ?", (*values, read_cursor(after))
+    below = None if after is None else read_cursor(after)
+    floor = find_floor(db, wanted, below)
+    where, values = where_of(wanted, above=floor)
+    if below is not None:
+        where, values = f"{where} AND number < ?", (*values, below)
     columns = ("number", *COLUMNS, *(("events",) if with_events else ()))
     # One more than wanted, to know whether there is another page.
     query = (
@@ -140,6 +151,8 @@ def list_traces(
                 return TracePage(tuple(found), str(last))
             found.append(to_record(columns[1:], row))
             last = number
+        if floor and db.execute(_OLDER, (floor,)).fetchone():
+            return TracePage(tuple(found), str(floor + 1), is_cut=True)
     return TracePage(tuple(found), None)
 
 
@@ -157,11 +170,27 @@ def walk_traces(
             return
 
 
-def where_of(wanted: TraceFilter, without: str = "") -> tuple[str, tuple[object, ...]]:
-    """The filter as SQL and the values that are bound in it, but for the field `without`."""
+def where_of(
+    wanted: TraceFilter, without: str = "", above: int = 0
+) -> tuple[str, tuple[object, ...]]:
+    """The filter as SQL and the values that are bound in it, but for the field `without`; of
+    traces with a higher number than `above` only."""
     conditions = [(sql, bound) for name, sql, bound in wanted.conditions() if name != without]
+    if above:
+        conditions.append(("number > ?", (above,)))
     values = tuple(value for _, bound in conditions for value in bound)
     return " AND ".join(["1", *(sql for sql, _ in conditions)]), values
+
+
+def find_floor(db: sqlite3.Connection, wanted: TraceFilter, below: int | None = None) -> int:
+    """The number down to which a text is looked for, itself not included, from the newest trace on
+    or from those below a number; 0: down to the oldest, as for all else. Raises StoreError."""
+    if not wanted.text.strip():
+        return 0
+    with translated():
+        (newest,) = db.execute(_NEWEST).fetchone()
+    first = newest or 0 if below is None else min(newest or 0, below - 1)
+    return max(0, first - SEARCHED)
 
 
 def read_cursor(cursor: str) -> int:

@@ -15,11 +15,20 @@ from eyeclaw_trio.core.scatter import TurnDot
 from eyeclaw_trio.errors import NoSuchRecord, StoreError
 from eyeclaw_trio.protocol.timestamps import to_stamp
 from eyeclaw_trio.store.database import transaction, translated
-from eyeclaw_trio.store.trace_list import LISTED, TraceFilter, read_cursor, where_of
+from eyeclaw_trio.store.trace_list import (
+    LISTED,
+    SEARCHED,
+    TraceFilter,
+    find_floor,
+    read_cursor,
+    where_of,
+)
 from eyeclaw_trio.store.traces import storable
 
 # Dots in one picture; more lie upon each other.
 DOTS: Final = 500
+# Beyond the number of any trace.
+_FAR: Final = 1 << 62
 
 
 @frozen
@@ -33,13 +42,15 @@ class Neighbours:
 def list_dots(
     db: sqlite3.Connection, wanted: TraceFilter, *, after: str | None = None, limit: int = DOTS
 ) -> tuple[TurnDot, ...]:
-    """The newest turns that have a first chunk, newest first; `after` as in `list_traces`.
+    """The newest turns that have a first chunk, newest first; `after` as in `list_traces`, and a
+    text is looked for in as many.
 
     Raises NoSuchRecord for what is no cursor, StoreError.
     """
-    where, values = where_of(wanted)
-    if after is not None:
-        where, values = f"{where} AND number < ?", (*values, read_cursor(after))
+    below = None if after is None else read_cursor(after)
+    where, values = where_of(wanted, above=find_floor(db, wanted, below))
+    if below is not None:
+        where, values = f"{where} AND number < ?", (*values, below)
     query = (
         "SELECT trace_id, created_at, first_chunk_delay, missing_count, outcome"  # noqa: S608  (ours)
         f" FROM {LISTED} WHERE {where} AND first_chunk_delay IS NOT NULL"
@@ -52,10 +63,10 @@ def list_dots(
 def find_moment(db: sqlite3.Connection, wanted: TraceFilter, moment: datetime) -> str | None:
     """The cursor of the page that begins with the newest trace begun before `moment`.
 
-    Where there is none, that of the oldest trace at all; None where the list is empty. Raises
-    StoreError.
+    Where there is none, that of the oldest trace at all; None where the list is empty. A text does
+    not matter here: it is looked for from that place on. Raises StoreError.
     """
-    where, values = where_of(wanted)
+    where, values = where_of(wanted, without="text")
     # The moment first: it costs little, and what is before it needs no more looking at.
     queries = (
         f"SELECT number FROM {LISTED} WHERE created_at < ? AND ({where})"  # noqa: S608  (ours)
@@ -72,18 +83,19 @@ def find_moment(db: sqlite3.Connection, wanted: TraceFilter, moment: datetime) -
 
 
 def find_neighbours(db: sqlite3.Connection, wanted: TraceFilter, trace_id: str) -> Neighbours:
-    """What stands before and behind this trace in the list, whether it is in it itself or not.
+    """What stands before and behind this trace in the list, whether it is in it itself or not; a
+    text is looked for in SEARCHED traces of each side.
 
     Raises NoSuchRecord where there is no such trace, StoreError.
     """
     where, values = where_of(wanted)
 
-    def find(comparison: str, order: str) -> str | None:
+    def find(first: int, last: int, order: str) -> str | None:
         query = (
-            f"SELECT trace_id FROM {LISTED} WHERE {where} AND number {comparison} ?"  # noqa: S608
+            f"SELECT trace_id FROM {LISTED} WHERE {where} AND number BETWEEN ? AND ?"  # noqa: S608
             f" ORDER BY number {order} LIMIT 1"
         )
-        row = db.execute(query, (*values, number)).fetchone()
+        row = db.execute(query, (*values, first, last)).fetchone()
         return None if row is None else str(row[0])
 
     with translated():
@@ -93,24 +105,33 @@ def find_neighbours(db: sqlite3.Connection, wanted: TraceFilter, trace_id: str) 
         if found is None:
             raise NoSuchRecord(f"there is no trace {trace_id}")
         number = found[0]
-        return Neighbours(find(">", "ASC"), find("<", "DESC"))
+        reach = SEARCHED if wanted.text.strip() else _FAR
+        return Neighbours(
+            find(number + 1, number + reach, "ASC"), find(number - reach, number - 1, "DESC")
+        )
 
 
 def find_named(db: sqlite3.Connection, text: str) -> str | None:
-    """The trace whose id or short code this is, in whatever case the code was typed; the newest
-    of a code. Raises StoreError."""
+    """The trace that somebody means who types this: its id, its short code in whatever case (the
+    newest of a code), or the id of a message or a session that only one has. Raises StoreError."""
     text = storable(text.strip()) or ""
+    if not text:
+        return None
     with translated():
         row = db.execute(
             "SELECT trace_id FROM stream_traces WHERE trace_id = ?", (text,)
         ).fetchone()
-        if row is None:
-            row = db.execute(
-                f"SELECT trace_id FROM {LISTED} WHERE code = ? COLLATE NOCASE"  # noqa: S608  (ours)
-                " ORDER BY number DESC LIMIT 1",
-                (text,),
-            ).fetchone()
-    return None if row is None else str(row[0])
+        if row is not None:
+            return str(row[0])
+        rows = db.execute(
+            f"SELECT trace_id, code = :text COLLATE NOCASE AS is_code FROM {LISTED}"  # noqa: S608
+            " WHERE is_code OR message_id = :text OR session_id = :text"
+            " ORDER BY is_code DESC, number DESC LIMIT 2",
+            {"text": text},
+        ).fetchall()
+    if len(rows) == 1 or (rows and rows[0][1]):
+        return str(rows[0][0])
+    return None
 
 
 def delete_trace(db: sqlite3.Connection, trace_id: str) -> None:

@@ -11,6 +11,7 @@ from trace_helpers import replay_production_turn
 from traced_pages import API, LIST, counts_of, ids, keep, make_turn, rows_of, signed_in
 
 from eyeclaw_trio.core.trace import Outcome
+from eyeclaw_trio.store import trace_list
 from eyeclaw_trio.store.database import Database, transaction
 
 
@@ -129,3 +130,21 @@ async def test_a_whole_id_or_a_short_code_in_the_search_opens_the_turn(tmp_path:
             answer = await browser.get(f"{LIST}?q={text}")
             assert (answer.status, answer.location) == (303, f"{LIST}/trace_2")
         assert (await browser.get(f"{LIST}?q=trace_")).status == 200
+
+
+async def test_a_text_is_looked_for_further_back_page_by_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace_list, "SEARCHED", 2)
+    async with signed_in(tmp_path) as (pages, browser):
+        wearers = ["anna", "bert", "bert", "bert"]
+        await keep(pages, *(make_turn(f"t_{at}", user_id=who) for at, who in enumerate(wearers)))
+        first = (await browser.get(f"{LIST}?q=anna")).text
+        assert ids(first) == []
+        assert 'data-testid="searched"' in first
+        assert "No turn fits." not in first
+        found = re.search(r'href="([^"]*)" rel="next">Look further back', first)
+        assert found is not None
+        second = (await browser.get(unescape(found[1]))).text
+        assert ids(second) == ["t_0"]
+        assert 'data-testid="searched"' not in second

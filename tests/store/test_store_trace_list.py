@@ -18,10 +18,10 @@ from eyeclaw_trio.core.reassembly import Anomaly
 from eyeclaw_trio.core.trace import Outcome, Trace
 from eyeclaw_trio.core.trace_analysis import TraceRecord
 from eyeclaw_trio.errors import NoSuchRecord
-from eyeclaw_trio.store import trace_counts, trace_list
+from eyeclaw_trio.store import trace_list
 from eyeclaw_trio.store.database import open_database, transaction
 from eyeclaw_trio.store.schema import STEPS, run_steps
-from eyeclaw_trio.store.trace_counts import FACETS, Facet, TraceCounts, count_traces
+from eyeclaw_trio.store.trace_counts import FACETS, count_traces
 from eyeclaw_trio.store.trace_list import (
     ANYWHERE,
     FAILED,
@@ -186,74 +186,6 @@ def test_events_are_read_only_where_they_are_wanted() -> None:
         assert event["type"] == "request_received"
 
 
-def test_each_value_is_counted_where_all_else_of_the_filter_holds() -> None:
-    with in_memory() as db:
-        write(db, *some_traces())
-
-        def count(facet: Facet, wanted: TraceFilter = EVERYTHING) -> dict[str | int, int]:
-            alone = count_traces(db, wanted, [facet]).values[facet]
-            assert count_traces(db, wanted).values[facet] == alone  # however many are asked for
-            return dict(alone.counts)
-
-        assert count("outcome") == {"answered": 1, "slow_reader": 1, "offline": 1, RUNNING: 1}
-        assert count("bot_id") == {1: 3, 2: 1}
-        assert list(count("bot_id")) == [1, 2]  # the most frequent first
-        assert count("source") == {"rokid": 3, "chat": 1}
-        assert count("anomaly") == {LOST.value: 1, HEALED.value: 1, "slow_reader": 1}
-        assert count("loss_position") == {"tail": 1}
-        assert count("user_id") == {"anna": 1, "Bert": 1}
-        # What is chosen already does not hide what else could be chosen.
-        chosen = TraceFilter(bot_id=2, is_anomaly=True)
-        assert count("bot_id", chosen) == {1: 1, 2: 1}
-        assert count("outcome", chosen) == {"answered": 1}
-        # A trace may have several anomalies, and most have none.
-        anomalies = count_traces(db, EVERYTHING).values["anomaly"]
-        assert (anomalies.looked_at, anomalies.having) == (4, 2)
-        # That any is asked for hides none of them, nor how many there are.
-        assert count_traces(db, TraceFilter(is_anomaly=True)).values["anomaly"].looked_at == 2
-        assert count_traces(db, EVERYTHING, []) == TraceCounts({}, ())
-
-
-def test_a_filter_of_the_same_facet_hides_nothing_of_it() -> None:
-    with in_memory() as db:
-        write(db, *some_traces())
-        everything = count_traces(db, EVERYTHING).values
-        chosen: tuple[tuple[TraceFilter, Facet], ...] = (
-            (TraceFilter(outcome=FAILED), "outcome"),
-            (TraceFilter(anomaly=LOST.value), "anomaly"),
-            (TraceFilter(loss_position=ANYWHERE), "loss_position"),
-            (TraceFilter(user_id="nobody"), "user_id"),
-        )
-        for wanted, facet in chosen:
-            assert count_traces(db, wanted, [facet]).values[facet] == everything[facet]
-
-
-def test_what_began_since_some_moments_is_counted_whatever_since_is_chosen() -> None:
-    with in_memory() as db:
-        for minute in range(5):
-            write(db, make_trace(f"trace_{minute}"), at=NOON + timedelta(minutes=minute))
-        moments = [NOON + timedelta(minutes=minute) for minute in (9, 3, 0)]
-        chosen = TraceFilter(since=moments[1])
-        for wanted in (EVERYTHING, chosen):
-            assert count_traces(db, wanted, [], moments).since == (0, 2, 5)
-            assert count_traces(db, wanted, FACETS, moments).since == (0, 2, 5)
-        assert count_traces(db, chosen, FACETS, moments).values["source"].counts == {"rokid": 2}
-        assert count_traces(db, TraceFilter(outcome="answered"), [], moments).since == (0, 0, 0)
-
-
-def test_counting_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trace_counts, "COUNTED", 5)
-    monkeypatch.setattr(trace_counts, "NAMED", 2)
-    with in_memory() as db:
-        for number in range(8):
-            write(db, end_trace(make_trace(f"trace_{number}", user_id=f"user_{number % 4}")))
-        counted = count_traces(db, EVERYTHING).values["user_id"]
-        assert counted.counts == {"user_3": 2, "user_0": 1}  # of the newest five: 7 6 5 4 3
-        assert (counted.looked_at, counted.is_capped) == (5, True)
-        assert count_traces(db, EVERYTHING, since=[NOON]).since == (5,)
-        assert not count_traces(db, TraceFilter(text="trace_1")).values["user_id"].is_capped
-
-
 ALL_FILTERS = TraceFilter(
     outcome="answered",
     bot_id=1,
@@ -281,6 +213,8 @@ def test_whatever_is_asked_for_is_looked_up_in_the_narrow_index_from_its_new_end
             find_moment(db, wanted, NOON)
         db.set_trace_callback(None)
         for statement in statements:
+            if "max(number)" in statement:
+                continue  # one look, at the end of the table
             plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement}")]
             looks = [step for step in plan if "stream_traces" in step]
             assert "COVERING INDEX stream_traces_listed" in " ".join(looks)
@@ -288,7 +222,8 @@ def test_whatever_is_asked_for_is_looked_up_in_the_narrow_index_from_its_new_end
             assert all("COVERING" in step or "rowid=?" in step for step in looks)
     # The list, the dots, and two ways to look for a moment where the first finds nothing; one
     # pass for all that the filter leaves alone, and one for each facet, and `since`, that it names.
-    assert len(statements) == 2 * (1 + 1 + 2) + 1 + (len(FACETS) + 1)
+    looks_at_lists = [each for each in statements if "max(number)" not in each]
+    assert len(looks_at_lists) == 2 * (1 + 1 + 2) + 1 + (len(FACETS) + 1)
 
 
 rows = st.lists(

@@ -12,6 +12,7 @@ from test_store_trace_list import in_memory, write
 from trace_helpers import end_trace, make_trace, replay_production_turn
 
 from eyeclaw_trio.errors import NoSuchRecord, StoreError
+from eyeclaw_trio.store import trace_places
 from eyeclaw_trio.store.trace_list import TraceFilter, list_traces
 from eyeclaw_trio.store.trace_places import (
     Neighbours,
@@ -90,6 +91,33 @@ def test_a_turn_is_found_by_its_whole_id_or_its_short_code() -> None:
         assert find_named(db, "trace_1") == "trace_1"
         for text in ("", "trace_", "TRACE_1", "K7M2Q", "%", "\udc80", "x" * 100_000):
             assert find_named(db, text) is None
+
+
+def test_the_id_of_a_message_or_a_session_finds_the_one_turn_that_has_it() -> None:
+    with in_memory() as db:
+        write(db, make_trace("trace_1", message_id="m1"), make_trace("trace_2", message_id="m2"))
+        write(db, make_trace("trace_3", message_id="m2"))
+        assert find_named(db, "m1") == "trace_1"
+        assert find_named(db, "m2") is None  # which of them is for the list to show
+        db.execute("UPDATE stream_traces SET session_id = 's1' WHERE trace_id = 'trace_1'")
+        assert find_named(db, "s1") == "trace_1"
+        db.execute("UPDATE stream_traces SET code = 'm2' WHERE trace_id = 'trace_1'")
+        assert find_named(db, "M2") == "trace_1"
+
+
+def test_a_text_does_not_keep_a_moment_from_being_found_and_bounds_how_far_neighbours_are() -> None:
+    with in_memory() as db:
+        for number in range(4):
+            trace = make_trace(f"trace_{number}", user_id="anna" if number == 0 else "bert")
+            write(db, trace, at=NOON + timedelta(seconds=number))
+        cursor = find_moment(db, TraceFilter(text="nobody"), NOON + timedelta(seconds=2))
+        assert cursor == find_moment(db, EVERYTHING, NOON + timedelta(seconds=2))
+        anna = TraceFilter(text="anna")
+        assert find_neighbours(db, anna, "trace_3") == Neighbours(None, "trace_0")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(trace_places, "SEARCHED", 2)
+            assert find_neighbours(db, anna, "trace_3") == Neighbours(None, None)
+            assert find_neighbours(db, anna, "trace_2") == Neighbours(None, "trace_0")
 
 
 def test_a_trace_is_deleted_once_its_turn_is_over() -> None:

@@ -26,7 +26,7 @@ from eyeclaw_trio.admin.view import language_of, render, render_in, render_part
 from eyeclaw_trio.admin.words import Language
 from eyeclaw_trio.core.scatter import scatter
 from eyeclaw_trio.core.trace_analysis import TraceRecord
-from eyeclaw_trio.store.trace_list import TracePage
+from eyeclaw_trio.store.trace_list import SEARCHED, TracePage
 from eyeclaw_trio.store.trace_places import find_named
 
 LIST: Final = "/admin/stream_traces"
@@ -116,6 +116,7 @@ async def _render_rows(request: Request, query: TraceQuery, page: TracePage) -> 
         "_trace_rows.html",
         rows=Markup(rows),  # noqa: S704  (escaped by the template)
         next=page.next,
+        searched=SEARCHED if page.is_cut else 0,
         query=query,
         list_address=LIST,
     )

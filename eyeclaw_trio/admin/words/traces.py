@@ -40,6 +40,11 @@ WORDS: Final = {
     "traces.newest": ("Newest", "最新"),
     "traces.newer": ("Newer", "较新"),
     "traces.older": ("Older", "较早"),
+    "traces.further": ("Look further back", "继续向前查找"),
+    "traces.searched": (
+        "The text was looked for in {count} turns; older ones may have it too.",
+        "已在 {count} 次对话中查找，更早的对话可能也包含。",
+    ),
     "traces.beside": ("Turns beside this one", "相邻的对话"),
     "traces.began": ("Began", "开始"),
     "traces.bot": ("Bot", "智能体"),
