@@ -36,14 +36,16 @@ FAILED = "Bot 处理出错，请稍后重试。"
 BUSY = "Bot 正忙，请稍后重试。"
 
 
-def make_bot(bot_id: int = 1, name: str = "home", token: str | None = TOKEN) -> Bot:
+def make_bot(
+    bot_id: int = 1, name: str = "home", token: str | None = TOKEN, *, is_default: bool = False
+) -> Bot:
     """A bot that links over /cable."""
     return Bot(
         id=bot_id,
         name=name,
         provider=None,
         origin="command",
-        is_default=False,
+        is_default=is_default,
         is_configured=True,
         token_digest=digest(token) if token else None,
         rokid_user_id=None,
@@ -58,9 +60,10 @@ def make_key(secret: str = KEY, key_id: int = 1, bot_id: int | None = None) -> A
     )
 
 
-def make_directory() -> Directory:
-    """Bot 1 `home` is the default; bot 2 `other` has a key of its own."""
-    first, second = make_bot(), make_bot(2, "other", "bt_test-token-of-bot-2")
+def make_directory(default: int | None = None) -> Directory:
+    """Bot 1 `home` and bot 2 `other`, which has a key of its own; `default` says who is it."""
+    first = make_bot(is_default=default == 1)
+    second = make_bot(2, "other", "bt_test-token-of-bot-2", is_default=default == 2)
     return Directory(
         keys=(make_key(), make_key(LIMITED_KEY, 2, bot_id=2)),
         bots={1: first, 2: second},

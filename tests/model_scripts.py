@@ -88,6 +88,7 @@ def piece(text: str | None, finish_reason: str | None = None) -> Send:
 
 ROLE = event({"choices": [{"delta": {"role": "assistant", "content": None}}]})
 USAGE = event({"choices": [], "usage": {"total_tokens": 12}})
+COUNTED = event({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 5}})
 STOP = piece(None, "stop")
 DONE = Send(b"data: [DONE]\n\n")
 ENDING: Script = (STOP, USAGE, DONE, Whole(), End())
@@ -150,6 +151,12 @@ ONE_PIECE = {"choices": [{"message": {"content": WHOLE_TEXT}, "finish_reason": "
 
 SCRIPTS: dict[str, Callable[..., Script]] = {
     "pieces": _pieces,
+    "usage": lambda: (
+        Head(),
+        *(ROLE, *(piece(text) for text in PIECES), piece(None, "length"), COUNTED, DONE),
+        Whole(),
+        End(),
+    ),
     "cut-characters": _cut_characters,
     "comments": _comments,
     "thinking": lambda: (

@@ -19,6 +19,8 @@ from eyeclaw_trio.server.cable_door import CableDoor
 from eyeclaw_trio.server.cable_socket import cable_kind
 from eyeclaw_trio.server.chat import PATH as CHAT_PATH
 from eyeclaw_trio.server.chat import ChatDoor, chat_kind
+from eyeclaw_trio.server.completions import MODEL_PATH, MODELS_PATH, CompletionDoor, ModelsDoor
+from eyeclaw_trio.server.completions import PATH as COMPLETIONS_PATH
 from eyeclaw_trio.server.front_door import FrontDoor, Handler
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
@@ -116,6 +118,9 @@ class Gateway:
             kind=self._cable_kind(),
             stream_channel=workers,
         )
+        names = tuple(settings.providers)
+        completions = CompletionDoor(reception, names)
+        models = ModelsDoor(gate, names, store.key_used)
         stats = StatsDoor(gate, self.switchboard, observer.stopwatch, observer.health)
         return {
             **{path: {"POST": glasses.answer} for path in PATHS},
@@ -123,7 +128,10 @@ class Gateway:
             TRIGGER_PATH: {"POST": self._trigger.answer},
             POLL_PATH: {"GET": poll.answer},
             CHAT_PATH: {"GET": chat.serve},
-            "/": {"GET": WelcomeDoor().show},
+            COMPLETIONS_PATH: {"POST": completions.answer},
+            MODELS_PATH: {"GET": models.list},
+            MODEL_PATH: {"GET": models.show},
+            "/": {"GET": WelcomeDoor().show, "POST": completions.answer},
             INVITATION_PATH: {"GET": InvitationDoor(self.invitations, gate).show},
             "/health": {"GET": HealthDoor(observer.health).show},
             "/stats": {"GET": stats.show},

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from io import StringIO
 from typing import Final, TypeAlias
 
+import attrs
 import structlog
 
 from eyeclaw_trio.errors import BotFailed, ProviderFailed, Reason
@@ -16,7 +17,7 @@ from eyeclaw_trio.protocol.bot import (
     StreamMessage,
     StreamSummary,
 )
-from eyeclaw_trio.protocol.completions import ChatMessage
+from eyeclaw_trio.protocol.completions import ChatMessage, Closing
 from eyeclaw_trio.protocol.content_hash import hash_content
 from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.protocol.rokid import read_history
@@ -47,15 +48,21 @@ async def answer_command(command: ExecuteCommand, provider: Provider, say: Say) 
     passes through at once and closes the provider's request.
     """
     session_id = command.session_id
-    told = Told()
+    told, closing = Told(), Closing()
+
+    def note_closing(said: Closing) -> None:
+        nonlocal closing
+        closing = said
+
+    question = attrs.evolve(ask(command, provider.conversation), on_closing=note_closing)
     try:
-        async with provider.answer(ask(command, provider.conversation)) as pieces:
+        async with provider.answer(question) as pieces:
             async for piece in pieces:
                 for part in split_piece(piece):
                     sequence = told.chunks
                     told.add(part)
                     await say(StreamChunk(session_id, part, sequence))
-        await say(StreamEnd(session_id))
+        await say(StreamEnd(session_id, closing.finish_reason, closing.usage))
         await say(told.summarise(session_id))
     except ProviderFailed as failure:
         log.warning(
@@ -80,10 +87,12 @@ def ask(command: ExecuteCommand, conversation: Conversation) -> ProviderQuestion
         ChatMessage("user" if entry.role == "user" else "assistant", entry.as_text)
         for entry in read_history(command.metadata.full_messages)
     )
+    is_remembered = not command.wishes.is_whole_history
     return ProviderQuestion(
         text=command.params.message,
         history=history,
-        conversation=name_conversation(command.metadata, conversation),
+        conversation=name_conversation(command.metadata, conversation) if is_remembered else "",
+        wishes=command.wishes,
     )
 
 

@@ -41,6 +41,7 @@ from eyeclaw_trio.errors import (
     TurnFailed,
 )
 from eyeclaw_trio.protocol.bot import Status, StreamChunk, StreamEnd, StreamError, StreamSummary
+from eyeclaw_trio.protocol.completions import Closing
 
 _KEEP_ALIVE: Final = KeepAlive()
 _REASONS: Final = {reason.value: reason for reason in Reason}
@@ -145,11 +146,12 @@ class Answer:
         match message:
             case StreamChunk():
                 self._take_chunk(message, now, events)
-            case StreamEnd():
+            case StreamEnd(_, finish_reason, usage):
                 self._clock.heard(now)
                 self._trace.note(Happening.STREAM_END, now)
                 if self._ended_at is None:
                     self._ended_at = self._trace.ended_at = now
+                    self._trace.closing = Closing(finish_reason, usage)
             case StreamSummary(total_chunks=total):
                 self._clock.heard(now)
                 self._trace.note(Happening.STREAM_SUMMARY_RECEIVED, now, total_chunks=total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 from attrs import frozen
 
@@ -78,6 +79,68 @@ def choose_for_chat(
         raise ProviderRefused(tuple(choice.providers))
     named = wanted if wanted is not None else choice.default
     return named if named is not None else choose_bot(directory, Asker(key, agent_id=""))
+
+
+# What stands for whoever answers by default, and what clients made for OpenClaw say where nothing
+# was chosen: Even G2 always says both of the latter.
+DEFAULT_MODEL: Final = "eyeclaw"
+_OPENCLAW_MODEL: Final = "openclaw"
+_OPENCLAW_AGENT: Final = "main"
+
+
+@frozen
+class CompletionAsker:
+    """An OpenAI client: its key, the `model` it names, the agent that a header names (empty: none),
+    the wearer, and the providers that may be named."""
+
+    key: AccessKey
+    model: str
+    agent: str = ""
+    user_id: str | None = None
+    providers: Collection[str] = ()
+
+
+def choose_for_completion(directory: Directory, asker: CompletionAsker) -> Bot | str:
+    """Who answers an OpenAI client: a bot, or a provider by its name (PROTOCOL 6).
+
+    Raises RequestRefused: 404 for a name that nobody has, 403 for a bot or provider that the key
+    does not open. Raises BotOffline as `choose_bot`.
+    """
+    for name, stand_in in ((asker.agent, _OPENCLAW_AGENT), (asker.model, _OPENCLAW_MODEL)):
+        chosen = _find_model(directory, asker, name)
+        if chosen is not None:
+            return chosen
+        if name not in ("", stand_in, DEFAULT_MODEL):
+            known = list_models(directory, asker.key, asker.providers)
+            raise RequestRefused(
+                404, "No such model", {"model": f"must be one of {', '.join(known)}"}
+            )
+    return choose_bot(directory, Asker(asker.key, agent_id="", user_id=asker.user_id))
+
+
+def list_models(
+    directory: Directory, key: AccessKey, providers: Collection[str]
+) -> dict[str, Bot | None]:
+    """The models that this key may name, each with its bot, where it is one's name."""
+    bots = [bot for bot in directory.bots.values() if bot.is_configured]
+    if key.bot_id is not None:
+        return {bot.name: bot for bot in bots if bot.id == key.bot_id} | {DEFAULT_MODEL: None}
+    named: dict[str, Bot | None] = dict.fromkeys([DEFAULT_MODEL, *providers])
+    return named | {bot.name: bot for bot in bots}
+
+
+def _find_model(directory: Directory, asker: CompletionAsker, name: str) -> Bot | str | None:
+    bot, own = directory.find_bot_named(name), asker.key.bot_id
+    if bot is not None:
+        return choose_bot(directory, Asker(asker.key, agent_id="", bot_id=bot.id))
+    if name not in asker.providers:
+        return None
+    if own is None:
+        return name
+    bot = choose_bot(directory, Asker(asker.key, agent_id="", bot_id=own))
+    if bot.provider != name:
+        raise RequestRefused(403, "This key is not valid for this model")
+    return bot
 
 
 def _find_bot(directory: Directory, asker: Asker) -> Bot:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from eyeclaw_trio.core.reassembly import Anomaly
+from eyeclaw_trio.protocol.completions import Closing
 
 # Chunks whose times are kept one by one; beyond that they are counted only. 16 bytes each.
 KEPT_CHUNKS: Final = 10_000
@@ -124,6 +125,8 @@ class Trace:
     resumed: int = 0
     total_chunks: int | None = None
     """What the summary said there were."""
+    closing: Closing = field(factory=Closing)
+    """What the model has said of its answer."""
     missing: tuple[tuple[int, int], ...] = ()
     anomalies: list[Anomaly] = field(factory=list)
     events: list[TraceEvent] = field(factory=list)

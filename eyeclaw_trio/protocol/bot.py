@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import field, frozen
 
 from eyeclaw_trio.errors import BadMessage
+from eyeclaw_trio.protocol.completions import Usage, read_usage
 from eyeclaw_trio.protocol.decoding import (
     Opaque,
     UnfitError,
@@ -30,6 +31,7 @@ else:
 
 # Sequences are counters of one answer; 2**53 is where JavaScript peers stop counting exactly.
 HIGHEST_SEQUENCE: Final = 2**53
+_LONGEST_WORD: Final = 40  # characters of a `finish_reason`
 
 
 def _check_count(count: int | None) -> None:
@@ -48,9 +50,14 @@ class StreamChunk:
 
 @frozen
 class StreamEnd:
-    """The answer is over, or so the bot believes: it may overtake chunks, and come twice."""
+    """The answer is over, or so the bot believes: it may overtake chunks, and come twice.
+
+    `finish_reason` and `usage` are what a model has said of it; only our own connector knows.
+    """
 
     session_id: str
+    finish_reason: str | None = None
+    usage: Usage | None = None
 
 
 @frozen
@@ -164,7 +171,7 @@ def decode_from_bot(data: bytes | str) -> FromBot:
         raise BadMessage({"type": "must be a string"})
     match name:
         case "stream_end":
-            return build(value, StreamEnd)
+            return _build_end(value)
         case "stream_summary":
             return build(value, StreamSummary)
         case "stream_error":
@@ -184,6 +191,15 @@ def decode_from_bot(data: bytes | str) -> FromBot:
             return CommandResult()
         case _:
             return UnknownMessage(name)
+
+
+def _build_end(value: Opaque) -> StreamEnd:
+    # An end is an end, whatever is said of it besides.
+    read = build({"session_id": value.get("session_id")}, StreamEnd)
+    finish_reason = value.get("finish_reason")
+    if not isinstance(finish_reason, str) or len(finish_reason) > _LONGEST_WORD:
+        finish_reason = None
+    return StreamEnd(read.session_id, finish_reason, read_usage(value.get("usage")))
 
 
 def _build_error(value: Opaque) -> StreamError:

@@ -17,6 +17,8 @@ from eyeclaw_trio.errors import BadMessage, Reason
 from eyeclaw_trio.protocol.decoding import encode, read_json
 
 Role = Literal["system", "user", "assistant"]
+# More than any count of tokens that is one.
+_MANY_TOKENS: Final = 2**53
 
 
 @frozen
@@ -58,11 +60,30 @@ class CompletionRequest:
 
 
 @frozen
+class Usage:
+    """The tokens of one answer, as its model has counted them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+@frozen
+class Closing:
+    """What a model has said of a whole answer behind its text; None where it said nothing."""
+
+    finish_reason: str | None = None
+    usage: Usage | None = None
+
+
+@frozen
 class Delta:
-    """The next piece of the answer, often empty; `finish_reason` on the last one."""
+    """The next piece of the answer, often empty; `finish_reason` on the last one, and the usage
+    there or in an event of its own."""
 
     text: str = ""
     finish_reason: str | None = None
+    usage: Usage | None = None
 
 
 @frozen
@@ -161,15 +182,39 @@ def _read(data: bytes | str, part: Literal["delta", "message"]) -> Delta | Failu
         return Delta()
     if value.get("error"):
         return _read_failure(value["error"])
+    usage = read_usage(value.get("usage"))
     choices = value.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        return Delta()  # a usage report has no choices at all
+        return Delta(usage=usage)  # a usage report has no choices at all
     said_part = choices[0].get(part)
     finish_reason = choices[0].get("finish_reason")
     return Delta(
         _read_text(said_part.get("content")) if isinstance(said_part, dict) else "",
         finish_reason if isinstance(finish_reason, str) and finish_reason else None,
+        usage,
     )
+
+
+def read_usage(value: object) -> Usage | None:
+    """What was counted, from any peer; None where it is no count. Nothing but zeros is none: some
+    servers send them as long as they have not counted."""
+    if not isinstance(value, dict):
+        return None
+    prompt, completion = (
+        _read_count(value, "prompt_tokens"),
+        _read_count(value, "completion_tokens"),
+    )
+    if prompt is None or completion is None or prompt + completion == 0:
+        return None
+    total = _read_count(value, "total_tokens") or 0
+    return Usage(prompt, completion, max(total, prompt + completion))
+
+
+def _read_count(value: Mapping[str, object], name: str) -> int | None:
+    count = value.get(name)
+    if not isinstance(count, int) or isinstance(count, bool):
+        return None
+    return count if 0 <= count < _MANY_TOKENS else None
 
 
 def _read_text(content: object) -> str:

@@ -123,6 +123,26 @@ def _is_array(kind: Any) -> bool:
     return origin is tuple
 
 
+def _is_text_or_array(kind: Any) -> bool:
+    """`str | tuple[X, ...] | None`."""
+    if typing.get_origin(kind) not in (typing.Union, types.UnionType):
+        return False
+    kinds = set(typing.get_args(kind)) - {type(None)}
+    return str in kinds and len(kinds) == 2 and any(map(_is_array, kinds))
+
+
+def _text_or_array(converter: OrjsonConverter) -> Callable[[Any, Any], Any]:
+    def read(value: Any, kind: Any) -> Any:
+        kinds = typing.get_args(kind)
+        if value.__class__ is str or (value is None and type(None) in kinds):
+            return value
+        if value.__class__ is not list:
+            raise UnfitError("must be a string or an array")
+        return converter.structure(value, next(filter(_is_array, kinds)))
+
+    return read
+
+
 def _make_converter(*, detailed: bool) -> OrjsonConverter:
     converter = make_converter(detailed_validation=detailed)
     converter.register_structure_hook(str, _strict_string)
@@ -131,6 +151,7 @@ def _make_converter(*, detailed: bool) -> OrjsonConverter:
     converter.register_structure_hook(bool, _strict_boolean)
     converter.register_structure_hook_func(lambda kind: kind == Opaque, _strict_object)
     converter.register_structure_hook_func(_is_choice, _strict_choice)
+    converter.register_structure_hook_func(_is_text_or_array, _text_or_array(converter))
 
     def build_class(kind: Any) -> Any:
         attrs.resolve_types(kind)

@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 from eyeclaw_trio.errors import BadMessage
 from eyeclaw_trio.protocol.decoding import Opaque, UnfitError, build, checked, read_json
+from eyeclaw_trio.protocol.wishes import NO_WISHES, Wishes
 
 LONGEST_ID: Final = 128  # characters (RELIABILITY 22)
 # Entries of one question: a conversation of an evening has fewer.
@@ -54,6 +55,7 @@ class Question:
     metadata: Mapping[str, Any]
     original_metadata: Opaque = field(factory=dict)
     bot_id: int | None = None
+    wishes: Wishes = NO_WISHES
 
     @property
     def agent_name(self) -> str:

@@ -13,6 +13,7 @@ from attrs import field, frozen
 from eyeclaw_trio.errors import BadMessage
 from eyeclaw_trio.protocol.bot import UnknownMessage
 from eyeclaw_trio.protocol.decoding import Opaque, build, encode, unstructure
+from eyeclaw_trio.protocol.wishes import NO_WISHES, Wishes
 
 
 @frozen
@@ -43,12 +44,13 @@ class CommandParams:
 
 @frozen
 class ExecuteCommand:
-    """One question for a bot. `timestamp` is ISO 8601."""
+    """One question for a bot. `timestamp` is ISO 8601; `wishes` stay in this process."""
 
     params: CommandParams
     metadata: CommandMetadata
     timestamp: str
     command: str = "chat"
+    wishes: Wishes = NO_WISHES
 
     @property
     def session_id(self) -> str:
@@ -143,7 +145,9 @@ _NAMES_TO_BOT: Final[Mapping[type, str]] = {kind: name for name, kind in _KINDS_
 
 def encode_to_bot(message: ToBot) -> Opaque:
     """The JSON object of a message as the gateway sends it."""
-    return {"type": _NAMES_TO_BOT[type(message)]} | unstructure(message)
+    said = unstructure(message)
+    said.pop("wishes", None)
+    return {"type": _NAMES_TO_BOT[type(message)]} | said
 
 
 def encode_acknowledgements(
@@ -170,4 +174,5 @@ def build_to_bot(value: object) -> ToBot | UnknownMessage:
     if not isinstance(name, str):
         raise BadMessage({"message.type": "must be a string"})
     kind = _KINDS_TO_BOT.get(name)
+    value = {key: each for key, each in value.items() if key != "wishes"}
     return UnknownMessage(name) if kind is None else build(value, kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final
 
@@ -13,7 +13,7 @@ import trio
 
 from eyeclaw_trio.core.provider_timing import ProviderAnswer
 from eyeclaw_trio.errors import ProviderFailed
-from eyeclaw_trio.protocol.completions import ChatMessage, CompletionRequest
+from eyeclaw_trio.protocol.completions import ChatMessage, Closing, CompletionRequest
 from eyeclaw_trio.providers.client import open_client
 from eyeclaw_trio.providers.departure import Departure
 from eyeclaw_trio.providers.failures import Blame
@@ -58,27 +58,34 @@ class OpenAIProvider:
         OpenClaw remembers a conversation by its name: sent along as well, the history would be in
         its context twice.
         """
-        settings = self._settings
+        settings, wishes = self._settings, question.wishes
         remembered = self._is_openclaw and question.conversation
         prompt = settings.system_prompt
-        first = (ChatMessage("system", prompt),) if prompt is not None else ()
+        prompts = (*wishes.system, *([prompt] if prompt is not None else []))
+        first = tuple(ChatMessage("system", each) for each in prompts)
         history = () if remembered else question.history
         request = CompletionRequest(
             settings.model,
             (*first, *history, ChatMessage("user", question.text)),
             user=name_for_openclaw(question.conversation) if remembered else None,
-            max_tokens=settings.max_tokens,
-            temperature=settings.temperature,
+            max_tokens=_at_most(wishes.max_tokens, settings.max_tokens),
+            temperature=(
+                settings.temperature if wishes.temperature is None else wishes.temperature
+            ),
             top_p=settings.top_p,
             extra=settings.extra,
         )
-        return self._ask(request, self._report)
+        return self._ask(request, self._report, question.on_closing)
 
     @asynccontextmanager
     async def _ask(
-        self, request: CompletionRequest, report: Note
+        self,
+        request: CompletionRequest,
+        report: Note,
+        on_closing: Callable[[Closing], None] = lambda _: None,
     ) -> AsyncIterator[AsyncIterator[str]]:
-        """`report` gets what became of it, unless it is left before its end."""
+        """`report` gets what became of it, unless it is left before its end; `on_closing` what
+        was said of a whole answer."""
         departures = [self._departure(trio.current_time())]
         try:
             body = await self._send(request, departures)
@@ -94,6 +101,7 @@ class OpenAIProvider:
             raise
         if pieces.whole:
             report(departures[-1].describe(self.name))
+            on_closing(pieces.closing)
 
     def _departure(self, started_at: float) -> Departure:
         settings = self._settings
@@ -224,6 +232,12 @@ def name_for_openclaw(conversation: str) -> str:
     if small == conversation:
         return conversation
     return f"{small}_{hashlib.sha256(conversation.encode()).hexdigest()[:16]}"
+
+
+def _at_most(wanted: int | None, limit: int | None) -> int | None:
+    """What was wanted, within the owner's own limit."""
+    given = [each for each in (wanted, limit) if each is not None]
+    return min(given, default=None)
 
 
 def is_openclaw(model: str) -> bool:

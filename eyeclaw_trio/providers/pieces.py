@@ -12,10 +12,12 @@ from attrs import define, field
 
 from eyeclaw_trio.errors import BadMessage, ProviderFailed, Reason
 from eyeclaw_trio.protocol.completions import (
+    Closing,
     CompletionEvent,
     Delta,
     Done,
     Failure,
+    Usage,
     decode_completion,
     decode_delta,
 )
@@ -49,6 +51,7 @@ class Pieces:
     _waiting: deque[str] = field(factory=deque, init=False)
     _any_text: bool = field(default=False, init=False)
     _finish_reason: str | None = field(default=None, init=False)
+    _usage: Usage | None = field(default=None, init=False)
     _end: Exception | None = field(default=None, init=False)
     _deadline: float = field(init=False)
 
@@ -58,6 +61,11 @@ class Pieces:
 
     def __aiter__(self) -> AsyncIterator[str]:
         return self
+
+    @property
+    def closing(self) -> Closing:
+        """What the model has said of the answer, as far as it is known."""
+        return Closing(self._finish_reason, self._usage)
 
     async def __anext__(self) -> str:
         waiting = False
@@ -107,8 +115,9 @@ class Pieces:
         if self._end is not None:
             return  # what comes behind the end is nobody's
         match event:
-            case Delta(text, finish_reason):
+            case Delta(text, finish_reason, usage):
                 self._finish_reason = finish_reason or self._finish_reason
+                self._usage = usage or self._usage
                 if text:
                     if not self._any_text and not text.isspace():
                         self._any_text = True

@@ -9,7 +9,8 @@ from typing import Protocol, TypeAlias
 from attrs import frozen
 
 from eyeclaw_trio.core.provider_timing import ProviderAnswer
-from eyeclaw_trio.protocol.completions import ChatMessage
+from eyeclaw_trio.protocol.completions import ChatMessage, Closing
+from eyeclaw_trio.protocol.wishes import NO_WISHES, Wishes
 from eyeclaw_trio.providers.settings import Conversation
 
 # Is told of every answer of a provider, and of every failure; it must not wait, nor raise.
@@ -20,17 +21,24 @@ def ignore(_: ProviderAnswer) -> None:
     """The Note of whoever does not want to know."""
 
 
+def _forget(_: Closing) -> None:
+    """Whoever asks does not want to know."""
+
+
 @frozen
 class ProviderQuestion:
     """What a model is asked.
 
     `history` is what was said before, oldest first. `conversation` names the context for models
-    that remember it themselves (`user` upstream); empty: none.
+    that remember it themselves (`user` upstream); empty: none. `on_closing` is told once of a
+    whole answer what the model has said of it, where it says such things; it must not wait.
     """
 
     text: str
     history: tuple[ChatMessage, ...] = ()
     conversation: str = ""
+    wishes: Wishes = NO_WISHES
+    on_closing: Callable[[Closing], None] = _forget
 
 
 class Provider(Protocol):

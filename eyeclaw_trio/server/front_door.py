@@ -39,7 +39,14 @@ Handler = Callable[[Request, HttpConnection], Coroutine[Any, Any, Continuation]]
 """Serves one route. Raises RequestRefused for what is to be refused, and ListenerGone."""
 
 # What a browser may send beside the plain headers, and how long it may remember that (seconds).
-_CORS_HEADERS: Final = "Authorization, Content-Type, Last-Event-ID"
+# OpenAI's own client describes itself in headers of its own.
+_STAINLESS: Final = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version")
+_CORS_HEADERS: Final = ", ".join(
+    [
+        *("Authorization", "Content-Type", "Last-Event-ID", "X-OpenClaw-Agent-Id"),
+        *(f"X-Stainless-{name}" for name in (*_STAINLESS, "Retry-Count", "Timeout")),
+    ]
+)
 _CORS_MAX_AGE: Final = "600"
 
 

@@ -116,8 +116,13 @@ class Reception:
     keeps_content: bool = False
     questions: Shares = field(factory=lambda: Shares(QUESTIONS))
 
-    async def receive(self, request: Request, connection: HttpConnection) -> Asked:
-        """Check who asks and read what.
+    async def receive(
+        self,
+        request: Request,
+        connection: HttpConnection,
+        decode: Callable[[bytes], Question] = decode_question,
+    ) -> Asked:
+        """Check who asks and read what, as `decode` reads it.
 
         Raises RequestRefused (PROTOCOL 1, last paragraph; 503 where too much of this key's is
         being asked already) and ListenerGone. Cancellation leaves nothing of the question.
@@ -126,7 +131,7 @@ class Reception:
         room = self.questions.portion(key.id)
         is_in = False
         try:
-            question = await self._receive_question(request, connection, room)
+            question = await self._receive_question(request, connection, room, decode)
             await trio.lowlevel.checkpoint()  # that was work: others have their turn
             # From here on nothing waits until the turn is open: a drain and a revocation act once,
             # on what they find.
@@ -235,7 +240,11 @@ class Reception:
         return self.gate.admit(request, in_query=in_query)
 
     async def _receive_question(
-        self, request: Request, connection: HttpConnection, room: Portion
+        self,
+        request: Request,
+        connection: HttpConnection,
+        room: Portion,
+        decode: Callable[[bytes], Question],
     ) -> Question:
         content_type = request.headers.get("content-type", "application/json")
         if content_type.partition(";")[0].strip().lower() != "application/json":
@@ -245,7 +254,7 @@ class Reception:
             raise RequestRefused(413, "Request body too large", {"limit": self.limits.request_body})
         body = await connection.receive_body(self.limits.request_body, room.take)
         try:
-            return decode_question(body)
+            return decode(body)
         except BadMessage as bad:
             raise RequestRefused(400, "Invalid request", bad.faults) from None
 
@@ -264,7 +273,7 @@ def make_command(question: Question, bot_id: int, trace: Trace) -> ExecuteComman
         metadata=CommandMetadata(
             agent_id=question.agent_id,
             user_id=question.user_id,
-            message_id=question.message_id,
+            message_id=question.message_id or None,
             session_id=trace.session_id,
             openclaw_session_id=f"{shared}_session_{named}" if is_named else shared,
             trace_id=trace.trace_id,
@@ -272,6 +281,7 @@ def make_command(question: Question, bot_id: int, trace: Trace) -> ExecuteComman
             original_metadata=question.original_metadata,
         ),
         timestamp=format_timestamp(time.time_ns()),
+        wishes=question.wishes,
     )
 
 

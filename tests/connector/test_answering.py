@@ -3,6 +3,7 @@ from __future__ import annotations
 import tracemalloc
 from typing import Any
 
+import attrs
 import orjson
 import pytest
 import trio
@@ -29,8 +30,9 @@ from eyeclaw_trio.protocol.bot import (
     encode_from_bot,
 )
 from eyeclaw_trio.protocol.cable import encode_data
-from eyeclaw_trio.protocol.completions import ChatMessage
+from eyeclaw_trio.protocol.completions import ChatMessage, Closing, Usage
 from eyeclaw_trio.protocol.content_hash import hash_content
+from eyeclaw_trio.protocol.wishes import Wishes
 
 
 class Said(list[StreamMessage]):
@@ -116,6 +118,23 @@ async def test_the_model_gets_the_question_its_history_and_the_conversation() ->
         ChatMessage("assistant", "你好小明"),
         ChatMessage("user", "[图片] https://x/y.jpg"),
     )
+
+
+def test_a_whole_history_goes_into_no_conversation_that_is_remembered() -> None:
+    wishes = Wishes(system=("Be kind.",), is_whole_history=True)
+    question = ask(attrs.evolve(command(text="x"), wishes=wishes), "shared")
+    assert (question.conversation, question.wishes) == ("", wishes)
+
+
+async def test_what_the_model_says_of_its_answer_is_said_with_its_end() -> None:
+    provider, said = Dictated(), Said()
+    provider.dictate("你好", "你")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(answer_command, command(), provider, said)
+        await provider.asked()
+        provider.questions[0].on_closing(Closing("length", Usage(1, 2, 3)))
+        provider.finish("你好")
+    assert said[1] == StreamEnd("t1", "length", Usage(1, 2, 3))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,15 @@ import attrs
 import pytest
 
 from eyeclaw_trio.core.directory import AccessKey, Bot, Directory, Origin, digest
-from eyeclaw_trio.core.routing import Asker, ChatChoice, choose_bot, choose_for_chat
+from eyeclaw_trio.core.routing import (
+    Asker,
+    ChatChoice,
+    CompletionAsker,
+    choose_bot,
+    choose_for_chat,
+    choose_for_completion,
+    list_models,
+)
 from eyeclaw_trio.core.texts import provider_refused
 from eyeclaw_trio.errors import BotOffline, ProviderRefused, RequestRefused
 
@@ -212,3 +220,78 @@ def test_a_key_made_for_one_bot_opens_no_provider_but_that_bots() -> None:
     assert caught.value.status == 403
     with pytest.raises(RequestRefused):
         chatting(a_bot(1), wanted="echo", key=2)
+
+
+# ---- OpenAI clients -----------------------------------------------------------------------------
+
+
+def completing(
+    *bots: Bot, model: str, agent: str = "", user: str | None = None, key: int | None = None
+) -> int | str:
+    asker = CompletionAsker(a_key(key), model, agent, user, ("nvidia1", "home"))
+    found = choose_for_completion(Directory((), {bot.id: bot for bot in bots}), asker)
+    return found if isinstance(found, str) else found.id
+
+
+HOUSE = (a_bot(1, "home", default=True), a_bot(2, "work"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "answers"),
+    [
+        ({"model": "eyeclaw"}, 1),
+        ({"model": "openclaw"}, 1),  # what clients made for OpenClaw say
+        ({"model": "openclaw", "agent": "main"}, 1),
+        ({"model": "eyeclaw", "agent": "work"}, 2),
+        ({"model": "home", "agent": "2"}, 2),
+        ({"model": "work", "agent": "main"}, 2),
+        ({"model": "home"}, 1),  # a bot comes before a provider of its name
+        ({"model": "nvidia1"}, "nvidia1"),
+        ({"model": "eyeclaw", "key": 2}, 2),
+        ({"model": "eyeclaw", "user": "u"}, 1),
+    ],
+)
+def test_a_model_is_a_bot_else_a_provider_else_whoever_answers_by_default(
+    asked: dict[str, str], answers: int | str
+) -> None:
+    assert completing(*HOUSE, **asked) == answers  # type: ignore[arg-type]
+
+
+def test_a_wearer_who_is_bound_is_answered_by_his_bot_where_no_other_is_named() -> None:
+    bots = (*HOUSE, a_bot(3, user="u"))
+    assert completing(*bots, model="eyeclaw", user="u") == 3
+    assert completing(*bots, model="work", user="u") == 2
+
+
+def test_bots_that_bear_the_names_of_stand_ins_are_meant_themselves() -> None:
+    bots = (*HOUSE, a_bot(3, "eyeclaw"), a_bot(4, "openclaw"), a_bot(5, "main"))
+    assert completing(*bots, model="eyeclaw") == 3
+    assert completing(*bots, model="openclaw") == 4
+    assert completing(*bots, model="openclaw", agent="main") == 5
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({"model": "gpt-4o"}, 404),
+        ({"model": "main"}, 404),
+        ({"model": "home", "agent": "nobody"}, 404),
+        ({"model": "gpt-4o", "key": 2}, 404),
+        ({"model": "home", "key": 2}, 403),
+        ({"model": "nvidia1", "key": 2}, 403),
+    ],
+)
+def test_what_nobody_is_called_is_404_and_what_the_key_does_not_open_403(
+    asked: dict[str, str], status: int
+) -> None:
+    with pytest.raises(RequestRefused) as caught:
+        completing(*HOUSE, **asked)  # type: ignore[arg-type]
+    assert caught.value.status == status
+
+
+def test_a_key_for_one_bot_lists_no_other() -> None:
+    directory = Directory((), {bot.id: bot for bot in (*HOUSE, a_bot(3, configured=False))})
+    assert list(list_models(directory, a_key(), ("nvidia1",))) == [
+        *("eyeclaw", "nvidia1", "home", "work"),
+    ]
+    assert list(list_models(directory, a_key(2), ("nvidia1",))) == ["work", "eyeclaw"]

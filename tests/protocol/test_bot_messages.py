@@ -28,6 +28,7 @@ from eyeclaw_trio.protocol.bot import (
     decode_from_bot,
     encode_from_bot,
 )
+from eyeclaw_trio.protocol.completions import Usage
 
 _NAMED: list[tuple[str, dict[str, Any], FromBot]] = [
     (
@@ -36,6 +37,11 @@ _NAMED: list[tuple[str, dict[str, Any], FromBot]] = [
         StreamChunk("s", "你好", 0),
     ),
     ("stream_end", {"session_id": "s"}, StreamEnd("s")),
+    (
+        "stream_end",
+        {"session_id": "s", "finish_reason": 5, "usage": {"prompt_tokens": "x"}},
+        StreamEnd("s"),
+    ),
     ("stream_error", {"session_id": "s", "error": "boom"}, StreamError("s", "boom")),
     (
         "stream_summary",
@@ -215,7 +221,12 @@ def test_no_data_at_all_raises_anything_but_bad_message(data: bytes | str) -> No
 
 _from_bot: st.SearchStrategy[FromBot] = st.one_of(
     st.builds(StreamChunk, texts, texts, st.none() | any_sequence),
-    st.builds(StreamEnd, texts),
+    st.builds(
+        StreamEnd,
+        texts,
+        st.none() | texts.map(lambda text: text[:40]),
+        st.none() | st.builds(lambda p, c: Usage(p, c, p + c), st.integers(1, 9), any_sequence),
+    ),
     st.builds(StreamError, texts, texts, st.none() | texts),
     st.builds(StreamSummary, texts, texts, st.none() | any_sequence, st.none() | texts),
     st.builds(Status, st.none() | texts.filter(bool)),

@@ -22,6 +22,7 @@ from eyeclaw_trio.protocol.cable import (
     decode_stream_identifier,
 )
 from eyeclaw_trio.protocol.chat import decode_from_chat
+from eyeclaw_trio.protocol.openai_request import decode_completion_request
 from eyeclaw_trio.protocol.rokid import decode_question, read_history
 
 # Promised is a twentieth of a second for everybody who waits; a collection of garbage that belongs
@@ -85,6 +86,20 @@ FROM_GATEWAY: Final = (
     {"type": "disconnect", "reason": "remote", "reconnect": True},
     {"identifier": "x", "message": {"type": "pong", "timestamp": "x"}},
 )
+COMPLETION: Final = {
+    "model": "home",
+    "messages": [
+        {"role": "system", "content": "x"},
+        {"role": "user", "content": [{"type": "text", "text": "x"}]},
+        {"role": "assistant", "content": None, "tool_calls": []},
+        {"role": "user", "content": "x"},
+    ],
+    "stream": True,
+    "stream_options": {"include_usage": True},
+    "user": "u",
+    "max_tokens": 5,
+    "temperature": 0.5,
+}
 CHAT: Final = ({"message": "x", "provider": "zhipu"}, {"type": "cancel"}, {"type": "ping"})
 
 
@@ -100,6 +115,7 @@ READERS: Final[dict[str, tuple[tuple[Any, ...], Callable[[bytes], object]]]] = {
     "a bot's identifier": ((BOT_IDENTIFIER,), _decode_text(decode_identifier)),
     "a worker's identifier": ((STREAM_IDENTIFIER,), _decode_text(decode_stream_identifier)),
     "a chat client's frame": (CHAT, decode_from_chat),
+    "a completion's request": ((COMPLETION,), decode_completion_request),
 }
 
 

@@ -10,7 +10,8 @@ from model_scripts import PIECES, WHOLE_TEXT
 from scripted_model import open_scripted_model
 
 from eyeclaw_trio import __version__
-from eyeclaw_trio.protocol.completions import ChatMessage
+from eyeclaw_trio.protocol.completions import ChatMessage, Closing, Usage
+from eyeclaw_trio.protocol.wishes import Wishes
 from eyeclaw_trio.providers.provider import ProviderQuestion
 
 # --- answers --------------------------------------------------------------------------------------
@@ -69,6 +70,40 @@ async def test_what_the_settings_say_about_answers_is_sent_along() -> None:
         "max_tokens": 200,
         "thinking": {"type": "disabled"},
     }
+
+
+@pytest.mark.parametrize(
+    ("own", "wished", "sent"),
+    [(None, 50, 50), (200, 50, 50), (20, 50, 20), (20, None, 20), (None, None, None)],
+)
+async def test_what_an_openai_client_wishes_is_within_the_settings(
+    own: int | None, wished: int | None, sent: int | None
+) -> None:
+    settings = attrs.evolve(PATIENT, system_prompt="Be short.", temperature=0.5, max_tokens=own)
+    wishes = Wishes(system=("You are kind.",), max_tokens=wished, temperature=1.5)
+    async with open_scripted_model() as model, asked_at(model, settings) as provider:
+        async with provider.answer(ProviderQuestion("now", wishes=wishes)) as pieces:
+            assert [piece async for piece in pieces] == list(PIECES)
+        (seen,) = model.completions
+    assert seen.body["messages"] == [
+        {"role": "system", "content": "You are kind."},
+        {"role": "system", "content": "Be short."},
+        {"role": "user", "content": "now"},
+    ]
+    assert seen.body["temperature"] == 1.5
+    assert seen.body.get("max_tokens") == sent
+
+
+async def test_what_the_model_says_of_its_answer_is_told_once() -> None:
+    closings: list[Closing] = []
+    question = ProviderQuestion("now", on_closing=closings.append)
+    async with (
+        open_scripted_model("usage") as model,
+        asked_at(model) as provider,
+        provider.answer(question) as pieces,
+    ):
+        assert [piece async for piece in pieces] == list(PIECES)
+    assert closings == [Closing("length", Usage(7, 5, 12))]
 
 
 async def test_without_a_key_there_is_no_authorization() -> None:
