@@ -13,7 +13,7 @@ from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.errors import ListenerGone, RequestRefused, TryLater
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.wire.http_connection import HttpConnection
-from eyeclaw_trio.wire.newcomers import Newcomers
+from eyeclaw_trio.wire.newcomers import Newcomer, Newcomers
 from eyeclaw_trio.wire.peer_log import PeerLog
 from eyeclaw_trio.wire.poller import Poller
 from eyeclaw_trio.wire.request_reader import ConnectionTerms, Request
@@ -84,8 +84,10 @@ class FrontDoor:
             await self._turn_away(accepted)
             return
         self.open_connections += 1
-        newcomer = self.newcomers.enter()
+        newcomer: Newcomer | None = None
         try:
+            await self.newcomers.admission.wait(accepted.peer)
+            newcomer = self.newcomers.enter(accepted.peer)
             connection = HttpConnection(accepted, self._terms, newcomer)
             continuation: Continuation = None
             is_open = True
@@ -110,7 +112,8 @@ class FrontDoor:
             log.exception("connection.bug", peer=accepted.peer)
         finally:
             self.open_connections -= 1
-            newcomer.vouch()
+            if newcomer is not None:
+                newcomer.vouch()
             await accepted.abort()
 
     async def _take_request(self, connection: HttpConnection) -> Continuation:
@@ -133,6 +136,7 @@ class FrontDoor:
             error = RequestRefused(500, "Internal error")
         if not writer.has_responded:  # else beyond this point of the stream nothing can be trusted
             with connection.newcomer.ending_here():
+                await connection.newcomer.admission()  # who asks for nothing wrong goes first
                 await writer.refuse(error)
 
     async def _linger(self, connection: HttpConnection) -> bool:

@@ -1,14 +1,15 @@
 """Accepts connections: several in a pass of the loop, and a task for each.
 
 trio's own `serve_listeners` takes one connection a pass. A pass is as long as what all others do
-in it, so that whoever comes behind a crowd would wait for a pass for each of it (RELIABILITY 35).
+in it, so that whoever comes behind a crowd would wait for a pass for each of it. The system hands
+them out in their order and knows no other: they are taken quickly here, which costs little, and
+`admission` says who of them goes on (RELIABILITY 35).
 """
 
 from __future__ import annotations
 
 import errno
 import socket
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -16,12 +17,8 @@ import trio
 
 from eyeclaw_trio.wire.peer_log import PeerLog
 
-# Connections in one pass at the most. Far fewer than there may be newcomers, so that each is looked
-# at in some passes before it has to make room for others.
-AT_A_TIME: Final = 16
-# A pass that takes longer is one in which those who are there wait for those who come (seconds):
-# the first bytes of a connection are a third of a millisecond of work, a bot's handshake some.
-LONG_PASS: Final = 0.004
+# Connections in one pass at the most: two milliseconds. Each then waits until it is admitted.
+AT_A_TIME: Final = 128
 # Where files or memory have run out there is nothing to do but to look again later (seconds).
 LOOK_AGAIN: Final = 0.1
 
@@ -33,23 +30,6 @@ Serve = Callable[[trio.abc.Stream], Awaitable[None]]
 
 Wrap = Callable[[trio.SocketStream], trio.abc.Stream]
 """Puts around a connection what it is spoken through, such as TLS. Must not wait."""
-
-
-class Share:
-    """How many connections are taken in the next pass: as many as keep it short.
-
-    What a connection costs shows only afterwards, in how long the pass was.
-    """
-
-    def __init__(self) -> None:
-        self.size = 1
-
-    def note(self, took: float) -> None:
-        """A pass in which so many were taken, and more were there, has taken so long (seconds)."""
-        if took > LONG_PASS:
-            self.size = max(1, self.size // 2)
-        else:
-            self.size = min(AT_A_TIME, self.size * 2)
 
 
 async def accept_connections(
@@ -71,20 +51,15 @@ async def _accept_from(
     listener: trio.SocketListener, nursery: trio.Nursery, serve: Serve, wrap: Wrap | None
 ) -> None:
     peers = PeerLog()
-    share = Share()
     async with listener:
         # The same file by the standard library, which can be asked without a wait.
         door = socket.socket(fileno=listener.socket.fileno())
         door.setblocking(False)
         try:
-            was_full, began = False, 0.0
             while True:
                 await trio.lowlevel.wait_readable(door)
-                now = time.perf_counter()
-                if was_full:
-                    share.note(now - began)
                 try:
-                    accepted = _accept_ready(door, share.size)
+                    accepted = _accept_ready(door)
                 except OSError as error:
                     if error.errno not in _EXHAUSTED:
                         raise
@@ -93,16 +68,15 @@ async def _accept_from(
                     continue
                 for stream in accepted:
                     nursery.start_soon(serve, stream if wrap is None else wrap(stream))
-                was_full, began = len(accepted) == share.size, now
         finally:
             door.detach()  # the listener closes it
 
 
-def _accept_ready(door: socket.socket, most: int) -> list[trio.SocketStream]:
-    """Those that are there, so many at the most. Raises OSError where the system cannot take the
+def _accept_ready(door: socket.socket) -> list[trio.SocketStream]:
+    """Those that are there, AT_A_TIME at the most. Raises OSError where the system cannot take the
     first of them."""
     accepted: list[trio.SocketStream] = []
-    while len(accepted) < most:
+    while len(accepted) < AT_A_TIME:
         try:
             connection, _ = door.accept()
         except BlockingIOError:

@@ -86,7 +86,9 @@ class HttpConnection:
                 await self._stream.send_eof()
                 size = 0
                 while size < LINGER_SIZE:
-                    data = await self._stream.receive_some(RECEIVE_SIZE)
+                    data = await self._stream.receive_admitted(
+                        RECEIVE_SIZE, self.newcomer.admission
+                    )
                     if not data:
                         return
                     size += len(data)

@@ -15,6 +15,8 @@ from typing import Final
 import trio
 from attrs import define
 
+from eyeclaw_trio.wire.admission import Admission
+
 # Connections at once. Whoever has a key shows it within a round trip or two.
 NEWCOMERS: Final = 256
 
@@ -23,7 +25,10 @@ NEWCOMERS: Final = 256
 class Newcomer:
     """One connection that has not shown a key, from `Newcomers.enter` until it does or ends."""
 
-    _others: OrderedDict[Newcomer, None]
+    _all: Newcomers
+    _peer: str = ""
+    was_served: bool = False
+    """It has asked for something, and waits for the next thing, or to be told what was wrong."""
     is_unwanted: bool = False
     """It has made room for another, and must end."""
     _end: Callable[[], None] | None = None
@@ -40,9 +45,15 @@ class Newcomer:
         self.ends_with(scope.cancel)
         return scope
 
+    async def admission(self) -> None:
+        """Wait until something may be done for it; not at all once it has shown a key. As
+        `Admission.wait`, also when it is cancelled."""
+        if self in self._all:
+            await self._all.admission.wait(self._peer, was_served=self.was_served)
+
     def vouch(self) -> None:
         """It has shown a key, or has ended: it is no newcomer any more."""
-        self._others.pop(self, None)
+        self._all.forget(self)
 
     def make_room(self) -> None:
         """It has waited longest: it ends."""
@@ -58,17 +69,25 @@ class Newcomers:
     def __init__(self, limit: int = NEWCOMERS) -> None:
         self.turned_out = 0
         """How many have had to make room."""
+        self.admission = Admission()
         self._limit = limit
         self._waiting: OrderedDict[Newcomer, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def enter(self) -> Newcomer:
-        """One more; where there are too many already, another one ends."""
+    def __contains__(self, newcomer: object) -> bool:
+        return newcomer in self._waiting
+
+    def enter(self, peer: str = "") -> Newcomer:
+        """One more, of this address; where there are too many already, another one ends."""
         if len(self._waiting) >= self._limit:
             self.turned_out += 1
             next(iter(self._waiting)).make_room()
-        newcomer = Newcomer(self._waiting)
+        newcomer = Newcomer(self, peer)
         self._waiting[newcomer] = None
         return newcomer
+
+    def forget(self, newcomer: Newcomer) -> None:
+        """This one is none any more, or was none."""
+        self._waiting.pop(newcomer, None)

@@ -118,12 +118,13 @@ class RequestReader:
         Raises RequestRefused (400, 408, 431, 501) for what is no request. Cancellation may lose
         a part of it: the connection has to end.
         """
-        if not self._is_first and not await self._wait_for_more():
+        if not self._is_first and not await self._wait_for_more(newcomer):
             return None
         self._is_first = False
         while True:
             event = self._next_event()
             if isinstance(event, h11.Request):
+                newcomer.was_served = True
                 self.method = event.method.decode("ascii")
                 if len(self._raw) - len(self._h11.trailing_data[0]) > HEAD_LIMIT:
                     raise RequestRefused(431, "Request head too large")
@@ -131,7 +132,7 @@ class RequestReader:
             if event is not h11.NEED_DATA:
                 return None
             try:
-                data = await self._receive(HEAD_RECEIVE_SIZE)
+                data = await self._receive(HEAD_RECEIVE_SIZE, newcomer)
             except RequestRefused:
                 if not self._raw:
                     return None  # connected and said nothing: nobody waits for an answer
@@ -254,12 +255,12 @@ class RequestReader:
             words = "Request head too large" if status == 431 else "Bad request"
             raise RequestRefused(status, words) from None
 
-    async def _wait_for_more(self) -> bool:
+    async def _wait_for_more(self, newcomer: Newcomer) -> bool:
         """Wait for the first byte of the next request; the clock starts only then."""
         if not self._raw:
             data = b""
             with trio.move_on_after(IDLE_BETWEEN_REQUESTS):
-                data = await self._receive_once(HEAD_RECEIVE_SIZE)
+                data = await self._receive_once(HEAD_RECEIVE_SIZE, newcomer)
             self._raw += data
             self._h11.receive_data(data)
             self._allowance.restart()
@@ -267,10 +268,11 @@ class RequestReader:
             await trio.lowlevel.checkpoint()
             if not self._allowance.spend(REQUEST_ITEMS):
                 await self._allowance.renew()
+            await newcomer.admission()
         self._deadline = trio.current_time() + self._terms.request_timeout
         return bool(self._raw)
 
-    async def _receive(self, size: int) -> bytes:
+    async def _receive(self, size: int, newcomer: Newcomer | None = None) -> bytes:
         self._check_deadline()
         try:
             data = self._stream.receive_nowait(size)  # it nearly always is there already
@@ -279,11 +281,13 @@ class RequestReader:
         if data is not None:
             return data
         with trio.move_on_at(self._deadline):
-            return await self._receive_once(size)
+            return await self._receive_once(size, newcomer)
         raise _too_slow()
 
-    async def _receive_once(self, size: int) -> bytes:
+    async def _receive_once(self, size: int, newcomer: Newcomer | None = None) -> bytes:
         try:
+            if newcomer is not None:
+                return bytes(await self._stream.receive_admitted(size, newcomer.admission))
             return bytes(await self._stream.receive_some(size))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return b""

@@ -10,11 +10,15 @@ can do that (`EagerStream`); TLS and memory streams cannot, and say so by taking
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 import trio
 
 _RECEIVE_SIZE: Final = 65_536  # bytes
+
+Admission = Callable[[], Awaitable[None]]
+"""Returns when what has come may be looked at."""
 
 
 class Pollable(Protocol):
@@ -54,6 +58,10 @@ class NowaitStream(Protocol):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """As trio's streams. Cancellation loses nothing of a socket's."""
+
+    async def receive_admitted(self, max_bytes: int, admission: Admission) -> bytes | bytearray:
+        """As `receive_some`, but what is there waits for this admission, and not in our memory
+        where it can be left in the system's. Cancelled there it may be lost."""
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """As trio's streams. Cancellation may leave a part written: nothing can follow it."""
@@ -108,6 +116,15 @@ class EagerStream(trio.abc.HalfCloseableStream):
         nothing."""
         while True:
             await trio.lowlevel.wait_readable(self.fileno())
+            data = self.receive_nowait(max_bytes)
+            if data is not None:
+                return data
+
+    async def receive_admitted(self, max_bytes: int, admission: Admission) -> bytes:
+        """As `NowaitStream`; cancellation loses nothing."""
+        while True:
+            await trio.lowlevel.wait_readable(self.fileno())
+            await admission()
             data = self.receive_nowait(max_bytes)
             if data is not None:
                 return data
@@ -189,6 +206,12 @@ class PatientStream(trio.abc.HalfCloseableStream):
         """As the stream below."""
         return await self._stream.receive_some(max_bytes)
 
+    async def receive_admitted(self, max_bytes: int, admission: Admission) -> bytes | bytearray:
+        """As `NowaitStream`."""
+        data = await self._stream.receive_some(max_bytes)
+        await admission()
+        return data
+
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """As the stream below."""
         await self._stream.send_all(data)
@@ -254,6 +277,12 @@ class ReplayedStream(trio.abc.Stream):
             await trio.lowlevel.checkpoint()
             return self._take(max_bytes)
         return await self._stream.receive_some(max_bytes)
+
+    async def receive_admitted(self, max_bytes: int, admission: Admission) -> bytes | bytearray:
+        """As the stream below; what is replayed was admitted."""
+        if self._replay:
+            return await self.receive_some(max_bytes)
+        return await self._stream.receive_admitted(max_bytes, admission)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """As the stream below."""

@@ -13,7 +13,7 @@ from attrs import define
 from house import House
 from raw_wire import BINARY, CONTINUATION, TEXT, frame
 from running_gateway import Gateway
-from stall_meter import MEBIBYTE, PATIENCE, StallMeter, attacked
+from stall_meter import BEHIND_ONE_PROXY, MEBIBYTE, PATIENCE, StallMeter, attacked
 
 pytestmark = pytest.mark.attack  # real processes, some minutes: `make test-attacks`
 
@@ -100,6 +100,7 @@ async def attack(
         print(f"\n{what}: {meter}")
     assert meter.turns >= 1
     assert meter.worst < PATIENCE
+    assert max(meter.near) < BEHIND_ONE_PROXY
     assert meter.growth < GROWTH
     assert meter.kept < KEPT
 

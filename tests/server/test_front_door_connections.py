@@ -16,6 +16,7 @@ from trio.testing import MockClock
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.server.front_door import FrontDoor
 from eyeclaw_trio.server.origins import Origins
+from eyeclaw_trio.wire.admission import Admission
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.newcomers import Newcomers
 from eyeclaw_trio.wire.request_reader import Request
@@ -204,6 +205,49 @@ async def test_whoever_waits_behind_a_refusal_makes_room_too(
         async with gateway.glasses():
             assert bytes(await first.stream.receive_some()) == b""
             assert trio.current_time() == began
+
+
+class Asking(Admission):
+    """Lets everybody in, and remembers who has asked, and whether it was served before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, bool]] = []
+
+    async def wait(self, peer: str, *, was_served: bool = False) -> None:
+        self.asked.append((peer, was_served))
+        await trio.lowlevel.checkpoint()
+
+
+async def test_whatever_a_connection_without_a_key_says_has_to_be_admitted() -> None:
+    gateway = Gateway()
+    gateway.front_door.newcomers.admission = admission = Asking()
+    async with gateway.glasses() as glasses:
+        await trio.testing.wait_all_tasks_blocked()
+        assert admission.asked == [("", False)]  # the connection
+        await glasses.stream.send_all(b"GET /")
+        await trio.testing.wait_all_tasks_blocked()
+        await glasses.stream.send_all(
+            b" HTTP/1.1\r\nHost: x\r\n\r\n" + b"GET / HTTP/1.1\r\nHost: x"
+        )
+        await trio.testing.wait_all_tasks_blocked()
+        # Two pieces of a head; its refusal; a head that has come early, and the wait for its rest.
+        assert admission.asked[1:] == [("", False)] * 2 + [("", True)] * 2
+
+
+async def test_who_has_shown_a_key_is_never_kept_waiting_for_newcomers() -> None:
+    gateway = Gateway()
+    gateway.front_door.newcomers.admission = admission = Asking()
+    bot = gateway.bot()
+    async with gateway.glasses() as glasses:
+        with bot.station.attached(bot):
+            for number in range(3):
+                await glasses.send()
+                commands = await bot.wait_for_commands(number + 1)
+                bot.answer(commands[number].session_id, "好")
+                assert (await glasses.receive_head()).status_code == 200
+                assert_whole(await glasses.receive_answer(), "好")
+    assert len(admission.asked) == 2  # the connection, and its first head
 
 
 # ---- each peer gets an answer or a close, and nobody a traceback ---------------------------------

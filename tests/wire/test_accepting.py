@@ -1,4 +1,4 @@
-"""Connections are accepted several in a pass, and no more than keep a pass short."""
+"""Connections are accepted many in a pass."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import trio
 import trio.testing
 
 from eyeclaw_trio.wire import accepting
-from eyeclaw_trio.wire.accepting import AT_A_TIME, LONG_PASS, Share, accept_connections
+from eyeclaw_trio.wire.accepting import AT_A_TIME, accept_connections
 
 HOST = "127.0.0.1"
 
@@ -38,29 +38,17 @@ async def accepting_into(served: list[str]) -> AsyncIterator[tuple[trio.SocketLi
         nursery.cancel_scope.cancel()
 
 
-def test_short_passes_take_more_and_long_ones_fewer() -> None:
-    share = Share()
-    sizes = [share.size]
-    for took in [LONG_PASS / 2] * 5 + [LONG_PASS * 2] * 6:
-        share.note(took)
-        sizes.append(share.size)
-    assert sizes == [1, 2, 4, 8, AT_A_TIME, AT_A_TIME, 8, 4, 2, 1, 1, 1]
-
-
-async def test_a_crowd_is_accepted_in_fewer_passes_than_it_has_heads(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(accepting, "LONG_PASS", 1e9)  # this machine may be as slow as it likes
+async def test_a_crowd_is_accepted_in_fewer_passes_than_it_has_heads() -> None:
     served: list[str] = []
     async with accepting_into(served) as (_, port):
         with ExitStack() as crowd:
-            for _ in range(100):
+            for _ in range(AT_A_TIME + 10):
                 crowd.enter_context(socket.create_connection((HOST, port)))
             passes = 0
-            while len(served) < 100 and passes < 1_000:
+            while len(served) < AT_A_TIME + 10 and passes < 1_000:
                 await trio.lowlevel.checkpoint()
                 passes += 1
-    assert passes < 30
+    assert passes < 20
 
 
 async def test_who_comes_is_served_to_the_end_and_what_the_listener_held_is_free_again() -> None:

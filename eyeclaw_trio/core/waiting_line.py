@@ -1,0 +1,58 @@
+"""Who goes next, where many wait: owners in turns, and of one owner's who has had nothing yet.
+
+Whoever comes in hundreds has a line of his own to wait in, and stands in nobody else's way. Within
+one line, which all share who come through one proxy, those who were served before wait behind those
+who were not; else it goes in order.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from attrs import define, field
+
+T = TypeVar("T", bound=Hashable)
+
+
+@define(eq=False)
+class _Own(Generic[T]):
+    """Those of one owner, each in order."""
+
+    fresh: OrderedDict[T, None] = field(factory=OrderedDict)
+    served: OrderedDict[T, None] = field(factory=OrderedDict)
+
+
+class WaitingLine(Generic[T]):
+    """All who wait, each once."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._owners: OrderedDict[Hashable, _Own[T]] = OrderedDict()  # whose turn it is first
+
+    def __len__(self) -> int:
+        return self._size
+
+    def add(self, owner: Hashable, item: T, *, was_served: bool = False) -> None:
+        """One more of this owner's, who must not wait yet."""
+        own = self._owners.setdefault(owner, _Own())
+        (own.served if was_served else own.fresh)[item] = None
+        self._size += 1
+
+    def discard(self, owner: Hashable, item: T) -> None:
+        """This one, who waits, waits no longer."""
+        own = self._owners[owner]
+        del (own.fresh if item in own.fresh else own.served)[item]
+        self._size -= 1
+        if not own.fresh and not own.served:
+            del self._owners[owner]
+
+    def pop(self) -> T:
+        """The next one, who waits no longer. Raises KeyError where nobody waits."""
+        owner, own = self._owners.popitem(last=False)
+        item, _ = (own.fresh or own.served).popitem(last=False)
+        if own.fresh or own.served:
+            self._owners[owner] = own
+        self._size -= 1
+        return item

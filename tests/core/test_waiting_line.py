@@ -1,0 +1,88 @@
+"""Who goes next, where many wait."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eyeclaw_trio.core.waiting_line import WaitingLine
+
+
+def test_who_comes_in_hundreds_waits_in_a_line_of_his_own() -> None:
+    line: WaitingLine[str] = WaitingLine()
+    for number in range(300):
+        line.add("crowd", f"crowd {number}")
+    line.add("other", "other 0")
+    line.add("other", "other 1")
+    line.add("third", "third 0")
+    order = [line.pop() for _ in range(6)]
+    assert order == ["crowd 0", "other 0", "third 0", "crowd 1", "other 1", "crowd 2"]
+
+
+def test_who_was_served_waits_behind_those_of_the_same_owner_who_were_not() -> None:
+    line: WaitingLine[str] = WaitingLine()
+    line.add("one", "again", was_served=True)
+    line.add("one", "once more", was_served=True)
+    line.add("one", "new")
+    line.add("other", "other's again", was_served=True)
+    order = [line.pop() for _ in range(len(line))]
+    assert order == ["new", "other's again", "again", "once more"]
+    with pytest.raises(KeyError):
+        line.pop()
+
+
+def test_who_leaves_is_not_called_and_takes_nobody_with_it() -> None:
+    line: WaitingLine[str] = WaitingLine()
+    for name in ("first", "second"):
+        line.add("one", name)
+    line.add("one", "again", was_served=True)
+    line.discard("one", "first")
+    line.discard("one", "again")
+    assert [line.pop() for _ in range(len(line))] == ["second"]
+    line.add("gone", "only one")
+    line.discard("gone", "only one")
+    assert len(line) == 0
+
+
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.integers(0, 3), st.booleans()),  # whose, and whether it was served
+        st.just("pop"),
+        st.integers(0, 30),  # which of those who wait leaves
+    ),
+    max_size=80,
+)
+
+
+@given(ACTIONS)
+def test_nobody_is_lost_called_twice_or_passed_by_a_later_one_like_himself(
+    actions: list[object],
+) -> None:
+    line: WaitingLine[int] = WaitingLine()
+    waiting: dict[int, tuple[int, bool]] = {}
+    for number, action in enumerate(actions):
+        match action:
+            case (int(owner), bool(was_served)):
+                line.add(owner, number, was_served=was_served)
+                waiting[number] = (owner, was_served)
+            case "pop" if waiting:
+                called = line.pop()
+                owner, was_served = waiting.pop(called)
+                before = [each for each in waiting.items() if each[1][0] == owner]
+                assert all(each[0] > called for each in before if each[1][1] == was_served)
+                assert not was_served or all(each[1][1] for each in before)
+            case int(which) if waiting:
+                leaving = list(waiting)[which % len(waiting)]
+                line.discard(waiting.pop(leaving)[0], leaving)
+        assert len(line) == len(waiting)
+
+
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=6))
+def test_between_two_of_one_owner_each_other_who_waits_is_called_once(sizes: list[int]) -> None:
+    line: WaitingLine[tuple[int, int]] = WaitingLine()
+    for owner, size in enumerate(sizes):
+        for number in range(size):
+            line.add(owner, (owner, number))
+    order = [line.pop() for _ in range(len(line))]
+    assert order == sorted(order, key=lambda each: (each[1], each[0]))

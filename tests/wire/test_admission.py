@@ -1,0 +1,135 @@
+"""Newcomers are let in some at a time, and at once where nobody waits."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from eyeclaw_trio.wire import admission as admissions
+from eyeclaw_trio.wire.admission import AT_A_TIME, LONG_PASS, Admission, Share, network_of
+
+
+@pytest.fixture
+def passes_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admissions, "LONG_PASS", 1e9)  # this machine may be as slow as it likes
+
+
+@pytest.fixture
+def passes_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admissions, "LONG_PASS", -1.0)  # whatever they take
+
+
+def test_after_a_short_pass_one_more_is_admitted_and_after_a_long_one_half_as_many() -> None:
+    share = Share()
+    for _ in range(AT_A_TIME + 3):
+        share.note(LONG_PASS / 2)
+    sizes = [share.size]
+    for took in (LONG_PASS * 2, LONG_PASS * 2, LONG_PASS / 2, LONG_PASS * 2, LONG_PASS * 2):
+        share.note(took)
+        sizes.append(share.size)
+    assert sizes == [16, 8, 4, 5, 2, 1]
+    share.note(LONG_PASS * 2)
+    assert share.size == 1
+
+
+async def test_where_nobody_waits_there_is_nothing_to_wait_for() -> None:
+    admission = Admission()
+    with trio.testing.assert_no_checkpoints():
+        await admission.wait("192.0.2.1")
+    with trio.testing.assert_checkpoints():
+        await admission.wait("192.0.2.1")
+
+
+async def admitted_by_pass(admission: Admission, peers: list[str]) -> list[list[str]]:
+    """Who goes on in each pass of the loop, where all of these come in one instant."""
+    passes: list[list[str]] = [[]]
+    left = len(peers)
+
+    async def come(peer: str) -> None:
+        nonlocal left
+        await admission.wait(peer)
+        passes[-1].append(peer)
+        left -= 1
+
+    async with trio.open_nursery() as nursery:
+        for peer in peers:
+            nursery.start_soon(come, peer)
+        while left:
+            await trio.lowlevel.checkpoint()
+            passes.append([])
+    return [each for each in passes if each]
+
+
+@pytest.mark.usefixtures("passes_are_long")
+async def test_where_passes_are_long_one_goes_on_in_each() -> None:
+    passes = await admitted_by_pass(Admission(), ["192.0.2.1"] * 40)
+    assert max(map(len, passes)) <= 2  # the task that looks may run before or behind the others
+    assert sum(map(len, passes)) == 40
+
+
+@pytest.mark.usefixtures("passes_are_short")
+async def test_where_passes_are_short_more_and_more_go_on_in_each() -> None:
+    passes = await admitted_by_pass(Admission(), ["192.0.2.1"] * 200)
+    assert len(passes) < 40
+    assert max(map(len, passes)) <= 2 * AT_A_TIME
+
+
+@pytest.mark.usefixtures("passes_are_long")
+async def test_another_address_does_not_wait_for_the_crowd_of_one() -> None:
+    admission = Admission()
+    order: list[str] = []
+
+    async def come(peer: str) -> None:
+        await admission.wait(peer)
+        order.append(peer)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):
+            nursery.start_soon(come, "192.0.2.1")
+        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()
+        nursery.start_soon(come, "198.51.100.7")
+    assert order.index("198.51.100.7") < 10
+
+
+@pytest.mark.usefixtures("passes_are_long")
+@pytest.mark.parametrize("which", range(6))
+async def test_who_is_cancelled_in_the_line_keeps_nobody_from_going_on(which: int) -> None:
+    admission = Admission()
+    gone_on: list[int] = []
+    scopes = [trio.CancelScope() for _ in range(6)]
+
+    async def come(number: int) -> None:
+        with scopes[number]:
+            await admission.wait("192.0.2.1")
+            gone_on.append(number)
+
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            for number in range(6):
+                nursery.start_soon(come, number)
+            await trio.lowlevel.checkpoint()
+            scopes[which].cancel()
+    assert set(gone_on) | {which} == set(range(6))
+    with trio.fail_after(5):  # and whoever comes later
+        for _ in range(3):
+            await admission.wait("192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("peer", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:0db8:0000:0000"),
+        ("2001:db8:0:0:ffff::2", "2001:0db8:0000:0000"),
+        ("2001:db8:0:1::1", "2001:0db8:0000:0001"),
+        ("fe80::1%eth0", "fe80:0000:0000:0000"),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+        ("", ""),
+    ],
+)
+def test_of_ipv6_the_network_counts_of_which_one_subscriber_has_all(
+    peer: str, network: str
+) -> None:
+    assert network_of(peer) == network
