@@ -254,6 +254,8 @@ class Answer:
 
     def _verdict_due(self) -> float:
         """When the answer is over if nothing more comes."""
+        if self._ended_at is None and self._summary is None:
+            return self._clock.due()  # nearly always
         if self._ended_at is not None and self._summary is not None:
             return -math.inf
         if self._ended_at is not None and not self._reassembly.has_gap:
@@ -262,11 +264,9 @@ class Answer:
             return self._clock.due()
         if self._ended_at is not None:
             return self._ended_at + self._patience.summary_grace
-        if self._summary is not None:
-            # All has been said, only the end is missing: do not make the wearer wait for an
-            # idle time-out and then hear an apology behind a whole answer.
-            return self._summary_at + self._patience.summary_grace
-        return self._clock.due()
+        # All has been said, only the end is missing: do not make the wearer wait for an idle
+        # time-out and then hear an apology behind a whole answer.
+        return self._summary_at + self._patience.summary_grace
 
     def _pass_verdict(self, now: float, events: list[ReplyEvent]) -> None:
         if self._ended_at is not None or self._summary is not None:

@@ -13,7 +13,6 @@ from attrs import field, frozen
 
 from eyeclaw_trio.errors import BadMessage
 from eyeclaw_trio.protocol.decoding import Opaque, build, encode, read_json
-from eyeclaw_trio.protocol.to_bot import encode_acknowledgements
 
 SUBPROTOCOL: Final = "actioncable-v1-json"
 BOT_CHANNEL: Final = "BotChannel"
@@ -272,10 +271,11 @@ class ChannelFraming:
     def acknowledgements(
         self, session_id: str, sequences: Iterable[int], timestamp: str
     ) -> list[bytes]:
-        """A `chunk_received` on the channel for each of these."""
-        return encode_acknowledgements(
-            session_id, sequences, timestamp, before=self.head, behind=b"}"
-        )
+        """A `chunk_received` on the channel for each of these: what differs is one number."""
+        head = self.head + b'{"type":"chunk_received","sequence":'
+        session, at = encode(session_id), encode(timestamp)
+        tail = b',"session_id":' + session + b',"timestamp":' + at + b"}}"
+        return [head + b"%d" % sequence + tail for sequence in sequences]
 
 
 # ---- what our connector hears -------------------------------------------------------------------

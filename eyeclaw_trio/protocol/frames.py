@@ -88,7 +88,6 @@ class FrameSieve:
 
     __slots__ = (  # there may be ten thousand
         "_empty_parts",
-        "_gave_up",
         "_held",
         "_in_library",
         "_is_fragmented",
@@ -100,6 +99,7 @@ class FrameSieve:
         "_take",
         "fault",
         "has_more",
+        "is_midway",
         "limit",
     )
 
@@ -109,6 +109,8 @@ class FrameSieve:
         """The close code of what is the peer's fault and ours to say."""
         self.has_more = False
         """Whether `sift` of nothing would go on, because the library had its share."""
+        self.is_midway = False
+        """Whether the last `sift` has found something that is not there to its end, or a fault."""
         self._take = take
         self._held = b""  # the beginning of a frame that is not there yet, or not due yet
         self._passing = 0  # bytes to come of a frame that is the library's, or skipped
@@ -118,8 +120,9 @@ class FrameSieve:
         self._message_size = 0  # of the one that the library has not got to its end
         self._empty_parts = 0
         self._in_library = 0  # messages that the library has been given and has not said yet
-        self._gave_up = False
-        self._surplus = 0  # bytes that the library may still have, to see what is wrong
+        # Once nothing can be told from anything else any more: bytes that the library may still
+        # have, to see what is wrong.
+        self._surplus: int | None = None
 
     def note_message(self) -> None:
         """A message has come out of the library, and been looked at."""
@@ -143,8 +146,8 @@ class FrameSieve:
 
         At most TEXT_LIMIT bytes and a head are held back until the rest of their frame comes.
         """
-        if self._has_given_up():
-            return self._take_surplus(data)
+        if self._surplus is not None:
+            return self._take_surplus(data, self._surplus)
         if self._held:
             data, self._held = self._held + data, b""
         self.has_more = False
@@ -152,6 +155,7 @@ class FrameSieve:
         kept_from = 0  # what lies before has been taken, skipped, or is in `passed`
         passed: list[bytes] = []
         frames = 0
+        is_over = False
         while place < end:
             if self._passing:
                 size = min(self._passing, end - place)
@@ -170,10 +174,12 @@ class FrameSieve:
                 place = kept_from = taken
             if is_refused and not self._is_stopped:
                 self._give_up(end - place)
+                is_over = True
                 break
             if place == end or self._is_text_to_come(data[place : place + 4]):
                 break
-            if not self._leave_frame(data, place, end) or self._has_given_up():
+            is_left, is_over = self._leave_frame(data, place, end)
+            if not is_left or is_over:
                 break
             if self._is_skipping:
                 if kept_from < place:
@@ -182,10 +188,11 @@ class FrameSieve:
                 frames += 1
         if kept_from < place:
             passed.append(data[kept_from:place])
-        if self._has_given_up():
-            passed.append(self._take_surplus(_with_known_code(data[place:])))
+        if is_over:
+            passed.append(self._take_surplus(_with_known_code(data[place:]), self._surplus or 0))
         else:
             self._held = data[place:]
+        self.is_midway = bool(self._held or self._passing or self._is_fragmented or self.fault)
         return passed[0] if len(passed) == 1 else b"".join(passed)
 
     def finish(self) -> bytes:
@@ -195,17 +202,13 @@ class FrameSieve:
         self._give_up(SURPLUS)
         return b"" if self._is_stopped else held
 
-    def _has_given_up(self) -> bool:
-        return self._gave_up
-
     def _give_up(self, surplus: int) -> None:
         """Nothing behind this can be told from anything else: the library sees what is wrong."""
-        self._gave_up = True
         self._surplus = 0 if self._is_stopped else surplus
 
-    def _take_surplus(self, data: bytes) -> bytes:
-        left = data[: self._surplus]
-        self._surplus -= len(left)
+    def _take_surplus(self, data: bytes, surplus: int) -> bytes:
+        left = data[:surplus]
+        self._surplus = surplus - len(left)
         return left
 
     def _take_texts(self, data: bytes, place: int, end: int) -> tuple[int, bool]:
@@ -250,27 +253,24 @@ class FrameSieve:
             return True
         return _TWO_MORE_BYTES <= (head[2] << 8 | head[3]) <= self.limit
 
-    def _leave_frame(self, data: bytes, place: int, end: int) -> bool:
-        """Leave the frame that begins here to the library, or skip it; false when its head is not
-        there yet.
-
-        Behind a frame that it will refuse nothing can be told from anything else: it gives up.
-        """
+    def _leave_frame(self, data: bytes, place: int, end: int) -> tuple[bool, bool]:
+        """Leave the frame that begins here to the library, or skip it; returns whether its head is
+        there, and whether nothing behind can be told from anything else: it will be refused."""
         first = data[place]
         opcode = first & 0x0F
         if first == _FIN | _CLOSE:
             if end - place < 2 or (data[place + 1] >= _MASKED + 2 and end - place < _CODE_END):
-                return False
+                return False, False
             self._is_stopped = False  # whatever came before: this it gets
         if first & _RESERVED_BITS or opcode not in _KNOWN or opcode == _CLOSE:
             self._give_up(SURPLUS)
-            return True
+            return True, True
         if end - place < 2:
-            return False
+            return False, False
         size = data[place + 1] & 0x7F
         head = 2 + (0 if size < 126 else 2 if size == 126 else 8)
         if end - place < head:
-            return False
+            return False, False
         if size >= 126:
             size = int.from_bytes(data[place + 2 : place + head], "big")
         is_final, is_control = bool(first & _FIN), bool(opcode & _IS_CONTROL)
@@ -283,14 +283,14 @@ class FrameSieve:
         )
         if is_fault:
             self._give_up(SURPLUS)
-            return True
+            return True, True
         if not is_control:
             self._count_part(size, is_first=opcode != _CONTINUATION)
             self._is_fragmented = not is_final
             self._in_library += is_final
         self._is_skipping = self._is_stopped
         self._passing = head + _KEY_SIZE + size
-        return True
+        return True, False
 
     def _count_part(self, size: int, *, is_first: bool) -> None:
         """A part of a message comes, whole or not."""

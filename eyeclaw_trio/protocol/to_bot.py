@@ -5,14 +5,14 @@ Both ends live here: the gateway writes these messages, our connector reads them
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from attrs import field, frozen
 
 from eyeclaw_trio.errors import BadMessage
 from eyeclaw_trio.protocol.bot import UnknownMessage
-from eyeclaw_trio.protocol.decoding import Opaque, build, encode, unstructure
+from eyeclaw_trio.protocol.decoding import Opaque, build, unstructure
 from eyeclaw_trio.protocol.wishes import NO_WISHES, Wishes
 
 
@@ -148,22 +148,6 @@ def encode_to_bot(message: ToBot) -> Opaque:
     said = unstructure(message)
     said.pop("wishes", None)
     return {"type": _NAMES_TO_BOT[type(message)]} | said
-
-
-def encode_acknowledgements(
-    session_id: str,
-    sequences: Iterable[int],
-    timestamp: str,
-    *,
-    before: bytes,
-    behind: bytes,
-) -> list[bytes]:
-    """A `chunk_received` for each of these, as JSON between what stands around each: what differs
-    is one number."""
-    head = before + b'{"type":"chunk_received","sequence":'
-    tail = encode(session_id) + b',"timestamp":' + encode(timestamp) + b"}" + behind
-    tail = b',"session_id":' + tail
-    return [head + b"%d" % sequence + tail for sequence in sequences]
 
 
 def build_to_bot(value: object) -> ToBot | UnknownMessage:

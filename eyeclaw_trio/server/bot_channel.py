@@ -122,9 +122,10 @@ class BotLink:
         """Put `chunk_received` for each of these into the outbox, as one write: made now when
         nobody else has anything to read, who might have something to say here too."""
         said = self._framing.acknowledgements(session_id, sequences, _now())
-        self._socket.enqueue(said)
         if self._station.is_quiet:
-            self._socket.write_nowait()
+            self._socket.send_nowait(said)
+        else:
+            self._socket.enqueue(said)
 
     def replace(self) -> None:
         """A newer link has taken over: say so and end (RELIABILITY 25)."""

@@ -101,8 +101,7 @@ class ChatReply:
 
     async def _write(self, frames: Sequence[bytes]) -> None:
         for group in _in_slices(frames):
-            self.socket.enqueue(group)
-            self.socket.write_nowait()
+            self.socket.send_nowait(group)
             await self.socket.drain()
 
 

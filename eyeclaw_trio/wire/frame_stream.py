@@ -79,7 +79,8 @@ class FrameStream(trio.abc.Stream):
         on_sifted: Callable[[FrameSieve], None] | None = None,
     ) -> None:
         """The handshake is over: from now on all that comes goes through this sieve, and
-        `on_sifted` is called each time.
+        `on_sifted` is called where a message has begun and is not there to its end, and once when
+        there is none any more.
 
         What the sieve's `take` raises is raised in the library's reader: it ends the nursery of
         this socket. A socket is read by the poller's task, where there is one, as long as there is
@@ -182,9 +183,9 @@ class FrameStream(trio.abc.Stream):
         if sieve.has_more:
             left = self._sift(b"", sieve)
         elif poller is not None and pollable is not None:
-            left = await poller.receive(pollable, partial(self._take, sieve=sieve))
+            left = await poller.receive(pollable, partial(self._sift, sieve=sieve))
             if not left:
-                return b"", True
+                return sieve.finish(), True
         else:
             data = bytes(await self._transport.receive_some(size))
             if not data:
@@ -196,13 +197,12 @@ class FrameStream(trio.abc.Stream):
             await budget.renew()
         return left, False
 
-    def _take(self, data: bytes, sieve: FrameSieve) -> bytes:
-        return self._sift(data, sieve) if data else sieve.finish()
-
     def _sift(self, data: bytes, sieve: FrameSieve) -> bytes:
         self.received_at = trio.current_time()
+        was_midway = sieve.is_midway
         left = sieve.sift(data)
-        self._on_sifted(sieve)
+        if was_midway or sieve.is_midway:  # seldom
+            self._on_sifted(sieve)
         return left
 
     async def aclose(self) -> None:

@@ -74,8 +74,9 @@ class Watch:
                 self.take(None)
             else:
                 goes_on = data is None or (self.take(data) and data != b"")
-                size = len(data or b"")
-                self._fit(size, clock() - began)
+                size, took = len(data or b""), clock() - began
+                if size == self._size or took > _SLOW:
+                    self._fit(took)
                 return size
         except Exception:
             log.exception("poller.bug")
@@ -84,10 +85,11 @@ class Watch:
                 self.end()
         return 0
 
-    def _fit(self, size: int, took: float) -> None:
+    def _fit(self, took: float) -> None:
+        """Ask for less of who has taken long, for more of who has filled what was asked for."""
         if took > _SLOW:
             self._size = max(_LEAST_SIZE, self._size // 2)
-        elif size == self._size and took < _QUICK:
+        elif took < _QUICK:
             self._size = min(_LARGEST_SIZE, self._size * 2)
 
     def __enter__(self) -> None:
@@ -123,12 +125,12 @@ class Poller:
         return watch
 
     async def receive(self, stream: Pollable, take: Callable[[bytes], bytes]) -> bytes:
-        """Give `take` all that is received, until it returns something of it or the stream ends;
-        returns what it returned then.
+        """Give `take` all that is received, until it returns something of it, which is returned
+        here, or the stream ends, and b"" is.
 
-        `take` is called by the poller's task, with b"" at the end, and must not wait; what it
-        raises is raised here. Raises as `EagerStream.receive_some`. Cancellation loses nothing:
-        what has been read has been taken.
+        `take` is called by the poller's task and must not wait; what it raises is raised here.
+        Raises as `EagerStream.receive_some`. Cancellation loses nothing: what has been read has
+        been taken.
         """
         task = trio.lowlevel.current_task()
         is_waiting = True
@@ -136,12 +138,15 @@ class Poller:
 
         def take_on(data: bytes | None) -> bool:
             nonlocal is_waiting, result
-            try:
-                result = trio.BrokenResourceError() if data is None else take(data)
-            except Exception as error:
-                result = error
-            if data and not result:
-                return True
+            if data:
+                try:
+                    result = take(data)
+                except Exception as error:
+                    result = error
+                if not result:
+                    return True
+            elif data is None:
+                result = trio.BrokenResourceError()
             if is_waiting:  # else what was taken has cancelled this very wait
                 is_waiting = False
                 trio.lowlevel.reschedule(task)

@@ -104,11 +104,11 @@ class EagerStream(trio.abc.HalfCloseableStream):
     def write_nowait(self, data: bytes | memoryview) -> int:
         """As `NowaitStream`."""
         try:
-            return os.write(self.fileno(), data)
+            return os.write(self._socket.fileno(), data)
         except BlockingIOError:
             return 0
         except OSError as error:
-            raise trio.BrokenResourceError from error
+            raise self._failure() from error
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """As trio.SocketStream, but it waits first and reads then: a peer that has something to
@@ -132,11 +132,11 @@ class EagerStream(trio.abc.HalfCloseableStream):
     def receive_nowait(self, max_bytes: int | None = None) -> bytes | None:
         """As `NowaitStream`."""
         try:
-            return os.read(self.fileno(), max_bytes or _RECEIVE_SIZE)
+            return os.read(self._socket.fileno(), max_bytes or _RECEIVE_SIZE)
         except BlockingIOError:
             return None
         except OSError as error:
-            raise trio.BrokenResourceError from error
+            raise self._failure() from error
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """As `NowaitStream`."""
@@ -167,6 +167,11 @@ class EagerStream(trio.abc.HalfCloseableStream):
         if number < 0:
             raise trio.ClosedResourceError
         return number
+
+    def _failure(self) -> Exception:
+        """What it means that the system has refused."""
+        is_closed = self._socket.fileno() < 0
+        return trio.ClosedResourceError() if is_closed else trio.BrokenResourceError()
 
 
 class PatientStream(trio.abc.HalfCloseableStream):

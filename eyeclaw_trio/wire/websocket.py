@@ -7,6 +7,7 @@ Each is a nursery of its own, so that nothing that goes wrong here is felt elsew
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import IntEnum
 from typing import Final
 
@@ -111,22 +112,28 @@ class ServerSocket:
         A peer that reads nothing is let go when too much waits for it. Once the socket is told to
         close, nothing is put in any more.
         """
-        if not self.is_closing:
+        if self._state <= _OPEN:
             self._put([frame_text(text) for text in texts])
 
-    def write_nowait(self) -> None:
-        """Write the outbox as far as the system takes it now; the rest has a task to wait for.
+    def send_nowait(self, texts: Sequence[bytes]) -> None:
+        """As `enqueue`, and write now: for who knows that nobody else has something to say here,
+        so that the flusher need not be woken."""
+        if self._state <= _OPEN:
+            if not self._outbox.put([frame_text(text) for text in texts]):
+                self._note_slow()
+            self.write_nowait()
 
-        The flusher comes and does it by itself, together with others.
-        """
-        if self._open is None:
+    def write_nowait(self) -> None:
+        """Write the outbox as far as the system takes it now; the rest has a task to wait for."""
+        line = self._open
+        if line is None:
             return
         try:
-            is_written = self._outbox.write_nowait(self._open.stream, parting=self.is_closing)
+            is_written = self._outbox.write_nowait(line.stream, parting=self._state > _OPEN)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the reader notices too, and ends the socket
         if not is_written:
-            self._open.nursery.start_soon(self._write_rest, self._open)
+            line.nursery.start_soon(self._write_rest, line)
 
     async def drain(self) -> None:
         """Return when all that was put in is written; for one waiter at a time.
@@ -135,12 +142,8 @@ class ServerSocket:
         Cancellation takes nothing back.
         """
         if not self.is_closing:
-            try:
+            with suppress(HungUp):
                 await self._outbox.drain()
-            except HungUp:
-                if not self.is_slow:
-                    raise
-            else:
                 return
         raise SlowReader if self.is_slow else HungUp
 
@@ -186,9 +189,7 @@ class ServerSocket:
         """
         self._listener = listener
         stream = self._stream = FrameStream(
-            replayed,
-            handshake_size=replayed.head_size,
-            write_timeout=self._kind.write_timeout,
+            replayed, handshake_size=replayed.head_size, write_timeout=self._kind.write_timeout
         )
         del replayed
         code: int | None = None
@@ -235,8 +236,10 @@ class ServerSocket:
         self._outbox.open()
         self._note_due()
         try:
-            with kind.services.pings.turning(self):
-                await self._read(ws, stream)
+            with kind.services.pings.turning(self), suppress(ConnectionClosed):
+                while True:  # take the frames that come through the library
+                    self._take(await ws.get_message())
+                    stream.note_message()
         finally:
             self._open = None  # from here on the nursery takes no more tasks
         if self._state is State.PARTING:
@@ -245,15 +248,6 @@ class ServerSocket:
             await trio.sleep_forever()
         has_fault = ws.closed is not None and ws.closed.code in _UNSPOKEN_CODES
         return ws.closed.code if ws.closed is not None and has_fault else None
-
-    async def _read(self, ws: WebSocketConnection, stream: FrameStream) -> None:
-        """Take the frames that come through the library, until the socket ends."""
-        try:
-            while True:
-                self._take(await ws.get_message())
-                stream.note_message()
-        except ConnectionClosed:
-            return
 
     def _take_unread(self, payload: bytes) -> bool:
         """Take a text that the library has not seen; false when it is not UTF-8."""

@@ -10,7 +10,7 @@ import pytest
 from cable_strategies import SDK_IDENTIFIER
 from hypothesis import given
 from hypothesis import strategies as st
-from message_strategies import texts
+from message_strategies import any_sequence, texts
 
 from eyeclaw_trio.errors import BadMessage
 from eyeclaw_trio.protocol.cable import (
@@ -42,6 +42,7 @@ from eyeclaw_trio.protocol.cable import (
     encode_subscribe,
     read_bot_id,
 )
+from eyeclaw_trio.protocol.to_bot import ChunkReceived, encode_to_bot
 
 
 def test_an_sdks_identifier_means_one_command_at_a_time_and_no_cancel() -> None:
@@ -152,6 +153,19 @@ def test_the_frames_of_the_gateway_have_the_bytes_of_the_protocol() -> None:
         b'{"identifier":' + quoted + b',"message":{"type":"pong"}}'
     )
     assert SUBPROTOCOL == "actioncable-v1-json"
+
+
+@given(texts, st.lists(any_sequence, max_size=5), texts)
+def test_acknowledgements_written_together_are_those_written_one_by_one(
+    session_id: str, sequences: list[int], timestamp: str
+) -> None:
+    framing = ChannelFraming.of(SDK_IDENTIFIER)
+    together = framing.acknowledgements(session_id, sequences, timestamp)
+    apart = [
+        framing.message(encode_to_bot(ChunkReceived(session_id, sequence, timestamp)))
+        for sequence in sequences
+    ]
+    assert [orjson.loads(each) for each in together] == [orjson.loads(each) for each in apart]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ from eyeclaw_trio.protocol.to_bot import (
     StatusResponse,
     ToBot,
     build_to_bot,
-    encode_acknowledgements,
     encode_to_bot,
 )
 
@@ -141,19 +140,6 @@ _to_bot: st.SearchStrategy[ToBot] = st.one_of(
 @given(_to_bot)
 def test_what_the_gateway_says_is_what_our_connector_hears(message: ToBot) -> None:
     assert build_to_bot(orjson.loads(orjson.dumps(encode_to_bot(message)))) == message
-
-
-@given(texts, st.lists(any_sequence, max_size=5), texts)
-def test_acknowledgements_written_together_are_those_written_one_by_one(
-    session_id: str, sequences: list[int], timestamp: str
-) -> None:
-    together = encode_acknowledgements(
-        session_id, sequences, timestamp, before=b'{"message":', behind=b"}"
-    )
-    assert [orjson.loads(each) for each in together] == [
-        {"message": encode_to_bot(ChunkReceived(session_id, sequence, timestamp))}
-        for sequence in sequences
-    ]
 
 
 def test_our_connector_ignores_names_it_does_not_know() -> None:

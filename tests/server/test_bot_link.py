@@ -25,8 +25,8 @@ class Socket:
     def enqueue(self, payloads: list[bytes]) -> None:
         self.waiting += len(payloads)
 
-    def write_nowait(self) -> None:
-        self.written.append(self.waiting)
+    def send_nowait(self, payloads: list[bytes]) -> None:
+        self.written.append(self.waiting + len(payloads))
         self.waiting = 0
 
 

@@ -61,11 +61,8 @@ class Socket:
 
     sent: list[bytes] = field(factory=list)
 
-    def enqueue(self, frames: list[bytes]) -> None:
+    def send_nowait(self, frames: list[bytes]) -> None:
         self.sent += frames
-
-    def write_nowait(self) -> None:
-        pass
 
     async def drain(self) -> None:
         await trio.lowlevel.checkpoint()

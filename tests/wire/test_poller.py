@@ -86,17 +86,15 @@ async def test_what_came_before_the_receiver_or_before_the_poller_is_received() 
         assert receiver.result == b"early"
 
 
-async def test_take_is_told_of_the_end_and_what_it_leaves_then_is_returned() -> None:
+async def test_the_end_is_nothing_received_and_take_is_not_asked() -> None:
     poller, taken = Poller(), Taken()
     async with pair() as (ours, theirs), running(poller):
         await theirs.send_all(b"all")
         await theirs.send_eof()
         assert await poller.receive(ours, taken) == b""
-        assert taken.pieces == [b"all", b""]
+        assert taken.pieces == [b"all"]
         assert not is_watching(poller)
-        assert await poller.receive(ours, lambda data: b"held back" if not data else b"") == (
-            b"held back"
-        )
+        assert await poller.receive(ours, leave_all) == b""
 
 
 async def test_a_wake_up_for_nothing_is_waited_through(monkeypatch: pytest.MonkeyPatch) -> None:

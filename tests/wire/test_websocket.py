@@ -103,6 +103,23 @@ async def test_a_pong_never_lands_in_the_middle_of_a_long_text(attempt: int) -> 
         assert [each for each in heard if each != LARGE] == [Pong(b"%d" % n) for n in range(3)]
 
 
+async def test_what_is_sent_now_takes_with_it_what_waited_and_wakes_no_other_task() -> None:
+    gateway = CableGateway()
+    async with linked(gateway, *socket_pair()) as peer:
+        assert await peer.hear(1) == [WELCOME]
+        flusher, said = gateway.services.flusher, peer.live.socket
+        said.send_nowait([b"1", b"2"])
+        assert not flusher._due
+        said.enqueue([b"3"])
+        said.send_nowait([b"4"])
+        assert flusher._due == [said]  # which will find that nothing is left to be written
+        assert await peer.hear(4) == ["1", "2", "3", "4"]
+        said.close(1000)
+        said.send_nowait([b"5"])
+        await trio.testing.wait_all_tasks_blocked()
+        assert await peer.hear(1) == [CloseConnection(1000, "")]
+
+
 async def test_what_is_put_in_while_a_write_waits_comes_behind_it_and_in_order() -> None:
     async with linked(CableGateway(), *socket_pair()) as peer:
         peer.live.socket.enqueue([LARGE.encode()])
