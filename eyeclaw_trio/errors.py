@@ -14,6 +14,7 @@
     │   ├── BotFailed              it or its model failed, or said none   bot_error    its reason
     │   ├── PhotoRefused           the photo of the question              rejected     its fault
     │   ├── KeyRevoked             its key, or the bot, is gone           rejected     key_revoked
+    │   ├── KeyOutdated            it was good once                   rejected     key_outdated
     │   ├── AnswerTooLong          longer than an answer may be           rejected     too_long
     │   └── GatewayStopping        the drain's end                        interrupted  stopping
     ├── ListenerGone           nobody is left to write to                 cancelled
@@ -231,6 +232,12 @@ class KeyRevoked(TurnFailed):
     """The access key of this turn was revoked, or its bot removed, while it ran."""
 
     outcome, code = "rejected", "key_revoked"
+
+
+class KeyOutdated(TurnFailed):
+    """A question with a key that was good once; told in a sentence where that is wanted."""
+
+    outcome, code = "rejected", "key_outdated"
 
 
 class AnswerTooLong(TurnFailed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -325,6 +326,13 @@ def read_events(blocks: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
 def spoken(blocks: Sequence[str]) -> str:
     """What a wearer hears: the texts of all `message` events, joined."""
     return "".join(data["answer_stream"] for name, data in read_events(blocks) if name == "message")
+
+
+def without_code(text: str) -> str:
+    """A failure's text as the gateway of a process says it, which ends with a code."""
+    bare, code = re.subn(r"（代码 [2-8FKLMPQRWY]{6}）$| \(code [2-8FKLMPQRWY]{6}\)$", "", text)
+    assert code == 1, text
+    return bare
 
 
 def assert_whole(blocks: Sequence[str], text: str) -> None:

@@ -31,6 +31,7 @@ from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.reception import Reception
 from eyeclaw_trio.server.revocation import Revocation
 from eyeclaw_trio.server.roster import Roster
+from eyeclaw_trio.server.sse_reply import StreamHabits
 from eyeclaw_trio.server.stream_channel import StreamChannel
 from eyeclaw_trio.server.try_it import TryItDoor
 from eyeclaw_trio.server.worker import POLL_PATH, TRIGGER_PATH, PollDoor, TriggerDoor
@@ -74,7 +75,7 @@ class Gateway:
         gate = Gate(lambda: store.directory, self.observer.metrics.failed_keys.inc)
         origins = Origins(frozenset(settings.allowed_origins))
         reception = self._make_reception(gate)
-        self.try_it = TryItDoor(reception, settings.sse_error_event)
+        self.try_it = TryItDoor(reception, self._habits())
         self._trigger = TriggerDoor(reception, self._turn_logs)
         self.front_door = FrontDoor(
             self._make_routes(gate, origins, reception),
@@ -97,13 +98,14 @@ class Gateway:
             on_turn_over=self.observer.note_turn,
             on_turn_begun=self.observer.note_turn_begun,
             keeps_content=self.settings.traces.keep_content,
+            has_incident_codes=self.settings.incident_code,
         )
 
     def _make_routes(
         self, gate: Gate, origins: Origins, reception: Reception
     ) -> dict[str, dict[str, Handler]]:
         settings, store, observer = self.settings, self.store, self.observer
-        glasses = GlassesDoor(reception, settings.sse_error_event)
+        glasses = GlassesDoor(reception, self._habits(), settings.refuse_aloud)
         poll = PollDoor(gate, self._turn_logs, store.key_used)
         choice = ChatChoice(tuple(settings.providers), settings.chat_provider)
         chat = ChatDoor(reception, origins, choice, self._chat_kind(), self.roster.chats)
@@ -136,6 +138,9 @@ class Gateway:
             "/health": {"GET": HealthDoor(observer.health).show},
             "/stats": {"GET": stats.show},
         }
+
+    def _habits(self) -> StreamHabits:
+        return StreamHabits(self.settings.sse_error_event, self.settings.keepalive_message)
 
     def _cable_kind(self) -> SocketKind:
         limits, shortcut = self.settings.limits, self.settings.frame_shortcut

@@ -15,6 +15,7 @@ from eyeclaw_trio.core.trace_analysis import TraceRecord
 from eyeclaw_trio.store import bots, traces
 from eyeclaw_trio.store.database import open_database
 from eyeclaw_trio.store.trace_list import TraceFilter, walk_traces
+from eyeclaw_trio.store.trace_places import find_named
 
 _NO_TURNS = "No turns yet: `eyeclaw ask TEXT` makes one."
 # As much of an id as people are shown in a list; `trace show` takes any beginning.
@@ -71,9 +72,10 @@ def list_traces(choices: Choices, anomalies: bool, limit: int) -> None:
 @common_options
 @pass_choices
 def show_trace(choices: Choices, trace_id: str) -> None:
-    """One turn as a time line. The beginning of the id is enough."""
+    """One turn as a time line. TRACE_ID is an id, its beginning, or the code that was heard."""
     with closing(open_database(choices.load().data)) as db:
-        found = traces.get_trace(db, traces.find_trace_id(db, trace_id))
+        found_id = find_named(db, trace_id) or traces.find_trace_id(db, trace_id)
+        found = traces.get_trace(db, found_id)
     if choices.json:
         show_json(_record(found))
         return

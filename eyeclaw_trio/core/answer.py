@@ -44,6 +44,7 @@ from eyeclaw_trio.protocol.bot import Status, StreamChunk, StreamEnd, StreamErro
 from eyeclaw_trio.protocol.completions import Closing
 
 _KEEP_ALIVE: Final = KeepAlive()
+_EARLY_KEEP_ALIVE: Final = KeepAlive(is_early=True)
 _REASONS: Final = {reason.value: reason for reason in Reason}
 
 
@@ -107,7 +108,7 @@ class Answer:
         if not self.complete and now >= self._verdict_due():
             self._pass_verdict(now, events)
         if not self.complete and not events and now >= self._written_at + self._patience.keepalive:
-            events.append(_KEEP_ALIVE)
+            events.append(_KEEP_ALIVE if self._has_text else _EARLY_KEEP_ALIVE)
         if events:
             self._written_at = now
         return events

@@ -85,9 +85,18 @@ class Directory:
 
     def find_key(self, presented: str) -> AccessKey | None:
         """The active key that was presented, else None. Only digests are ever compared."""
+        key = self._find_any_key(presented)
+        return key if key is not None and key.is_active else None
+
+    def find_former_key(self, presented: str) -> AccessKey | None:
+        """The key that was presented, where it was good once and is no more, else None."""
+        key = self._find_any_key(presented)
+        return key if key is not None and not key.is_active else None
+
+    def _find_any_key(self, presented: str) -> AccessKey | None:
         wanted = digest(presented)
         key = self._keys_by_digest.get(wanted)
-        if key is None or not hmac.compare_digest(key.digest, wanted) or not key.is_active:
+        if key is None or not hmac.compare_digest(key.digest, wanted):
             return None
         return key
 

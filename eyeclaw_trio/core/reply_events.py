@@ -13,7 +13,10 @@ from attrs import frozen
 
 @frozen
 class KeepAlive:
-    """Nothing to say; it only shows proxies that the connection lives."""
+    """Nothing to say; it only shows that the connection lives. `is_early`: no text of the answer
+    has come yet, and some readers give up without an event."""
+
+    is_early: bool = False
 
 
 @frozen

@@ -15,6 +15,7 @@ from eyeclaw_trio.errors import (
     BotOffline,
     BotSilent,
     GatewayStopping,
+    KeyOutdated,
     KeyRevoked,
     PhotoFault,
     PhotoRefused,
@@ -44,6 +45,10 @@ _FAILED: Final = {
 _TOO_LONG: Final = {
     "zh": "回答过长，已中断。",
     "en": "The answer was too long and has been cut off.",
+}
+_KEY_OUTDATED: Final = {
+    "zh": "访问密钥已失效，请在平台上换成新的密钥。",
+    "en": "The access key is no longer valid. Please enter the new one on the platform.",
 }
 # Reasons that help the wearer (or the owner who wears them) to know what to do.
 _REASONS: Final[dict[Reason, dict[Language, str]]] = {
@@ -141,6 +146,8 @@ def apology(failure: TurnFailed, language: Language) -> str:
             return _TOO_LONG[language]
         case PhotoRefused(fault=fault):
             return _PHOTOS[fault][language]
+        case KeyOutdated():
+            return _KEY_OUTDATED[language]
         case BotFailed(reason=reason) if reason in _REASONS:
             space = " " if language == "en" else ""
             return _FAILED[language] + space + _REASONS[reason][language]

@@ -76,6 +76,8 @@ def describe_turn(record: TraceRecord, localise: Localise) -> Iterator[tuple[str
     yield "message", f"{record.message_id}, agent {record.agent_id}, wearer {record.user_id or '–'}"
     outcome = record.outcome or record.status
     yield "outcome", f"{outcome}{_because(_OUTCOMES.get(outcome, ''))}{_because(record.reason)}"
+    if record.code:
+        yield "code", record.code
     if record.said:
         yield "bot said", record.said
     total = "?" if record.sdk_total_chunks is None else record.sdk_total_chunks

@@ -112,6 +112,8 @@ class Trace:
     keeps_content: bool = False
     outcome: Outcome | None = None
     reason: str = ""
+    code: str | None = None
+    """The short one behind its failure's text, where one was said (`core/incident`)."""
     said: str = ""
     """What the bot or the model said of its failure: for the owner, never for the wearer."""
     sent_at: float | None = None

@@ -41,6 +41,7 @@ class TraceRecord:
     source: str
     status: Status
     outcome: str | None
+    code: str | None
     reason: str
     said: str
     events: tuple[dict[str, Any], ...]
@@ -82,6 +83,7 @@ def analyse(trace: Trace, created_at: datetime, *, with_events: bool = True) -> 
         source=trace.source,
         status=_status(trace, anomalies),
         outcome=trace.outcome.value if trace.outcome is not None else None,
+        code=trace.code,
         reason=trace.reason,
         said=trace.said,
         events=tuple(list_events(trace, created_at)) if with_events else (),

@@ -17,10 +17,10 @@ from typing import Final, assert_never
 import trio
 from attrs import define, frozen
 
+from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.patience import ANSWER_LIMIT
 from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, ReplyEvent
 from eyeclaw_trio.core.shares import Portion, Shares
-from eyeclaw_trio.core.texts import Language, apology
 from eyeclaw_trio.errors import AnswerTooLong, GatewayStopping, TurnFailed
 from eyeclaw_trio.protocol.worker import LogEntry, LoggedChunk, LoggedEnd, LoggedError
 from eyeclaw_trio.wakeup import Wakeup
@@ -63,11 +63,11 @@ class TurnLog:
     answer that does not fit raises AnswerTooLong, whose text is then the last entry.
     """
 
-    def __init__(self, language: Language, room: Portion, limit: int = LOG_LIMIT) -> None:
+    def __init__(self, wording: Wording, room: Portion, limit: int = LOG_LIMIT) -> None:
         self.ended_at: float | None = None
         """When the last entry came (monotonic seconds); None while the turn runs."""
         self.is_forgotten = False
-        self._language = language
+        self._wording = wording
         self._room = room
         self._limit = limit
         self._entries: list[LogEntry] = []
@@ -111,7 +111,7 @@ class TurnLog:
 
     async def apologise(self, failure: TurnFailed) -> None:
         """The answer ends with the text for this failure. Never waits, so it is never cancelled."""
-        text = apology(failure, self._language)
+        text = self._wording.apology(failure)
         self._end(LoggedError(self.last_id + 1, time.time(), text))
 
     def monitor_hangup(self, *_: object) -> AbstractContextManager[None]:
@@ -121,7 +121,7 @@ class TurnLog:
     def close(self) -> None:
         """The turn is over. What was cut off without a word ends with the general apology."""
         if self.ended_at is None:
-            text = apology(GatewayStopping(), self._language)
+            text = self._wording.apology(GatewayStopping())
             self._end(LoggedError(self.last_id + 1, time.time(), text))
 
     # ---- as readers see it ----------------------------------------------------------------------
@@ -227,9 +227,9 @@ class TurnLogs:
         have taken leaves it a part of its own (RELIABILITY 36)."""
         return self._kept.allows(key_id, 1) and self._room.allows(key_id, LOG_LIMIT)
 
-    def make_log(self, language: Language, key_id: int) -> TurnLog:
+    def make_log(self, wording: Wording, key_id: int) -> TurnLog:
         """An empty log, for a turn of this key that is about to run."""
-        return TurnLog(language, self._room.portion(key_id))
+        return TurnLog(wording, self._room.portion(key_id))
 
     @contextmanager
     def running(self, turn: TriggeredTurn) -> Iterator[None]:

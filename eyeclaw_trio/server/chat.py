@@ -11,6 +11,7 @@ from attrs import define, field, frozen
 
 from eyeclaw_trio.core.conversation import Conversations, Exchange, Speaker
 from eyeclaw_trio.core.directory import AccessKey, Bot
+from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.routing import ChatChoice, choose_for_chat
 from eyeclaw_trio.core.texts import Language, choose_language, provider_refused, still_answering
@@ -225,14 +226,15 @@ class ChatSession:
 
     def _begin(self, question: Ask) -> None:
         if self._reception.is_draining():
-            self._say(encode_failure(GatewayStopping(), self._language))
+            self._say(encode_failure(GatewayStopping(), Wording(self._language)))
             return
         if self._answers is None:
             raise RuntimeError("a question before the connection was open")
         now, session_id = trio.current_time(), self._speaker.session_id
         turn = self._reception.begin("chat", now, message_id=session_id, question=question.message)
         self._reception.on_key_used(self.key_id)
-        reply = ChatReply(self._socket, self._framing, self._language)
+        wording = self._reception.wording(self._language, turn.trace)
+        reply = ChatReply(self._socket, self._framing, wording)
         self._running = _Running(reply, turn)
         self._answers.start_soon(self._answer, question, self._running)
 
@@ -261,7 +263,7 @@ class ChatSession:
             self._say_error(refused.error, "bad_provider")
             return
         except BotOffline as offline:
-            self._say(encode_failure(offline, self._language))
+            self._say(encode_failure(offline, running.reply.wording))
             return
         station = self._find_station(chosen, trace)
         command = self._make_command(question, trace)

@@ -10,8 +10,8 @@ import trio
 from attrs import define, field
 
 from eyeclaw_trio.core.conversation import KEPT_BYTES
+from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, ReplyEvent
-from eyeclaw_trio.core.texts import Language, chat_apology
 from eyeclaw_trio.errors import HungUp, TurnFailed
 from eyeclaw_trio.protocol.chat import DONE, ChatFraming, encode_error
 from eyeclaw_trio.wire.frame_stream import SLICE
@@ -28,7 +28,7 @@ class ChatReply:
 
     socket: ServerSocket
     framing: ChatFraming
-    language: Language
+    wording: Wording
     is_ending: bool = False
     """Whether the last word is being written: from then on there is nothing to cancel."""
     _said: list[str] = field(factory=list)
@@ -82,7 +82,7 @@ class ChatReply:
 
     async def apologise(self, failure: TurnFailed) -> None:
         """Write an `error` for this failure; otherwise as `finish`, also when cancelled."""
-        await self._end(encode_failure(failure, self.language))
+        await self._end(encode_failure(failure, self.wording))
 
     def monitor_hangup(
         self, _: trio.Nursery, leave: Callable[[], None]
@@ -119,6 +119,6 @@ def _in_slices(frames: Sequence[bytes]) -> Iterator[list[bytes]]:
         yield group
 
 
-def encode_failure(failure: TurnFailed, language: Language) -> bytes:
+def encode_failure(failure: TurnFailed, wording: Wording) -> bytes:
     """The `error` that says this failure: a short sentence of the catalogue, a word of ours."""
-    return encode_error(chat_apology(failure, language), failure.code)
+    return encode_error(wording.chat_apology(failure), failure.code)

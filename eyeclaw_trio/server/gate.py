@@ -55,6 +55,15 @@ class Gate:
         request.newcomer.vouch()
         return key
 
+    def find_former_key(self, request: Request) -> AccessKey | None:
+        """The key of this request, where it was good once and is no more. Whoever has such a one
+        does not guess, so it is counted as no failure."""
+        presented = request.bearer
+        key = self.directory().find_former_key(presented) if presented is not None else None
+        if key is not None:
+            self.peers.info(request.peer, "gate.former_key", key_id=key.id)
+        return key
+
     def note_failure(self, request: Request) -> None:
         """Count a bad key or token. Raises RequestRefused (429) beyond the brake."""
         self._on_failure()

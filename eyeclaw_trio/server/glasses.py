@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
+from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.texts import choose_language
-from eyeclaw_trio.errors import BotOffline
+from eyeclaw_trio.errors import BotOffline, KeyOutdated
+from eyeclaw_trio.protocol.rokid import Question
 from eyeclaw_trio.protocol.sse import AnswerFraming
 from eyeclaw_trio.server.front_door import Continuation
 from eyeclaw_trio.server.reception import Asked, Reception
-from eyeclaw_trio.server.sse_reply import SseReply
+from eyeclaw_trio.server.sse_reply import SseReply, StreamHabits
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.request_reader import Request
 
@@ -24,7 +26,8 @@ class GlassesDoor:
     """Answers questions of glasses."""
 
     reception: Reception
-    has_error_event: bool = True
+    habits: StreamHabits = field(factory=StreamHabits)
+    refuses_aloud: bool = False
 
     async def answer(self, request: Request, connection: HttpConnection) -> Continuation:
         """Handle one POST: check it; what goes on finds the bot and relays the turn.
@@ -32,18 +35,30 @@ class GlassesDoor:
         Raises RequestRefused before the stream starts (PROTOCOL 1), then only ListenerGone.
         Cancellation ends the turn, whose trace says so.
         """
+        if self.refuses_aloud:
+            former = self.reception.gate.find_former_key(request)
+            if former is not None:
+                question = await self.reception.receive_refused(request, connection, former)
+                return self._refuse(question, connection)
         asked = await self.reception.receive(request, connection)
         return self._answer(asked, connection)
 
+    async def _refuse(self, question: Question, connection: HttpConnection) -> None:
+        """Say that its key is out of date: a bare 401 leaves the glasses thinking for ever, and the
+        platform goes on for a while to send a key that was changed there (PROTOCOL 1)."""
+        wording = Wording(choose_language(question.metadata.get("lang")))
+        reply = self._reply(question, connection, wording)
+        await reply.apologise(KeyOutdated())
+
+    def _reply(self, question: Question, connection: HttpConnection, wording: Wording) -> SseReply:
+        framing = AnswerFraming(question.message_id, question.agent_id)
+        return SseReply(connection, framing, wording, self.habits)
+
     async def _answer(self, asked: Asked, connection: HttpConnection) -> None:
         question = asked.question
-        reply = SseReply(
-            connection,
-            AnswerFraming(question.message_id, question.agent_id),
-            choose_language(question.metadata.get("lang")),
-            self.has_error_event,
-        )
         with self.reception.traced(asked, "rokid") as turn:
+            wording = self.reception.wording_for(asked, turn.trace)
+            reply = self._reply(question, connection, wording)
             try:
                 bot = self.reception.choose_bot(asked, turn.trace)
             except BotOffline as offline:

@@ -14,9 +14,11 @@ from attrs import define, field, frozen
 
 from eyeclaw_trio.core.answer import Answer
 from eyeclaw_trio.core.directory import AccessKey, Bot, Directory
+from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.routing import Asker, choose_bot
 from eyeclaw_trio.core.shares import Portion, Shares
+from eyeclaw_trio.core.texts import Language, choose_language
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.errors import BadMessage, BotOffline, RequestRefused
 from eyeclaw_trio.protocol.rokid import LONGEST_ID, Question, decode_question
@@ -114,6 +116,7 @@ class Reception:
     on_turn_over: Callable[[Trace], None]
     on_turn_begun: Callable[[Trace], None] = lambda _: None
     keeps_content: bool = False
+    has_incident_codes: bool = False
     questions: Shares = field(factory=lambda: Shares(QUESTIONS))
 
     async def receive(
@@ -143,6 +146,21 @@ class Reception:
                 room.release()
         self.on_key_used(key.id)
         return Asked(question, key, trio.current_time(), request.peer, room)
+
+    async def receive_refused(
+        self, request: Request, connection: HttpConnection, key: AccessKey
+    ) -> Question:
+        """Read what is asked with this key, which opens nothing any more, to refuse it in words.
+
+        Raises and is cancelled as `receive`.
+        """
+        if self.is_draining():
+            raise shutting_down()
+        room = self.questions.portion(key.id)
+        try:
+            return await self._receive_question(request, connection, room, decode_question)
+        finally:
+            room.release()
 
     def traced(self, asked: Asked, source: str) -> TracedTurn:
         """The trace of the turn that this question begins; over when it is left as a block."""
@@ -185,6 +203,14 @@ class Reception:
         kept = {"question": question} if self.keeps_content and question else {}
         trace.note(Happening.REQUEST_RECEIVED, at, **kept)
         return TracedTurn(trace, room, self.on_turn_over)
+
+    def wording_for(self, asked: Asked, trace: Trace) -> Wording:
+        """The words of ours for this turn, in the wearer's language."""
+        return self.wording(choose_language(asked.question.metadata.get("lang")), trace)
+
+    def wording(self, language: Language, trace: Trace) -> Wording:
+        """The words of ours for this turn, in this language."""
+        return Wording(language, trace if self.has_incident_codes else None)
 
     def choose_bot(self, asked: Asked, trace: Trace) -> Bot:
         """The bot that answers. Raises RequestRefused and BotOffline as `core/routing` does."""

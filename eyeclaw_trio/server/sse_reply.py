@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from typing import Final, Protocol, assert_never
 
 import trio
-from attrs import define
+from attrs import define, field, frozen
 
+from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, ReplyEvent
-from eyeclaw_trio.core.texts import Language, apology
 from eyeclaw_trio.errors import BotFailed, TurnFailed
 from eyeclaw_trio.protocol.sse import CONNECTED, KEEP_ALIVE, AnswerFraming
 from eyeclaw_trio.wire.response_writer import Headers
@@ -52,6 +52,15 @@ class ReplyConnection(Protocol):
     def reader(self) -> HangupWatch: ...
 
 
+@frozen
+class StreamHabits:
+    """What goes with an answer beside its text: `event: error` where a bot has reported one, and an
+    empty message with the keep-alive comment, as long as no text has come."""
+
+    has_error_event: bool = True
+    has_keepalive_message: bool = True
+
+
 @define
 class SseReply:
     """Writes one answer; a `relay.turn.Reply`.
@@ -64,8 +73,8 @@ class SseReply:
 
     connection: ReplyConnection
     framing: AnswerFraming
-    language: Language
-    has_error_event: bool = True
+    wording: Wording
+    habits: StreamHabits = field(factory=StreamHabits)
     _is_open: bool = False
 
     async def open(self) -> None:
@@ -94,9 +103,9 @@ class SseReply:
     async def apologise(self, failure: TurnFailed) -> None:
         """Write the text for this failure and `done`, and end the response; cancelled as all
         writes."""
-        text = apology(failure, self.language)
+        text = self.wording.apology(failure)
         ending = self.framing.last_text(text) + self.framing.done()
-        if self.has_error_event and isinstance(failure, BotFailed) and failure.reported:
+        if self.habits.has_error_event and isinstance(failure, BotFailed) and failure.reported:
             ending = self.framing.error(text) + ending
         await self._end(ending)
 
@@ -110,7 +119,9 @@ class SseReply:
         match event:
             case str(text):
                 return self.framing.text(text)
-            case KeepAlive():
+            case KeepAlive(is_early):
+                if is_early and self.habits.has_keepalive_message:
+                    return KEEP_ALIVE + self.framing.text("")
                 return KEEP_ALIVE
             case DeviceAction(command, fields):
                 return self.framing.tool_call(command, fields)

@@ -20,7 +20,7 @@ from eyeclaw_trio.protocol.sse import AnswerFraming
 from eyeclaw_trio.relay.turn import Reply
 from eyeclaw_trio.server.gate import shutting_down
 from eyeclaw_trio.server.reception import Reception, TracedTurn, make_command
-from eyeclaw_trio.server.sse_reply import SseReply
+from eyeclaw_trio.server.sse_reply import SseReply, StreamHabits
 from eyeclaw_trio.wire.response_writer import Headers
 
 # Questions of pages that may be answered at once. A form is 64 KiB at most.
@@ -116,7 +116,7 @@ class TryItDoor:
     """Takes the questions of pages."""
 
     reception: Reception
-    has_error_event: bool = True
+    habits: StreamHabits = field(factory=StreamHabits)
     _open: int = field(default=0, init=False)
 
     def ask(self, bot_id: int, text: str, language: Language) -> TriedTurn:
@@ -152,7 +152,8 @@ class TryItDoor:
     ) -> None:
         reception, framing = self.reception, AnswerFraming(question.message_id, question.agent_id)
         glasses = PlayedGlasses(viewer, reception.patience.write_timeout)
-        reply: Reply = SseReply(glasses, framing, language, self.has_error_event)
+        wording = reception.wording(language, turn.trace)
+        reply: Reply = SseReply(glasses, framing, wording, self.habits)
         station = reception.switchboard.station(bot.id)
         self._open += 1
         try:

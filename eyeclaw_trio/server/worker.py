@@ -14,7 +14,7 @@ import trio
 from attrs import frozen
 
 from eyeclaw_trio.core.directory import Bot
-from eyeclaw_trio.core.texts import apology, choose_language
+from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.trace import Outcome, Trace
 from eyeclaw_trio.errors import BadMessage, BotOffline, HungUp, RequestRefused, TryLater
 from eyeclaw_trio.protocol.cable import read_bot_id
@@ -70,9 +70,9 @@ class TriggerDoor:
         """One turn, from its checks to its trace. A bug in it is logged and ends it only."""
         with self._reception.traced(asked, "trigger") as traced:
             trace = traced.trace
-            bot = self._choose_bot(asked, trace)
-            language = choose_language(asked.question.metadata.get("lang"))
-            turn_log = self._turns.make_log(language, asked.key.id)
+            wording = self._reception.wording_for(asked, trace)
+            bot = self._choose_bot(asked, trace, wording)
+            turn_log = self._turns.make_log(wording, asked.key.id)
             turn = TriggeredTurn(trace.session_id, asked.key.id, bot.id, turn_log)
             with self._turns.running(turn):
                 task_status.started(turn)
@@ -81,7 +81,7 @@ class TriggerDoor:
                 except* Exception:
                     log.exception("turn.bug", session_id=turn.session_id, bot_id=turn.bot_id)
 
-    def _choose_bot(self, asked: Asked, trace: Trace) -> Bot:
+    def _choose_bot(self, asked: Asked, trace: Trace, wording: Wording) -> Bot:
         try:
             bot = self._reception.choose_bot(asked, trace)
             switchboard = self._reception.switchboard
@@ -89,8 +89,7 @@ class TriggerDoor:
                 trace.end(Outcome.OFFLINE, reason=switchboard.station(bot.id).offline_reason)
                 raise BotOffline
         except BotOffline as offline:
-            language = choose_language(asked.question.metadata.get("lang"))
-            raise RequestRefused(503, "Bot offline", apology(offline, language)) from None
+            raise RequestRefused(503, "Bot offline", wording.apology(offline)) from None
         if not self._turns.has_room(asked.key.id):
             trace.end(Outcome.REJECTED, reason="too_many_turns")
             self._reception.gate.peers.warning(

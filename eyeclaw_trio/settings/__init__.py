@@ -59,6 +59,9 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()
     chat_provider: str | None = None
     sse_error_event: bool = True
+    keepalive_message: bool = True
+    refuse_aloud: bool = False
+    incident_code: bool = True
     frame_shortcut: bool = True
     patience: Patience = field(factory=Patience)
     limits: Limits = field(factory=Limits)
@@ -178,6 +181,9 @@ class _Reading(ProviderReading):
             allowed_origins=self.value(("allowed_origins",), ()),
             chat_provider=self.read_chat_provider(providers),
             sse_error_event=self.value(("sse_error_event",), True),
+            keepalive_message=self.value(("keepalive_message",), True),
+            refuse_aloud=self.value(("refuse_aloud",), False),
+            incident_code=self.value(("incident_code",), True),
             frame_shortcut=self.value(("frame_shortcut",), True),
             patience=Patience(**self.values_of(("patience",), Patience)),
             limits=Limits(**self.values_of(("limits",), Limits)),

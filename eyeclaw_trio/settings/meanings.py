@@ -80,6 +80,19 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
     ("sse_error_event",): _M(
         "also `event: error` when a bot reports an error", "Bot 报错时另发一个 `event: error`"
     ),
+    ("keepalive_message",): _M(
+        "an empty message beside the comment on a silent stream, until the first text: "
+        "some glasses give up after ten seconds without one",
+        "还没有文字时，注释之外再发一条空消息：有的眼镜十秒收不到消息就会放弃",
+    ),
+    ("refuse_aloud",): _M(
+        "a key that was good once hears a sentence instead of 401",
+        "曾经有效的密钥来提问时，用一句话回答，而不是 401",
+    ),
+    ("incident_code",): _M(
+        "a short code behind the text of a failure, which finds its trace",
+        "出错的提示后面附一个短码，用它可以找到跟踪记录",
+    ),
     ("frame_shortcut",): _M(
         "simple frames past the WebSocket library; off only to look for a fault",
         "简单的帧不经过 WebSocket 库；只在查找故障时关闭",

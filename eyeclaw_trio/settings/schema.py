@@ -62,6 +62,9 @@ SCHEMA: Final[Mapping[str, Schema]] = {
     "allowed_origins": ORIGINS,
     "chat_provider": TEXT,
     "sse_error_event": SWITCH,
+    "keepalive_message": SWITCH,
+    "refuse_aloud": SWITCH,
+    "incident_code": SWITCH,
     "frame_shortcut": SWITCH,
     "patience": {each.name: SECONDS for each in attrs.fields(Patience)},
     "limits": {each.name: COUNT for each in attrs.fields(Limits)},
@@ -102,9 +105,6 @@ SCHEMA: Final[Mapping[str, Schema]] = {
 # refused with a word of its own: accepted without effect it would be a lie, and unknown it is not.
 PLANNED: Final[frozenset[tuple[str, ...]]] = frozenset(
     {
-        ("keepalive_message",),
-        ("refuse_aloud",),
-        ("incident_code",),
         ("allowed_users",),
         ("wearer",),
         ("push",),

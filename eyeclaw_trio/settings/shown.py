@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -10,9 +11,11 @@ from attrs import frozen
 
 from eyeclaw_trio.providers.catalogue import KINDS
 from eyeclaw_trio.providers.settings import ProviderSettings
-from eyeclaw_trio.settings import Settings
+from eyeclaw_trio.settings import HostPort, Settings
+from eyeclaw_trio.settings.kinds import Kind
 from eyeclaw_trio.settings.layers import Source, dotted
 from eyeclaw_trio.settings.lines import KeyPath
+from eyeclaw_trio.settings.schema import SCHEMA
 
 MASK: Final = "***"
 
@@ -29,13 +32,9 @@ class ShownSetting:
 def show_settings(settings: Settings) -> tuple[ShownSetting, ...]:
     """Every setting in force with where it came from, secrets masked."""
     values: dict[str, object] = {}
-    for name in ("listen", "admin_listen", "data", "binding", "tls_certificate", "tls_key"):
-        value = getattr(settings, name)
-        values[name] = None if value is None else str(value)
-    values["allowed_origins"] = list(settings.allowed_origins)
-    values["chat_provider"] = settings.chat_provider
-    values["sse_error_event"] = settings.sse_error_event
-    values["frame_shortcut"] = settings.frame_shortcut
+    for name, kind in SCHEMA.items():
+        if isinstance(kind, Kind):
+            values[name] = _as_plain(getattr(settings, name))
     groups: list[tuple[KeyPath, Any]] = [
         (("patience",), settings.patience),
         (("limits",), settings.limits),
@@ -55,6 +54,12 @@ def show_settings(settings: Settings) -> tuple[ShownSetting, ...]:
         ShownSetting(key, value, settings.sources.get(key, Source()))
         for key, value in values.items()
     )
+
+
+def _as_plain(value: object) -> object:
+    if isinstance(value, HostPort | Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _targets_of(settings: ProviderSettings) -> dict[str, float]:

@@ -29,7 +29,7 @@ STAMP = datetime.fromisoformat("2026-01-31T12:00:00.000Z")
 # CLI, "A stream trace".
 CONTRACT = {
     "trace_id", "message_id", "agent_id", "user_id", "bot_id", "session_id", "source", "status",
-    "outcome", "events", "sdk_chunk_count", "sse_chunk_count", "sdk_total_chunks",
+    "outcome", "code", "events", "sdk_chunk_count", "sse_chunk_count", "sdk_total_chunks",
     "missing_sequences", "loss_position", "first_chunk_delay", "avg_chunk_interval",
     "last_chunk_delay", "sdk_content", "sse_content", "anomaly", "created_at", "updated_at",
 }  # fmt: skip
@@ -131,6 +131,18 @@ def test_one_turn_is_shown_as_json_by_any_beginning_of_its_id() -> None:
     assert shown == ask_json("trace", "list")[0]
     assert "several traces begin with trace_" in failure("trace", "show", "trace_")
     assert "there is no trace trace_x" in failure("trace", "show", "trace_x")
+
+
+def test_one_turn_is_found_by_the_code_that_was_heard_however_it_is_typed(folder: Path) -> None:
+    trace = make_turn("trace_z")
+    trace.code = "K7M3QF"
+    with closing(open_database(folder)) as db, transaction(db):
+        write_trace(db, trace, STAMP, kept_since=0.0)
+    for typed in ("K7M3QF", "k7m3qf", " K7m3QF "):
+        assert ask_json("trace", "show", typed)["trace_id"] == "trace_z"
+    assert ask_json("trace", "show", "trace_z")["code"] == "K7M3QF"
+    assert re.search(r"^code +K7M3QF *$", run("trace", "show", "k7m3qf").stdout, re.MULTILINE)
+    assert "there is no trace" in failure("trace", "show", "K7M3Q")
 
 
 def test_one_turn_is_shown_as_a_time_line_with_its_gaps_and_what_was_missing() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from turn_by_hand import END, KEEP_ALIVE, MS, Turn, chunk, quiet, summary
+from turn_by_hand import EARLY_KEEP_ALIVE, END, KEEP_ALIVE, MS, Turn, chunk, quiet, summary
 
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly
@@ -17,7 +17,7 @@ from eyeclaw_trio.protocol.bot import Status, StreamError
 def test_a_comment_is_written_every_seven_seconds_of_silence_until_the_verdict() -> None:
     turn = Turn()
     log = turn.run_until(100.0)
-    assert log == [(7.0 * n, KEEP_ALIVE) for n in range(1, 9)]
+    assert log == [(7.0 * n, EARLY_KEEP_ALIVE) for n in range(1, 9)]
     assert isinstance(turn.failure, BotSilent)
 
 
@@ -29,11 +29,20 @@ def test_a_text_puts_the_next_comment_off() -> None:
     assert turn.at(12.0) == [KEEP_ALIVE]
 
 
+def test_a_sign_of_life_is_early_until_the_answer_has_a_word() -> None:
+    turn = Turn()
+    assert turn.at(7.0) == [EARLY_KEEP_ALIVE]
+    assert turn.at(8.0, chunk(0, " \n")) == [" \n"]
+    assert turn.at(15.0) == [EARLY_KEEP_ALIVE]
+    assert turn.at(16.0, chunk(1, "好")) == ["好"]
+    assert turn.at(23.0) == [KEEP_ALIVE]
+
+
 def test_a_message_that_writes_nothing_puts_no_comment_off() -> None:
     turn = Turn()
     turn.at(5.0, chunk(3), Status("s"))
     assert turn.answer.deadline() == 7.0
-    assert turn.at(7.0, chunk(2)) == [KEEP_ALIVE]
+    assert turn.at(7.0, chunk(2)) == [EARLY_KEEP_ALIVE]
 
 
 def test_a_comment_is_not_written_beside_a_text_or_behind_the_ending() -> None:

@@ -13,6 +13,7 @@ from eyeclaw_trio.protocol.content_hash import hash_content
 
 MS = 0.001
 KEEP_ALIVE = KeepAlive()
+EARLY_KEEP_ALIVE = KeepAlive(is_early=True)
 END = StreamEnd("s")
 
 

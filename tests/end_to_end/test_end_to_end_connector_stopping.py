@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 from attrs import frozen
-from fakes import FAILED, assert_whole, spoken
+from fakes import FAILED, assert_whole, spoken, without_code
 from house import House
 from model_scripts import PIECES, WHOLE_TEXT
 from processes import Child, eventually
@@ -80,7 +80,7 @@ async def test_what_outlasts_the_drain_is_told_to_the_wearer_at_once(tmp_path: P
         await glasses.receive_event()
         it.connector.process.send_signal(signal.SIGTERM)
         with trio.fail_after(AT_ONCE):
-            assert spoken(await glasses.receive_answer()).endswith(CUT)
+            assert without_code(spoken(await glasses.receive_answer())).endswith(CUT)
             assert await it.connector.process.wait() == 0
         await it.model.wait_for("aborted", 1)
 
@@ -116,5 +116,5 @@ async def test_the_process_after_one_that_was_killed_says_at_once_that_its_turn_
         await it.connector.process.wait()
         async with it.house.connect(it.gateway, it.bot, provider="m"):
             with trio.fail_after(AT_ONCE):
-                assert spoken(await glasses.receive_answer()).endswith(CUT)
+                assert without_code(spoken(await glasses.receive_answer())).endswith(CUT)
             assert_whole(await it.gateway.ask(agent_id="home"), WHOLE_TEXT)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from fakes import OFFLINE, spoken
+from fakes import OFFLINE, spoken, without_code
 from house import House
 from processes import eventually
 
@@ -43,7 +43,9 @@ async def test_a_model_whose_key_the_gateway_does_not_have_is_named_by_command_t
         assert (listed["demo"]["online"], listed["demo"]["reason"]) == (True, None)
         assert HINT in (await house.command("bot", "list", **KEY)).stderr
 
-        assert spoken(await gateway.ask(agent_id="0" * 32)) == OFFLINE
+        heard = spoken(await gateway.ask(agent_id="0" * 32))
+        assert without_code(heard) == OFFLINE
+        code = heard.removeprefix(OFFLINE)[len("（代码 ") : -1]
 
         async def has_trace() -> bool:
             return bool(await house.result("trace", "list"))
@@ -56,6 +58,7 @@ async def test_a_model_whose_key_the_gateway_does_not_have_is_named_by_command_t
         (trace,) = await house.result("trace", "list")
         shown = await house.command("trace", "show", trace["trace_id"])
         assert "unknown_provider" in shown.stdout
+        assert (await house.command("trace", "show", code.lower())).stdout == shown.stdout
 
     # Restarted with the key it is there, and nothing is left of the reason.
     async with house.serve(**KEY) as gateway:

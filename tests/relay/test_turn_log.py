@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.reply_events import KeepAlive
 from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.errors import AnswerTooLong, BotSilent
@@ -30,7 +31,7 @@ from eyeclaw_trio.relay.turn_log import (
 
 
 def make_log(limit: int = LOG_LIMIT, room: Shares | None = None, key_id: int = 1) -> TurnLog:
-    return TurnLog("zh", (room or Shares(ROOM)).portion(key_id), limit)
+    return TurnLog(Wording("zh"), (room or Shares(ROOM)).portion(key_id), limit)
 
 
 def texts(entries: Sequence[LogEntry]) -> list[str]:
@@ -189,7 +190,7 @@ async def swept_logs(room: Shares | None = None) -> AsyncIterator[TurnLogs]:
 
 
 def make_turn(logs: TurnLogs, session_id: str = "turn", key_id: int = 1) -> TriggeredTurn:
-    return TriggeredTurn(session_id, key_id, 1, logs.make_log("zh", key_id))
+    return TriggeredTurn(session_id, key_id, 1, logs.make_log(Wording("zh"), key_id))
 
 
 async def test_a_turn_is_found_with_its_own_key_and_bot_only() -> None:

@@ -8,6 +8,7 @@ from typing import Final, cast, get_args
 import trio
 from attrs import define, field
 
+from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, ReplyEvent
 from eyeclaw_trio.protocol.chat import ChatFraming
 from eyeclaw_trio.protocol.sse import AnswerFraming
@@ -20,6 +21,7 @@ from eyeclaw_trio.wire.websocket import ServerSocket
 EVENTS: Final[list[ReplyEvent]] = [
     "湖光",
     KeepAlive(),
+    KeepAlive(is_early=True),
     DeviceAction("take_navigation", {"action": "open", "poi_name": "西湖", "navi_type": "1"}),
     FollowUps(["几点？", "多远？"]),
     "秋月",
@@ -38,13 +40,14 @@ def test_glasses_get_each_event_as_the_platform_reads_it() -> None:
         return True
 
     connection = SimpleNamespace(writer=SimpleNamespace(write_nowait=write_nowait))
-    reply = SseReply(cast(HttpConnection, connection), AnswerFraming("1021", "1"), "zh")
+    reply = SseReply(cast(HttpConnection, connection), AnswerFraming("1021", "1"), Wording("zh"))
     assert reply.send_nowait(EVENTS)
     tail = '"message_id":"1021","agent_id":"1","is_finish":false}\n\n'
     answer = 'event: message\ndata: {"role":"agent","type":"answer","answer_stream":'
     assert b"".join(written).decode() == (
         f'{answer}"湖光",{tail}'
         ": keep-alive\n\n"
+        f': keep-alive\n\n{answer}"",{tail}'
         'event: message\ndata: {"role":"agent","type":"tool_call","tool_call":'
         '{"handling_required":true,"command":"take_navigation","action":"open",'
         f'"poi_name":"西湖","navi_type":"1","is_recall":true}},{tail}'
@@ -70,7 +73,7 @@ class Socket:
 
 async def test_a_chat_client_gets_the_texts_only() -> None:
     socket = Socket()
-    reply = ChatReply(cast(ServerSocket, socket), ChatFraming(is_json=False), "zh")
+    reply = ChatReply(cast(ServerSocket, socket), ChatFraming(is_json=False), Wording("zh"))
     assert reply.send_nowait([event for event in EVENTS if not isinstance(event, str)])
     assert not reply.send_nowait(EVENTS)
     await reply.drain()
@@ -79,7 +82,7 @@ async def test_a_chat_client_gets_the_texts_only() -> None:
 
 
 async def test_a_log_keeps_the_texts_only() -> None:
-    log = TurnLogs().make_log("zh", 1)
+    log = TurnLogs().make_log(Wording("zh"), 1)
     assert log.send_nowait(EVENTS)
     assert [getattr(entry, "content", None) for entry in log.after(0)] == ["湖光", "秋月"]
     with trio.fail_after(1):

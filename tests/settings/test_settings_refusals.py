@@ -216,9 +216,6 @@ def test_a_byte_order_mark_does_no_harm(folder: Path) -> None:
 
 
 PLANNED_LINES = [
-    "keepalive_message = true",
-    "refuse_aloud = true",
-    "incident_code = false",
     "allowed_users = ['u1']",
     "[wearer]\nstyle = 'short'",
     "[push]\naccount_key = 'k'",
@@ -249,7 +246,6 @@ def test_a_setting_of_what_is_not_built_yet_is_refused_with_a_clear_word(
         "EYECLAW_CLUSTER__URL",
         "EYECLAW_BOTS__0__LATE",
         "EYECLAW_PROVIDERS__OPENCLAW__TOOLS",
-        "EYECLAW_INCIDENT_CODE",
     ],
 )
 def test_a_variable_of_what_is_not_built_yet_is_refused_with_a_clear_word(

@@ -283,7 +283,7 @@ def test_pages_and_counts_agree_with_going_through_all(
 
 
 def test_the_list_of_a_schema_before_is_the_same_after_the_step(tmp_path: Path) -> None:
-    with closing(open_database(tmp_path, steps=STEPS[:3])) as db:
+    with closing(open_database(tmp_path, steps=STEPS[:4])) as db:
         write(db, *some_traces())
     with opened(tmp_path) as db:
         assert ids(list_traces(db).traces) == ["running", "offline", "slow", "lost"]

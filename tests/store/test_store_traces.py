@@ -239,7 +239,7 @@ async def test_the_record_has_the_fields_of_the_contract(tmp_path: Path) -> None
     names = {each.name for each in attrs.fields(TraceRecord)}
     with opened(tmp_path) as db:
         columns = {row[1] for row in db.execute("PRAGMA table_info (stream_traces)")}
-    assert columns - names == {"number", "kept_since", "code"}
+    assert columns - names == {"number", "kept_since"}
     assert names <= columns
 
 
