@@ -1,8 +1,9 @@
 """A bound that many share, so that one who takes all he can get leaves enough for the others.
 
-Everybody may have as much as is free. Who is alone gets half of it, two who want everything a
-third each, and there is always something left for whoever comes next (RELIABILITY 36). Nobody has
-to be known beforehand, and nothing is set aside for those who do not come.
+Everybody may have as much as is free, or some times that. Who is alone gets half of it, two who
+want everything a third each, and there is always something left for whoever comes next (RELIABILITY
+36). Nobody has to be known beforehand, and nothing is set aside for those who do not come. (Routers
+share their buffers so: "dynamic thresholds", Choudhury and Hahne, 1998.)
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ from attrs import define, field
 
 
 class Shares:
-    """What of `limit` is taken, and by whom; bytes, or whatever is counted."""
+    """What of `limit` is taken, and by whom; bytes, or whatever is counted.
 
-    def __init__(self, limit: int) -> None:
+    Of one that is `times` as generous, who is alone gets that part of `times + 1` parts.
+    """
+
+    def __init__(self, limit: int, times: int = 1) -> None:
         self.limit = limit
+        self._times = times
         self.taken = 0
         self._of: dict[Hashable, int] = {}
 
@@ -26,7 +31,7 @@ class Shares:
 
     def allows(self, owner: Hashable, amount: int) -> bool:
         """Whether this owner may have so much more."""
-        return self.of(owner) + amount <= self.limit - self.taken
+        return self.of(owner) + amount <= self._times * (self.limit - self.taken)
 
     def portion(self, owner: Hashable) -> Portion:
         """Something of this owner's that will take its part."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from attrs import field, frozen
 
 from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.errors import BadMessage
-from eyeclaw_trio.protocol.cable import read_bot_id
+from eyeclaw_trio.protocol.cable import DisconnectReason, read_bot_id
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.server.bot_channel import BotLink, SessionBook
 from eyeclaw_trio.server.cable_socket import say_disconnect
@@ -25,6 +27,10 @@ from eyeclaw_trio.wire.socket_kind import SocketKind
 from eyeclaw_trio.wire.streams import ReplayedStream
 from eyeclaw_trio.wire.upgrade import check_upgrade
 from eyeclaw_trio.wire.websocket import ServerSocket
+
+# Links that live at once with one token. A bot has one, and where its network breaks once a second
+# those that are not known to be broken yet, for half a minute at the most.
+LINKS: Final = 32
 
 
 @frozen(eq=False)
@@ -53,6 +59,7 @@ class CableDoor:
     kind: SocketKind
     stream_channel: StreamChannel
     peers: PeerLog = field(factory=PeerLog)
+    _links_of: Counter[int] = field(factory=Counter, init=False)
 
     async def serve(self, request: Request, _: HttpConnection) -> Continuation:
         """Handle one upgrade. Raises RequestRefused before it: 404 for a foreign browser's
@@ -67,8 +74,8 @@ class CableDoor:
             socket = ServerSocket(self.kind, is_trusted=worker.key is not None)
             if worker.key is None:
                 request.newcomer.ends_with(socket.abort)
-            else:
-                request.newcomer.vouch()
+            elif not request.newcomer.vouch(worker.key.id):
+                return self._refuse_one_more(request, f"key {worker.key.id}")
             return Upgrade(partial(self.stream_channel.serve, worker, socket))
         bot = self._find_bot(request)
         if self.is_draining() and not (bot and self.switchboard.station(bot.id).open_turns):
@@ -78,8 +85,9 @@ class CableDoor:
         if bot is None:
             if request.bearer or request.query.get("sdk_token") or request.query.get("access_key"):
                 self.gate.note_failure(request)
-            request.newcomer.ends_with(socket.abort)
-            return Upgrade(partial(socket.run, _Stranger(socket)))
+            return self._show_out(request, socket, _Unwanted(socket))
+        if self._links_of[bot.id] >= LINKS:
+            return self._refuse_one_more(request, f"bot {bot.id}")
         lines = self.peers.about(f"bot {bot.id}")
         link = BotLink(socket, self.switchboard.station(bot.id), self.sessions, lines)
         live = LiveLink(socket, bot.id, bot.token_digest)
@@ -87,8 +95,22 @@ class CableDoor:
         return Upgrade(partial(self._serve_bot, link, live))
 
     async def _serve_bot(self, link: BotLink, live: LiveLink, stream: ReplayedStream) -> None:
-        with self.links.one_more(live):
-            await live.socket.run(link, stream)
+        self._links_of[live.bot_id] += 1
+        try:
+            with self.links.one_more(live):
+                await live.socket.run(link, stream)
+        finally:
+            self._links_of[live.bot_id] -= 1
+
+    def _refuse_one_more(self, request: Request, whose: str) -> Upgrade:
+        """Whoever has too many already is told so, and may come back."""
+        self.peers.warning(whose, "cable.too_many_links")
+        socket = ServerSocket(self.kind, is_trusted=False)
+        return self._show_out(request, socket, _Unwanted(socket, "invalid_request", reconnect=True))
+
+    def _show_out(self, request: Request, socket: ServerSocket, unwanted: _Unwanted) -> Upgrade:
+        request.newcomer.ends_with(socket.abort)
+        return Upgrade(partial(socket.run, unwanted))
 
     def _find_bot(self, request: Request) -> Bot | None:
         """The bot whose token came along, in the query or as Bearer; None for bad credentials."""
@@ -106,13 +128,15 @@ class CableDoor:
 
 
 @frozen
-class _Stranger:
-    """Whoever comes without good credentials: let in to be told, then out."""
+class _Unwanted:
+    """Whoever comes without good credentials, or once too often: let in to be told, then out."""
 
     socket: ServerSocket
+    reason: DisconnectReason = "unauthorized"
+    reconnect: bool = False
 
     def on_open(self) -> None:
-        say_disconnect(self.socket, "unauthorized", reconnect=False)
+        say_disconnect(self.socket, self.reason, reconnect=self.reconnect)
 
     def on_frame(self, text: bytes | str) -> None:
         pass

@@ -66,7 +66,7 @@ class FrontDoor:
         poller: Poller | None = None,
     ) -> None:
         self.open_connections = 0
-        self.newcomers = Newcomers()
+        self.newcomers = Newcomers(connections=limits.connections)
         self._routes = routes
         self._origins = origins
         self._limit = limits.connections
@@ -113,7 +113,7 @@ class FrontDoor:
         finally:
             self.open_connections -= 1
             if newcomer is not None:
-                newcomer.vouch()
+                newcomer.end()
             await accepted.abort()
 
     async def _take_request(self, connection: HttpConnection) -> Continuation:

@@ -36,7 +36,8 @@ class Gate:
         self._on_failure = on_failure
 
     def admit(self, request: Request, *, in_query: bool = False) -> AccessKey:
-        """The access key of this request. Raises RequestRefused (401, 429).
+        """The access key of this request. Raises RequestRefused (401, 429, and 503 where this key
+        has too many connections).
 
         `in_query`: `access_key` in the query is one too, for browsers, whose WebSockets have no
         headers to choose.
@@ -52,7 +53,9 @@ class Gate:
             raise RequestRefused(
                 401, "Invalid access key", headers=[("WWW-Authenticate", "Bearer")]
             )
-        request.newcomer.vouch()
+        if not request.newcomer.vouch(key.id):
+            self.peers.warning(request.peer, "gate.too_many_connections", key_id=key.id)
+            raise TryLater("Too many connections with this key")
         return key
 
     def find_former_key(self, request: Request) -> AccessKey | None:

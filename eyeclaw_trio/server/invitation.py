@@ -39,5 +39,4 @@ class InvitationDoor:
         if text is None:
             self.gate.note_failure(request)
             raise RequestRefused(404, "Not found", "it was fetched already, or its time is over")
-        request.newcomer.vouch()
         await connection.writer.respond(200, text.encode(), _HEADERS)

@@ -16,12 +16,13 @@ import trio
 from attrs import define, field, frozen
 
 from eyeclaw_trio.core.directory import AccessKey, Directory
-from eyeclaw_trio.errors import BadMessage, ListenerGone, RequestRefused
+from eyeclaw_trio.errors import BadMessage, ListenerGone, RequestRefused, TryLater
 from eyeclaw_trio.protocol.bot import Ping, decode_from_bot
 from eyeclaw_trio.protocol.cable import (
     WELCOME,
     ChannelData,
     ChannelFraming,
+    DisconnectReason,
     Subscribe,
     UnknownFrame,
     Unsubscribe,
@@ -177,9 +178,11 @@ class WorkerLink:
         except BadMessage as bad:
             self._reject(identifier, str(bad))
             raise
-        except RequestRefused as refused:  # too many wrong keys
+        except RequestRefused as refused:  # too many wrong keys, or too much of a good one
             self._reject(identifier, refused.error)
-            say_disconnect(self._socket, "unauthorized", reconnect=False)
+            is_later = isinstance(refused, TryLater)
+            reason: DisconnectReason = "invalid_request" if is_later else "unauthorized"
+            say_disconnect(self._socket, reason, reconnect=is_later)
             return
         if turn is None:
             self._reject(identifier, "no such turn for this key, or no such key")
@@ -203,7 +206,8 @@ class WorkerLink:
     def _find_turn(self, identifier: str) -> TriggeredTurn | None:
         """The turn that may be read with this identifier; None for all that may not, alike.
 
-        Raises BadMessage, and RequestRefused where a wrong key is one too many for the gate.
+        Raises BadMessage, and RequestRefused where a wrong key is one too many for the gate, or a
+        good one has too many connections.
         """
         wanted = decode_stream_identifier(identifier)
         directory = self._channel.gate.directory()
@@ -214,7 +218,8 @@ class WorkerLink:
                 self._channel.gate.note_failure(self._worker.request)
         if key is None:
             return None
-        self._worker.request.newcomer.vouch()
+        if not self._worker.request.newcomer.vouch(key.id):
+            raise TryLater("Too many connections with this key")
         self._socket.trust()
         self._is_known = True
         self._channel.on_key_used(key.id)

@@ -1,5 +1,5 @@
 """The connections that have not shown a key: few at a time, and the one that has waited longest
-makes room (RELIABILITY 35).
+makes room (RELIABILITY 35). And those that have: some of each key (RELIABILITY 36).
 
 Behind a proxy all peers come from one address, so no count by address may decide who is let in.
 What decides is what a peer shows: one with a key is no newcomer any more, and one without has
@@ -9,21 +9,25 @@ nothing to wait for.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final
 
 import trio
 from attrs import define
 
+from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.wire.admission import Admission
 
 # Connections at once. Whoever has a key shows it within a round trip or two.
 NEWCOMERS: Final = 256
+# Of all connections that may be open one key alone may have three quarters; there is always one
+# left for another. Most gateways have one key, and a wearer needs one connection.
+GENEROSITY: Final = 3
 
 
 @define(eq=False)
 class Newcomer:
-    """One connection that has not shown a key, from `Newcomers.enter` until it does or ends."""
+    """One connection, from `Newcomers.enter` to its end: whether, and which, key it has shown."""
 
     _all: Newcomers
     _peer: str = ""
@@ -32,6 +36,7 @@ class Newcomer:
     is_unwanted: bool = False
     """It has made room for another, and must end."""
     _end: Callable[[], None] | None = None
+    _owner: Hashable = None
 
     def ends_with(self, end: Callable[[], None]) -> None:
         """From now on `end` is what ends the connection; called now where it has to end."""
@@ -51,25 +56,42 @@ class Newcomer:
         if self in self._all:
             await self._all.admission.wait(self._peer, was_served=self.was_served)
 
-    def vouch(self) -> None:
-        """It has shown a key, or has ended: it is no newcomer any more."""
+    def vouch(self, owner: Hashable = None) -> bool:
+        """It has shown what this owner is known by, or one who is counted elsewhere: it is no
+        newcomer any more. False where that owner has too many connections already."""
+        if owner is not None and owner != self._owner:
+            if not self._all.owned.allows(owner, 1):
+                return False
+            self.end()
+            self._all.owned.move(owner, 1)
+            self._owner = owner
         self._all.forget(self)
+        return True
+
+    def end(self) -> None:
+        """It is over: it is no newcomer any more, and nobody's."""
+        self._all.forget(self)
+        if self._owner is not None:
+            self._all.owned.move(self._owner, -1)
+            self._owner = None
 
     def make_room(self) -> None:
         """It has waited longest: it ends."""
-        self.vouch()
+        self._all.forget(self)
         self.is_unwanted = True
         if self._end is not None:
             self._end()
 
 
 class Newcomers:
-    """All of them, the one that has waited longest first."""
+    """All of them, the one that has waited longest first. `owned` are the connections of those who
+    have shown a key, of `connections` that there may be."""
 
-    def __init__(self, limit: int = NEWCOMERS) -> None:
+    def __init__(self, limit: int = NEWCOMERS, connections: int = 10_000) -> None:
         self.turned_out = 0
         """How many have had to make room."""
         self.admission = Admission()
+        self.owned = Shares(connections, GENEROSITY)
         self._limit = limit
         self._waiting: OrderedDict[Newcomer, None] = OrderedDict()
 

@@ -24,6 +24,13 @@ def test_the_greedy_leave_as_much_as_each_of_them_has(owners: int, each: int) ->
     assert shares.allows("the next", each - owners)
 
 
+@pytest.mark.parametrize(("owners", "each"), [(1, 750), (2, 428), (5, 187)])
+def test_of_one_that_is_more_generous_the_greedy_leave_less(owners: int, each: int) -> None:
+    shares = Shares(1_000, times=3)
+    assert all(abs(size - each) <= 1 for size in take_all(shares, owners))
+    assert shares.allows("the next", 1)
+
+
 def test_what_is_released_is_there_again_and_nobody_is_remembered_for_nothing() -> None:
     shares = Shares(100)
     portion = shares.portion("a")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from contextlib import AsyncExitStack
 
 import pytest
 import trio
@@ -15,6 +16,7 @@ from trio_websocket import ConnectionClosed
 
 from eyeclaw_trio.core.patience import Limits
 from eyeclaw_trio.protocol.bot import encode_from_bot
+from eyeclaw_trio.server import cable_door
 
 
 async def test_an_sdk_answers_a_question_and_gets_an_acknowledgement_for_each_chunk() -> None:
@@ -94,6 +96,54 @@ async def test_bad_credentials_are_told_so_and_not_to_come_back(
         }
         with pytest.raises(ConnectionClosed):
             await sdk.receive()
+
+
+TOO_MANY = {"type": "disconnect", "reason": "invalid_request", "reconnect": True}
+
+
+async def test_a_token_has_some_links_at_once_and_one_more_is_told_to_come_back_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cable_door, "LINKS", 2)
+    gateway = CableGateway()
+    async with gateway.sdk() as one:
+        async with gateway.sdk() as two:
+            for sdk in (one, two):
+                assert await sdk.receive() == {"type": "welcome"}
+            async with gateway.sdk() as third:
+                assert await third.receive() == TOO_MANY
+                with pytest.raises(ConnectionClosed):
+                    await third.receive()
+            await one.subscribe()
+            assert (await one.receive())["type"] == "confirm_subscription"
+        await trio.testing.wait_all_tasks_blocked()
+        async with gateway.sdk() as again:
+            assert await again.receive() == {"type": "welcome"}
+
+
+async def test_a_worker_whose_key_has_too_many_connections_is_told_to_come_back_later() -> None:
+    gateway = CableGateway(limits=Limits(connections=4))  # of which a key alone may have three
+    async with AsyncExitStack() as stack:
+        for _ in range(3):
+            worker = await stack.enter_async_context(gateway.sdk(f"?access_key={KEY}"))
+            assert await worker.receive() == {"type": "welcome"}
+        async with gateway.sdk(f"?access_key={KEY}") as fourth:
+            assert await fourth.receive() == TOO_MANY
+        async with gateway.sdk("") as late:  # it shows its key when it subscribes
+            assert await late.receive() == {"type": "welcome"}
+            identifier = json.dumps(
+                {
+                    "channel": "RokidStreamChannel",
+                    "bot_id": "1",
+                    "session_id": "x",
+                    "access_key": KEY,
+                }
+            )
+            await late.subscribe(identifier)
+            assert (await late.receive())["type"] == "reject_subscription"
+            assert await late.receive() == TOO_MANY
+        async with gateway.sdk() as bot:  # a token is no key
+            await bot.link()
 
 
 async def test_a_token_as_bearer_is_as_good_with_and_without_a_bot_id() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 from contextlib import AsyncExitStack
 
+import h11
 import pytest
 import structlog
 import trio
 import trio.testing
-from fakes import KEY, Gateway, Glasses, assert_whole
+from fakes import KEY, LIMITED_KEY, Gateway, Glasses, assert_whole, question
 from front_door_talk import post, talk
 from trio.testing import MockClock
 
@@ -248,6 +249,21 @@ async def test_who_has_shown_a_key_is_never_kept_waiting_for_newcomers() -> None
                 assert (await glasses.receive_head()).status_code == 200
                 assert_whole(await glasses.receive_answer(), "好")
     assert len(admission.asked) == 2  # the connection, and its first head
+
+
+async def test_one_key_cannot_hold_all_connections_and_is_told_why() -> None:
+    gateway = Gateway(limits=Limits(connections=8))
+    async with AsyncExitStack() as stack:
+
+        async def come(key: str, agent_id: str = "1") -> h11.Response:
+            glasses = await stack.enter_async_context(gateway.glasses())
+            await glasses.send(question(agent_id=agent_id), key=key)
+            return await glasses.receive_head()
+
+        refusals = [await come(KEY) for _ in range(6 + 1)]
+        assert [each.status_code for each in refusals] == [200] * 6 + [503]
+        assert dict(refusals[-1].headers)[b"retry-after"] == b"5"
+        assert (await come(LIMITED_KEY, "2")).status_code == 200
 
 
 # ---- each peer gets an answer or a close, and nobody a traceback ---------------------------------

@@ -28,10 +28,10 @@ def test_who_has_shown_a_key_or_is_gone_needs_no_room_and_never_makes_any() -> N
     newcomers = Newcomers(limit=2)
     good = enter(newcomers, "good", ended)
     enter(newcomers, "silent", ended)
-    good.vouch()
+    assert good.vouch("key")
     enter(newcomers, "third", ended)
     assert ended == []
-    good.vouch()  # once more is as good
+    assert good.vouch("key")  # once more is as good
     enter(newcomers, "fourth", ended)
     assert ended == ["silent"]
 
@@ -44,3 +44,33 @@ def test_who_cannot_be_ended_now_ends_as_soon_as_it_can() -> None:
     ended: list[str] = []
     first.ends_with(lambda: ended.append("first"))
     assert ended == ["first"]
+
+
+def test_of_the_connections_that_there_may_be_one_key_gets_three_quarters() -> None:
+    newcomers = Newcomers(connections=100)
+    greedy = [newcomers.enter() for _ in range(100)]
+    assert sum(each.vouch("greedy") for each in greedy) == 75
+    assert len(newcomers) == 25
+    other = newcomers.enter()
+    assert other.vouch("other")
+    assert not other.vouch("greedy")  # which leaves it whose it is
+    assert newcomers.owned.of("other") == 1
+    greedy[0].end()
+    assert greedy[99].vouch("greedy")
+    other.end()
+    other.end()
+    assert newcomers.owned.of("other") == 0
+
+
+def test_a_connection_that_shows_another_key_is_counted_for_that_one() -> None:
+    newcomers = Newcomers()
+    connection = newcomers.enter()
+    assert connection.vouch("first")
+    assert connection.vouch("second")
+    assert (newcomers.owned.of("first"), newcomers.owned.of("second")) == (0, 1)
+
+
+def test_who_is_counted_elsewhere_is_no_newcomer_either() -> None:
+    newcomers = Newcomers()
+    assert newcomers.enter().vouch()
+    assert (len(newcomers), newcomers.owned.taken) == (0, 0)
