@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := .run
 QUESTION := {"message_id":"1","agent_id":"1","message":[{"role":"user","type":"text","text":"你好，若琪，今天天气怎么样？"}]}
 
-.PHONY: run test test-browser test-attacks screenshots test-newest check chaos fuzz bench bench-smoke format test-openclaw clean
+.PHONY: run test test-browser test-processes test-attacks screenshots test-newest check chaos fuzz bench bench-smoke format test-openclaw clean
 
 # The gateway with an embedded bot that needs no key and no account. The demo key stays in a file
 # that only its owner can read, so that the line can be printed again; the gateway keeps its hash.
@@ -32,8 +32,17 @@ run: .venv/.installed
 	exec $(BIN)/eyeclaw serve --data $(RUN)/data --listen $(LISTEN) \
 	  --admin-listen $(ADMIN_LISTEN) > $(RUN)/stdout
 
+# Two processes share the tests; JOBS=0 runs them one after the other in one.
+JOBS ?= 2
+PROCESSES := tests/end_to_end tests/reliability tests/test_random_faults.py tests/test_bench_smoke.py
 test: check test-browser
-	$(BIN)/pytest $(AGAIN) --ignore=tests/browser -m 'not attack'
+	$(BIN)/pytest $(AGAIN) -n $(JOBS) --dist loadfile --ignore=tests/browser $(PROCESSES:%=--ignore=%)
+	$(BIN)/pytest $(AGAIN) tests/end_to_end/test_end_to_end.py
+
+# Real processes watched by the clock, one test at a time: every command as a user gives it, and
+# what the gateway survives (RELIABILITY). With a minute of random faults, and the bench's smallest.
+test-processes: .venv/.installed-for-tests
+	$(BIN)/pytest $(AGAIN) -m 'not attack' $(PROCESSES)
 
 # What one peer can do to all others (RELIABILITY 35, 36): some minutes of real attacks.
 test-attacks: .venv/.installed-for-tests
@@ -51,7 +60,7 @@ screenshots: .venv/.installed-for-tests
 # Where that cannot be had it says so, and is no failure.
 NEWEST ?= forky 3.14
 test-newest:
-	@.ci/bare-debian $(NEWEST) || [ $$? = 75 ]
+	@TARGET='test test-processes' .ci/bare-debian $(NEWEST) || [ $$? = 75 ]
 
 check: .venv/.installed-for-tests
 	$(BIN)/ruff format --check .
