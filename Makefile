@@ -8,7 +8,9 @@ BIN := .venv/bin
 RUN := .run
 QUESTION := {"message_id":"1","agent_id":"1","message":[{"role":"user","type":"text","text":"你好，若琪，今天天气怎么样？"}]}
 
-.PHONY: run test test-browser test-processes test-attacks screenshots test-newest check chaos fuzz bench bench-smoke format test-openclaw clean
+.PHONY: run test test-browser test-processes test-attacks test-binary test-reproducible test-wheel \
+  test-newest test-openclaw screenshots check chaos fuzz bench bench-smoke format binary wheel \
+  lock clean
 
 # The gateway with an embedded bot that needs no key and no account. The demo key stays in a file
 # that only its owner can read, so that the line can be printed again; the gateway keeps its hash.
@@ -36,7 +38,7 @@ run: .venv/.installed
 JOBS ?= 2
 PROCESSES := tests/end_to_end tests/reliability tests/test_random_faults.py tests/test_bench_smoke.py
 test: check test-browser
-	$(BIN)/pytest $(AGAIN) -n $(JOBS) --dist loadfile --ignore=tests/browser $(PROCESSES:%=--ignore=%)
+	$(BIN)/pytest $(AGAIN) -n $(JOBS) --dist loadfile --ignore=tests/browser --ignore=tests/binary $(PROCESSES:%=--ignore=%)
 	$(BIN)/pytest $(AGAIN) tests/end_to_end/test_end_to_end.py
 
 # Real processes watched by the clock, one test at a time: every command as a user gives it, and
@@ -51,6 +53,41 @@ test-attacks: .venv/.installed-for-tests
 # The pages in a real browser; skipped, with a word, where there is no Chromium.
 test-browser: .venv/.installed-for-tests
 	$(BIN)/pytest $(AGAIN) tests/browser
+
+# The program without a Python: dist/eyeclaw, one file, and a folder as tar.gz. PYTHON is put into it.
+binary: dist/eyeclaw
+dist/eyeclaw: packaging/build-binary packaging/eyeclaw.spec packaging/start.py \
+  packaging/requirements.txt pyproject.toml $(shell git ls-files eyeclaw_trio)
+	PYTHON=$(PYTHON) packaging/build-binary
+
+# What it can do without a Python, what it costs, and the suite of real processes once more with it.
+test-binary: binary .venv/.installed-for-tests
+	$(BIN)/pytest $(AGAIN) tests/binary -rP
+	EYECLAW=dist/eyeclaw $(BIN)/pytest $(AGAIN) tests/end_to_end
+
+# The same from another folder: all bytes have to be equal.
+test-reproducible: binary
+	WORK=$(CURDIR)/build/again DIST=$(CURDIR)/build/again/dist PYTHON=$(PYTHON) packaging/build-binary
+	cmp dist/eyeclaw build/again/dist/eyeclaw
+	cmp dist/eyeclaw-*.tar.gz build/again/dist/eyeclaw-*.tar.gz
+
+# Wheel and sdist, looked at as the index looks at them.
+wheel: .venv/.installed-for-packaging
+	rm -rf build/wheel dist/eyeclaw_trio-* && mkdir -p build/wheel
+	git ls-files -z --cached --others --exclude-standard \
+	  | tar -c --null -T - --ignore-failed-read | tar -x -C build/wheel
+	$(BIN)/python -m build --outdir dist build/wheel
+	$(BIN)/twine check --strict dist/eyeclaw_trio-*
+
+# The wheel as users install it, with pipx and with uv, each in a home of its own.
+test-wheel: wheel
+	PYTHON=$(PYTHON) packaging/try-wheel dist/eyeclaw_trio-*.whl
+
+# Every version that the binary is built of, with its hashes, as new as they are today.
+lock: .venv/.installed-for-packaging
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
+	  --python-version 3.11 --custom-compile-command 'make lock' \
+	  pyproject.toml packaging/binary.in --output-file packaging/requirements.txt
 
 # The pictures of the pages in docs/images, and all pages in every way in build/screenshots.
 screenshots: .venv/.installed-for-tests
@@ -103,9 +140,13 @@ test-openclaw: .venv/.installed-for-tests
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
+.venv/.installed-for-packaging: .venv/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[packaging]'
+	@touch $@
+
 .venv/.installed-for-bench: .venv/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@
 
 clean:
-	rm -rf .venv .run .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .run dist .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

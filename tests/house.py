@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import subprocess
 import sys
@@ -32,7 +33,12 @@ from running_gateway import Gateway, Model
 from eyeclaw_trio.store import bots
 from eyeclaw_trio.store.database import open_database
 
-PROGRAM: Final = (sys.executable, "-m", "eyeclaw_trio")
+# Another program of ours can be tested with the same tests: EYECLAW=dist/eyeclaw.
+PROGRAM: Final = (
+    (str(Path(os.environ["EYECLAW"]).resolve()),)
+    if "EYECLAW" in os.environ
+    else (sys.executable, "-m", "eyeclaw_trio")
+)
 MODEL: Final = (sys.executable, str(Path(__file__).with_name("scripted_model.py")))
 
 

@@ -63,6 +63,8 @@ class Gateway:
     child: Child | None = None
     trusted: ssl.SSLContext | None = None
     admin_listen: str = ""
+    pid: int = 0
+    """As it says itself: the process that was started may be another one, which unpacked it."""
 
     @classmethod
     def of(
@@ -72,7 +74,8 @@ class Gateway:
         assert list(ready) == ["event", "listen", "admin_listen", "pid"]
         assert ready["event"] == "ready"
         host, _, port = ready["listen"].rpartition(":")
-        return cls(host, int(port), key, scheme, child, admin_listen=ready["admin_listen"])
+        admin_listen, pid = ready["admin_listen"], ready["pid"]
+        return cls(host, int(port), key, scheme, child, admin_listen=admin_listen, pid=pid)
 
     @property
     def url(self) -> str:

@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     "backup": "backups",
     "restore": "backups",
     "config": "configuration",
+    "selftest": "selftesting",
 }
 
 

@@ -28,8 +28,14 @@ WORKERS: Final = 2
 WORKER_WORD: Final = "picture-worker"
 
 _MOST_SAID: Final = LARGEST_JPEG + 65_536
-# Of the environment as much as Python needs to find its libraries, and no secret.
-_KEPT: Final = ("PATH", "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
+# Of the environment as much as Python needs to find its libraries, and no secret. A program in one
+# file names there where it was unpacked: a worker that unpacks it again would leave that behind
+# when it is killed.
+_UNPACKED: Final = ("_PYI_ARCHIVE_FILE", "_PYI_APPLICATION_HOME_DIR", "_PYI_PARENT_PROCESS_LEVEL")
+_KEPT: Final = (
+    *("PATH", "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV"),
+    *_UNPACKED,
+)
 
 
 def worker_command() -> tuple[str, ...]:

@@ -45,6 +45,7 @@ COMMANDS = [
     ["config"],
     ["config", "show"],
     ["config", "check"],
+    ["selftest"],
 ]
 
 

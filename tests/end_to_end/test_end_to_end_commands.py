@@ -317,7 +317,7 @@ async def test_a_second_gateway_on_one_data_folder_is_refused(house: House) -> N
         second = await house.command("serve", "--listen", "127.0.0.1:0")
         assert second.status == 1
         line = one_line(second)
-        assert f"pid {gateway.process.pid}" in line
+        assert f"pid {gateway.pid}" in line
         assert str(house.data) in line
         assert_whole(await gateway.ask("还在"), "还在")
 

@@ -1,0 +1,17 @@
+"""Where the binary begins."""
+
+import ctypes
+import signal
+import sys
+from pathlib import Path
+
+from eyeclaw_trio.__main__ import main
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+if Path(sys._MEIPASS).parent != Path(sys.executable).parent:
+    # One file: its first process unpacks, waits for this one, and passes signals on. The one that
+    # it cannot pass on must not leave this one behind, with the data folder held.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+main()
