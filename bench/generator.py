@@ -96,6 +96,8 @@ class Target:
     pids: Sequence[int]
     dialect: str
     model_port: int | None = None
+    admin_port: int | None = None
+    """Of a gateway: where its pages are."""
 
 
 def compile_generator(cache: Path) -> Path:

@@ -19,6 +19,7 @@ from bench.figures import (
     times,
 )
 from bench.generator import Load
+from bench.open_pages import PagesBesideAnswers
 from bench.scenario import LoadScenario, Replay, Scenario, Size, Soak
 from bench.start_up import StartUp
 from bench.trace_cost import TraceCost
@@ -52,6 +53,7 @@ def all_scenarios(size: Size) -> list[Scenario]:
         StartUp(),
         TraceCost(),
         TracePages(),
+        PagesBesideAnswers(),
     ]
 
 

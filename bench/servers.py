@@ -81,9 +81,19 @@ class Gateway:
                 if not line:
                     said = log.read_text("utf-8", "replace")[-400:]
                     raise BenchError(f"the gateway did not start: {said}")
-                port = int(json.loads(line)["listen"].rpartition(":")[2])
-                pids = family_of(process.pid)
-                yield Target(port, key, folder / "bots", pids, "cable", house.model_port)
+                ready = json.loads(line)
+                port, admin_port = (
+                    int(ready[name].rpartition(":")[2]) for name in ("listen", "admin_listen")
+                )
+                yield Target(
+                    port,
+                    key,
+                    folder / "bots",
+                    family_of(process.pid),
+                    "cable",
+                    house.model_port,
+                    admin_port,
+                )
 
 
 @frozen

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
+from bench.admin_pages import sign_in
 from bench.checkout import Checkout
 from bench.errors import BenchError
 from bench.figures import Figure
@@ -38,7 +39,6 @@ TARGET_MS: Final = 100.0
 # Turns that are made one by one; the others are copies of them at other times.
 _PATTERNS: Final = 1_000
 _APART: Final = timedelta(seconds=26)
-_PASSWORD: Final = "bench-password"  # noqa: S105  (of a gateway that lives for this measurement)
 
 _FILTERS: Final = {
     "all": {},
@@ -119,11 +119,10 @@ def measure(checkout: Checkout, core: int | None, count: int, rounds: int) -> di
                 raise BenchError((folder / "gateway.log").read_text("utf-8")[-400:])
             port = int(json.loads(line)["admin_listen"].rpartition(":")[2])
             with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
-                return _ask_all(connection, rounds)
+                return _ask_all(connection, sign_in(port), rounds)
 
 
-def _ask_all(connection: http.client.HTTPConnection, rounds: int) -> dict[str, float]:
-    cookie = _sign_in(connection)
+def _ask_all(connection: http.client.HTTPConnection, cookie: str, rounds: int) -> dict[str, float]:
     week_ago = (datetime.now(UTC) - timedelta(days=7)).strftime("%Y-%m-%dT%H:%M:%SZ")
     spent: dict[str, list[float]] = {}
     for _ in range(rounds):
@@ -141,18 +140,6 @@ def _ask_all(connection: http.client.HTTPConnection, rounds: int) -> dict[str, f
                     raise BenchError(f"{path}: {answer.status}")
                 spent.setdefault(f"{view}_{name}_ms", []).append(taken)
     return {name: statistics.median(each) for name, each in spent.items()}
-
-
-def _sign_in(connection: http.client.HTTPConnection) -> str:
-    form = urlencode({"password": _PASSWORD, "again": _PASSWORD})
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    connection.request("POST", "/admin/setup", form, headers)
-    answer = connection.getresponse()
-    answer.read()
-    cookie = answer.getheader("Set-Cookie")
-    if answer.status != 303 or cookie is None:
-        raise BenchError(f"the first visit was answered by {answer.status}")
-    return cookie.partition(";")[0]
 
 
 class TracePages(Scenario):

@@ -1,13 +1,14 @@
 """What moves on an open page: fragments of it, rendered again and sent where they have changed.
 
 One task for each open page, which is the task of its request: it ends with the page, with the
-session, and when the gateway stops.
+session, and when the gateway stops. Pages that show the same share what is rendered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Final
+from weakref import WeakValueDictionary
 
 import trio
 from attrs import define, field, frozen
@@ -20,6 +21,8 @@ from eyeclaw_trio.protocol.decoding import encode
 PAGES: Final = 50
 # Seconds between two looks at what a page shows.
 LOOK_EVERY: Final = 1.0
+# Seconds for which what one page was shown is shown to the others too.
+_FRESH: Final = LOOK_EVERY * 0.9
 # Seconds between two signs of life where nothing changes.
 _COMMENT_EVERY: Final = 15.0
 
@@ -31,11 +34,41 @@ Look = Callable[[], Awaitable[Fragments | None]]
 
 
 @define(eq=False)
+class SharedLook:
+    """What several pages show alike: rendered for one of them, and shown to all."""
+
+    _render: Callable[[], Awaitable[Fragments]]
+    _fragments: Fragments = field(factory=dict, init=False)
+    _looked_at: float = field(default=float("-inf"), init=False)
+    _lock: trio.Lock = field(factory=trio.Lock, init=False)
+
+    async def fragments(self) -> Fragments:
+        """As of less than a second ago. Raises what rendering raises; cancelled, nothing has
+        happened."""
+        async with self._lock:
+            if trio.current_time() - self._looked_at >= _FRESH:
+                self._fragments = await self._render()
+                self._looked_at = trio.current_time()
+            return self._fragments
+
+
+@define(eq=False)
 class LivePages:
     """The open pages. `stopping` ends them all."""
 
     stopping: trio.Event
     open: int = field(default=0, init=False)
+    _looks: WeakValueDictionary[Hashable, SharedLook] = field(
+        factory=WeakValueDictionary, init=False
+    )
+
+    def share(self, key: Hashable, render: Callable[[], Awaitable[Fragments]]) -> SharedLook:
+        """The look of all pages with this key, by the first one's `render`, for as long as one of
+        them is open."""
+        look = self._looks.get(key)
+        if look is None:
+            look = self._looks[key] = SharedLook(render)
+        return look
 
     def follow(self, look: Look) -> LiveAnswer:
         """An answer that follows one page. Raises TryLater where too many are open."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Final
 
 from attrs import frozen
@@ -16,8 +17,9 @@ from eyeclaw_trio.admin.drawings import (
     draw_relay,
     statistics_of,
 )
+from eyeclaw_trio.admin.kept import freshness, kept_of
 from eyeclaw_trio.admin.office import office_of
-from eyeclaw_trio.admin.presence_views import PresenceHistory, read_history
+from eyeclaw_trio.admin.presence_views import PresenceHistory, recent_history
 from eyeclaw_trio.core.presence import Span
 from eyeclaw_trio.core.turn_counts import TurnCounts, gather
 from eyeclaw_trio.store.database import Database
@@ -56,20 +58,22 @@ class Statistics:
 
 @frozen
 class Behind:
-    """All of it as it was read at `read_at` (monotonic seconds)."""
+    """All of it."""
 
-    read_at: float
     history: PresenceHistory
     statistics: Statistics
     failures: tuple[FailedTurn, ...]
 
 
 async def read_behind(request: Request, span: Span) -> Behind:
-    """What is behind; an open page, which asks every second, reads it every few. Raises StoreError;
-    cancelled, nothing has happened."""
-    known: Behind | None = getattr(request.state, "behind", None)
-    if known is not None and time.monotonic() - known.read_at < _FRESH:
-        return known
+    """What is behind; for open pages, which ask every second, it is read every few. Raises
+    StoreError; cancelled, nothing has happened."""
+    return await kept_of(request).read(
+        ("behind", span), freshness(request, _FRESH), partial(_read_behind, request, span)
+    )
+
+
+async def _read_behind(request: Request, span: Span) -> Behind:
     views = office_of(request).views
     first, width, number = statistics_of(span, int(time.time()))
     seconds = MINUTE if span is Span.HOUR else HOUR
@@ -79,15 +83,9 @@ async def read_behind(request: Request, span: Span) -> Behind:
         sums = gather(counted, first, width, number)
         return sums, list_failures(db)
 
-    if known is not None and known.history.is_recent():
-        history = known.history
-    else:
-        history = await read_history(request, span)
+    history = await recent_history(request, span)
     sums, failures = await views.read(read)
     total = TurnCounts()
     for each in sums:
         total.add(each)
-    statistics = Statistics(first, width, tuple(sums), total)
-    behind = Behind(time.monotonic(), history, statistics, failures)
-    request.state.behind = behind
-    return behind
+    return Behind(history, Statistics(first, width, tuple(sums), total), failures)

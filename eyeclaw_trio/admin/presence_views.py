@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 
-from attrs import frozen
+from attrs import field, frozen
 from starlette.requests import Request
 
 from eyeclaw_trio.admin.drawings import Stroke, draw_bar, minute_stamp
+from eyeclaw_trio.admin.kept import freshness, kept_of
 from eyeclaw_trio.admin.office import office_of
 from eyeclaw_trio.core.presence import (
     MINUTES,
@@ -47,6 +49,7 @@ class PresenceHistory:
     span: Span
     last: int
     hours: Mapping[int, Hours]
+    _bars: dict[int, Bar] = field(factory=dict, init=False, eq=False)
 
     def is_recent(self) -> bool:
         """Whether no minute is over since."""
@@ -54,11 +57,13 @@ class PresenceHistory:
 
     def bar(self, bot_id: int) -> Bar:
         """The bar of this bot."""
+        if (known := self._bars.get(bot_id)) is not None:
+            return known
         beats = beats_of(self.hours.get(bot_id, {}), self.last, self.span)
         share = share_online(beats)
         # Never rounded up to a whole that it was not.
         percent = None if share is None else f"{int(share * 1000) / 10:g}"
-        return Bar(tuple(draw_bar(beats)), percent)
+        return self._bars.setdefault(bot_id, Bar(tuple(draw_bar(beats)), percent))
 
     def outages(self, bot_id: int) -> list[ShownOutage]:
         """The outages of this bot, the newest first."""
@@ -71,6 +76,13 @@ class PresenceHistory:
             )
             for each in outages_of(self.hours.get(bot_id, {}), first, self.last)
         ]
+
+
+async def recent_history(request: Request, span: Span) -> PresenceHistory:
+    """As `read_history`; for open pages, which ask every second, it is read once a minute."""
+    kept, work = kept_of(request), partial(read_history, request, span)
+    found = await kept.read(("history", span), freshness(request, 60.0), work)
+    return found if found.is_recent() else await kept.read(("history", span), 0.0, work)
 
 
 async def read_history(request: Request, span: Span) -> PresenceHistory:

@@ -28,6 +28,7 @@ from eyeclaw_trio.admin.api.resource import Resource, answer_json, describe
 from eyeclaw_trio.admin.failures import explain, explain_error
 from eyeclaw_trio.admin.guard import HOME, STATIC, Guard, Protected
 from eyeclaw_trio.admin.hosts import AllowedHosts
+from eyeclaw_trio.admin.kept import Kept
 from eyeclaw_trio.admin.live import LivePages
 from eyeclaw_trio.admin.office import Office
 from eyeclaw_trio.admin.page import Page
@@ -138,6 +139,7 @@ def make_admin_app(parts: AdminParts) -> ASGIApp:
     app.state.workshop = parts.workshop
     app.state.doorkeeper = parts.doorkeeper
     app.state.live = parts.live
+    app.state.kept = Kept()
     app.state.menu = [page.link for page in PAGES if page.is_in_menu]
     app.state.pages = {page.name: page for page in (*PAGES, bots.ONE_BOT)}
     return Protected(AllowedHosts(app, parts.settings.allowed_hosts))

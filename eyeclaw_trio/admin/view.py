@@ -97,7 +97,8 @@ def said(text: object, limit: int = SHORT) -> Markup:
     if len(whole) > LONGEST:
         shown += f" … ({len(whole)})"
     if len(whole) <= limit:
-        return Markup("<bdi>{}</bdi>").format(shown)
+        # Not by `format`, which takes five times as long: a list has hundreds of them.
+        return Markup(f"<bdi>{escape(shown)}</bdi>")  # noqa: S704  (escaped)
     return Markup(
         '<details class="long"><summary><bdi>{}…</bdi></summary>'
         '<bdi class="whole">{}</bdi></details>'
@@ -109,7 +110,8 @@ def moment(stamp: str | None) -> Markup:
     if not stamp:
         return Markup("–")
     at = datetime.fromisoformat(stamp)
-    return Markup('<time datetime="{}">{} UTC</time>').format(stamp, f"{at:%Y-%m-%d %H:%M:%S}")
+    shown = at.isoformat(" ", "seconds")[:19]
+    return Markup(f'<time datetime="{escape(stamp)}">{shown} UTC</time>')  # noqa: S704  (escaped)
 
 
 def seconds(value: float | None) -> str:

@@ -101,6 +101,46 @@ async def test_a_busy_database_ends_no_page(autojump_clock: MockClock) -> None:
         assert page.take() == [{"a": "2"}]
 
 
+async def test_pages_that_show_the_same_have_it_rendered_once_a_second_for_all(
+    autojump_clock: MockClock,
+) -> None:
+    pages, rendered = LivePages(trio.Event()), 0
+
+    async def render() -> dict[str, str]:
+        nonlocal rendered
+        rendered += 1
+        await trio.sleep(0.01)
+        return {"a": str(rendered)}
+
+    looks = [pages.share(("overview", "en"), render) for _ in range(3)]
+    assert looks[0] is looks[1] is looks[2]
+    assert pages.share(("overview", "zh"), render) is not looks[0]
+    seen: list[str] = []
+
+    async def follow() -> None:
+        for _ in range(3):
+            seen.append((await looks[0].fragments())["a"])
+            await trio.sleep(live.LOOK_EVERY)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(follow)
+    assert seen == ["1"] * 5 + ["2"] * 5 + ["3"] * 5
+
+
+async def test_a_look_that_was_broken_off_is_taken_by_the_next_page(
+    autojump_clock: MockClock,
+) -> None:
+    async def render() -> dict[str, str]:
+        await trio.sleep(0.5)
+        return {"a": "1"}
+
+    look = LivePages(trio.Event()).share("key", render)
+    with trio.move_on_after(0.1):
+        await look.fragments()
+    assert await look.fragments() == {"a": "1"}
+
+
 @pytest.mark.parametrize("how", ["closed", "signed out", "stopping"])
 async def test_a_page_ends_when_it_is_closed_signed_out_or_the_gateway_stops(
     autojump_clock: MockClock, how: str

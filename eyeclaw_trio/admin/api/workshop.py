@@ -73,8 +73,8 @@ async def show_health(request: Request) -> Response:
 
 
 async def list_log(request: Request) -> Response:
-    """`GET /admin/api/log`. Raises RequestRefused (400); waits for nothing."""
-    return answer_json(list(read_filter(request).pick(workshop_of(request).log)))
+    """`GET /admin/api/log`. Raises RequestRefused (400); cancelled, nothing has happened."""
+    return answer_json(await read_filter(request).pick(workshop_of(request).log))
 
 
 async def take_backup(request: Request) -> BackupDownload:

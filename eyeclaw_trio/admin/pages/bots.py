@@ -24,7 +24,7 @@ from eyeclaw_trio.admin.forms import read_form
 from eyeclaw_trio.admin.guard import is_page_of_ours
 from eyeclaw_trio.admin.office import office_of
 from eyeclaw_trio.admin.page import Page
-from eyeclaw_trio.admin.presence_views import PresenceHistory, read_history, span_of
+from eyeclaw_trio.admin.presence_views import recent_history, span_of
 from eyeclaw_trio.admin.public_address import (
     FORM_FIELDS,
     address_of,
@@ -33,7 +33,6 @@ from eyeclaw_trio.admin.public_address import (
 )
 from eyeclaw_trio.admin.view import render, render_part
 from eyeclaw_trio.core.directory import Bot
-from eyeclaw_trio.core.presence import Span
 from eyeclaw_trio.store import bots
 from eyeclaw_trio.store.columns import read_clock
 from eyeclaw_trio.store.database import Database
@@ -50,7 +49,7 @@ async def read_one(request: Request) -> Mapping[str, Markup]:
     """What moves on the page of one bot. Raises NoSuchRecord, RequestRefused and StoreError;
     cancelled, nothing has happened."""
     each = await show_bot(office_of(request), _id_of(request))
-    history = await _recent_history(request, span_of(request))
+    history = await recent_history(request, span_of(request))
     bot_id = each.bot.id
     return {
         "state": render_part(request, "_bot_state.html", each=each),
@@ -179,14 +178,6 @@ async def _change(request: Request, work: Callable[..., Bot]) -> Response:
 
     await office_of(request).desk.run(change)
     return _go(f"{PAGE.address}/{bot_id}")
-
-
-async def _recent_history(request: Request, span: Span) -> PresenceHistory:
-    """The history; an open page, which asks every second, reads it once a minute."""
-    known: PresenceHistory | None = getattr(request.state, "history", None)
-    if known is None or not known.is_recent():
-        known = request.state.history = await read_history(request, span)
-    return known
 
 
 def _id_of(request: Request) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Final
 
+import trio
 from attrs import frozen
 from markupsafe import Markup
 from starlette.requests import Request
@@ -13,7 +15,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from eyeclaw_trio.admin.page import Page
-from eyeclaw_trio.admin.view import render, render_part
+from eyeclaw_trio.admin.slices import joined
+from eyeclaw_trio.admin.view import language_of, render, render_in, render_part
+from eyeclaw_trio.admin.words import Language
 from eyeclaw_trio.admin.workshop import workshop_of
 from eyeclaw_trio.errors import RequestRefused
 from eyeclaw_trio.logs import LogLine, RecentLines
@@ -22,6 +26,8 @@ SHOWN: Final = 200
 # As structlog and logging name them.
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _LONGEST_WORD: Final = 200
+# Lines that are looked at, or rendered, in one go: half a millisecond of work.
+_LINES_TOGETHER: Final = 10
 
 
 @frozen
@@ -31,9 +37,15 @@ class LogFilter:
     level: str = ""
     word: str = ""
 
-    def pick(self, recent: RecentLines, most: int = SHOWN) -> Iterator[LogLine]:
-        """The newest lines that fit, the newest first."""
-        return islice(filter(self._fits, recent.newest()), most)
+    async def pick(self, recent: RecentLines) -> list[LogLine]:
+        """The newest lines that fit, SHOWN of them at most, the newest first. Others have their
+        turn in between; cancelled, nothing has happened."""
+        found: list[LogLine] = []
+        lines = recent.newest()
+        while len(found) < SHOWN and (some := list(islice(lines, _LINES_TOGETHER))):
+            found += filter(self._fits, some)
+            await trio.lowlevel.checkpoint()
+        return found[:SHOWN]
 
     def _fits(self, line: LogLine) -> bool:
         if self.level and LEVELS.index(line.level) < LEVELS.index(self.level):
@@ -51,13 +63,22 @@ def read_filter(request: Request) -> LogFilter:
 
 
 async def read_fragments(request: Request) -> Mapping[str, Markup]:
-    """The lines that fit. Raises RequestRefused (400); waits for nothing."""
-    lines = list(read_filter(request).pick(workshop_of(request).log))
-    return {"lines": render_part(request, "_log_lines.html", lines=lines)}
+    """The lines that fit. Raises RequestRefused (400); cancelled, nothing has happened."""
+    lines = await read_filter(request).pick(workshop_of(request).log)
+    rendered = map(partial(_render_line, language_of(request)), lines)
+    text = Markup(await joined(rendered, _LINES_TOGETHER))  # noqa: S704  (escaped by the template)
+    return {"lines": render_part(request, "_log_lines.html", lines=text)}
+
+
+@lru_cache(maxsize=4 * SHOWN)
+def _render_line(language: Language, line: LogLine) -> str:
+    """One line: kept, because every open page looks at it each second."""
+    return render_in(language, "_log_line.html", each=line)
 
 
 async def show(request: Request) -> Response:
-    """`GET /admin/log?level=LEVEL&q=WORD`. Raises RequestRefused (400); waits for nothing."""
+    """`GET /admin/log?level=LEVEL&q=WORD`. Raises RequestRefused (400); cancelled, nothing
+    has happened."""
     return render(
         request,
         "log.html",

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
 from attrs import frozen
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from eyeclaw_trio.admin.kept import freshness, kept_of
 from eyeclaw_trio.admin.live import Fragments
 from eyeclaw_trio.admin.office import office_of
 from eyeclaw_trio.admin.page import Page
 from eyeclaw_trio.admin.reader_clock import clock_of
 from eyeclaw_trio.admin.slices import joined
-from eyeclaw_trio.admin.trace_board import SAVED, read_dots, read_filters, read_page
+from eyeclaw_trio.admin.trace_board import SAVED, Filter, read_dots, read_filters, read_page
 from eyeclaw_trio.admin.trace_drawings import draw_dots
 from eyeclaw_trio.admin.trace_query import Clock, TraceQuery, read_query
 from eyeclaw_trio.admin.view import language_of, render, render_in, render_part
@@ -32,8 +33,12 @@ from eyeclaw_trio.store.trace_places import find_named
 LIST: Final = "/admin/stream_traces"
 # Looks of an open page between two at what costs more than the list: filters and dots.
 _SELDOM: Final = 5
-# Rows that are rendered in one go, 1 ms of work.
-_ROWS_TOGETHER: Final = 5
+# Seconds for which that is shown to all who look.
+_FRESH: Final = 4.5
+# Rows that are rendered in one go, half a millisecond of work.
+_ROWS_TOGETHER: Final = 2
+# Where the address of a turn goes in a row that is kept, whatever the list is filtered by.
+_ADDRESS: Final = "#address"
 
 
 @frozen
@@ -42,6 +47,12 @@ class WantedTraces:
 
     query: TraceQuery
     clock: Clock
+
+    @property
+    def name(self) -> tuple[Hashable, ...]:
+        """Equal for requests that ask for the same."""
+        query = self.query
+        return (*query.fields.items(), query.after, query.until, str(self.clock.zone))
 
 
 def read_wanted(request: Request) -> WantedTraces:
@@ -107,8 +118,8 @@ async def _render_rows(request: Request, query: TraceQuery, page: TracePage) -> 
     def render_row(record: TraceRecord) -> str:
         bot = bots.get(record.bot_id) if record.bot_id is not None else None
         name = bot.name if bot is not None else str(record.bot_id or "–")
-        address = address_of(query, record.trace_id)
-        return _render_row(language, record, address, name, running.get(record.trace_id))
+        row = _render_row(language, record, name, running.get(record.trace_id))
+        return row.replace(_ADDRESS, escape(address_of(query, record.trace_id)), 1)
 
     rows = await joined(map(render_row, page.traces), _ROWS_TOGETHER)
     return render_part(
@@ -123,34 +134,51 @@ async def _render_rows(request: Request, query: TraceQuery, page: TracePage) -> 
 
 
 @lru_cache(maxsize=1_000)
-def _render_row(
-    language: Language, record: TraceRecord, address: str, bot: str, chunks: int | None
-) -> str:
+def _render_row(language: Language, record: TraceRecord, bot: str, chunks: int | None) -> str:
     """One row, 0.2 ms of work: kept, because every open page looks at it each second."""
     return render_in(
-        language, "_trace_row.html", each=record, address=address, bot=bot, chunks=chunks
+        language, "_trace_row.html", each=record, address=_ADDRESS, bot=bot, chunks=chunks
     )
 
 
 async def _render_rest(request: Request, wanted: WantedTraces) -> Mapping[str, Markup]:
     """Filters with their counts, and dots. Raises NoSuchRecord and StoreError; cancelled, nothing
     has happened."""
+    query = wanted.query
+    board = await kept_of(request).read(
+        ("board", *wanted.name), freshness(request, _FRESH), partial(_read_board, request, wanted)
+    )
+    return {
+        "filters": kept_of(request).render(
+            language_of(request),
+            "_trace_filters.html",
+            query.address(LIST),
+            filters=board.filters,
+            query=query,
+            list_address=LIST,
+            bots=dict(office_of(request).views.directory.bots),
+        ),
+        "dots": render_part(request, "_trace_dots.html", picture=board.picture, count=board.dots),
+    }
+
+
+@frozen
+class _Board:
+    """What is above the list, in whatever language it is shown."""
+
+    filters: tuple[Filter, ...]
+    picture: Markup
+    dots: int
+
+
+async def _read_board(request: Request, wanted: WantedTraces) -> _Board:
+    """Raises NoSuchRecord and StoreError; cancelled, nothing has happened."""
     query, views = wanted.query, office_of(request).views
     filters = await views.read(partial(read_filters, query=query, clock=wanted.clock))
     dots = await views.read(partial(read_dots, query=query))
     drawn = draw_dots(scatter(dots), partial(address_of, query), wanted.clock.zone)
     picture = Markup(await joined(drawn))  # noqa: S704  (escaped where it is drawn)
-    return {
-        "filters": render_part(
-            request,
-            "_trace_filters.html",
-            filters=filters,
-            query=query,
-            list_address=LIST,
-            bots=views.directory.bots,
-        ),
-        "dots": render_part(request, "_trace_dots.html", picture=picture, count=len(dots)),
-    }
+    return _Board(filters, picture, len(dots))
 
 
 PAGE: Final = Page("stream_traces", [Route(LIST, show)], read_fragments)

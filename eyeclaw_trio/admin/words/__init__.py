@@ -52,4 +52,6 @@ def say(language: Language, key: str, **values: object) -> str:
     """
     english, chinese = CATALOGUE[key]
     text = chinese if language == "zh" else english
+    if not values and "{" not in text:
+        return text
     return text.format_map({name: visible(str(value)) for name, value in values.items()})

@@ -12,6 +12,7 @@ WORDS: Final = {
     "overview.uptime": ("Running for", "已运行"),
     "overview.bots": ("Bots", "智能体"),
     "overview.turns": ("Turns running now", "正在进行的对话"),
+    "overview.more_turns": ("and {count} more", "另有 {count} 个"),
     "overview.quiet": ("Nothing is asked just now.", "目前没有提问。"),
     "overview.no_bots": ("No bots yet.", "还没有智能体。"),
     "overview.bot": ("Bot", "智能体"),
