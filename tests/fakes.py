@@ -25,6 +25,7 @@ from eyeclaw_trio.server.front_door import FrontDoor
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
 from eyeclaw_trio.server.origins import Origins
+from eyeclaw_trio.server.photo_desk import PhotoDesk
 from eyeclaw_trio.server.reception import OpenAnswers, Reception
 from eyeclaw_trio.wire.services import Services
 
@@ -162,6 +163,7 @@ class Gateway:
     services: Services = field(factory=Services)
     traces: list[Trace] = field(factory=list)
     answers: OpenAnswers = field(factory=OpenAnswers)
+    photos: PhotoDesk | None = None
     switchboard: Switchboard = field(init=False)
     gate: Gate = field(init=False)
     front_door: FrontDoor = field(init=False)
@@ -181,6 +183,7 @@ class Gateway:
             answers=self.answers,
             on_key_used=lambda _: None,
             on_turn_over=self.traces.append,
+            photos=self.photos,
         )
         self.rokid = door = GlassesDoor(self.reception)
         routes = {path: {"POST": door.answer} for path in PATHS}

@@ -13,6 +13,7 @@ from eyeclaw_trio.app.observer import Observer
 from eyeclaw_trio.app.shutdown import Shutdown
 from eyeclaw_trio.core.invitations import Invitations
 from eyeclaw_trio.core.routing import ChatChoice
+from eyeclaw_trio.photos.guard import PhotoGuard
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn_log import TurnLogs
 from eyeclaw_trio.server.cable_door import CableDoor
@@ -28,6 +29,7 @@ from eyeclaw_trio.server.invitation import PATH as INVITATION_PATH
 from eyeclaw_trio.server.invitation import InvitationDoor
 from eyeclaw_trio.server.operations import HealthDoor, StatsDoor, WelcomeDoor
 from eyeclaw_trio.server.origins import Origins
+from eyeclaw_trio.server.photo_desk import PhotoDesk
 from eyeclaw_trio.server.reception import Reception
 from eyeclaw_trio.server.revocation import Revocation
 from eyeclaw_trio.server.roster import Roster
@@ -99,7 +101,17 @@ class Gateway:
             on_turn_begun=self.observer.note_turn_begun,
             keeps_content=self.settings.traces.keep_content,
             has_incident_codes=self.settings.incident_code,
+            photos=self._make_photo_desk(),
         )
+
+    def _make_photo_desk(self) -> PhotoDesk:
+        settings = self.settings
+        guard = PhotoGuard.of(
+            settings.limits.image,
+            settings.patience.request_timeout,
+            allows_private=settings.wearer.allow_private_images,
+        )
+        return PhotoDesk(guard, settings.wearer.photo_question, settings.patience.keepalive)
 
     def _make_routes(
         self, gate: Gate, origins: Origins, reception: Reception

@@ -82,17 +82,20 @@ async def answer_command(command: ExecuteCommand, provider: Provider, say: Say) 
 
 
 def ask(command: ExecuteCommand, conversation: Conversation) -> ProviderQuestion:
-    """The question that a command asks, with what was said before."""
+    """The question that a command asks, with what was said before. About photos that came along a
+    model is asked in words, and does not see their addresses."""
+    metadata = command.metadata
     history = tuple(
         ChatMessage("user" if entry.role == "user" else "assistant", entry.as_text)
-        for entry in read_history(command.metadata.full_messages)
+        for entry in read_history(metadata.full_messages)
     )
     is_remembered = not command.wishes.is_whole_history
     return ProviderQuestion(
-        text=command.params.message,
+        text=(metadata.images and metadata.photo_words) or command.params.message,
         history=history,
-        conversation=name_conversation(command.metadata, conversation) if is_remembered else "",
+        conversation=name_conversation(metadata, conversation) if is_remembered else "",
         wishes=command.wishes,
+        images=metadata.images,
     )
 
 

@@ -54,3 +54,4 @@ class Limits:
     cable_message: int = _count(1_048_576)
     queued_turns: int = _count(16)
     connections: int = _count(10_000)
+    image: int = _count(10_485_760)

@@ -34,6 +34,10 @@ _SPECIAL_V6: Final = tuple(
     ipaddress.IPv6Network(each)
     for each in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "2620:4f:8000::/48")
 )
+_PRIVATE: Final = tuple(
+    ipaddress.ip_network(each)
+    for each in ("10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1", "fc00::/7")
+)
 # Networks that have IPv6 alone reach IPv4 behind this one (RFC 6052).
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
@@ -49,11 +53,17 @@ def is_public(address: IpAddress) -> bool:
     return address in _GLOBAL_V6 and not any(address in network for network in _SPECIAL_V6)
 
 
-def check_addresses(addresses: Sequence[IpAddress]) -> None:
+def is_private(address: IpAddress) -> bool:
+    """Whether this machine or one beside it is at this address: what tests may be allowed. That of
+    a cloud's own services (169.254.169.254) is none of them."""
+    return any(address in network for network in _PRIVATE if network.version == address.version)
+
+
+def check_addresses(addresses: Sequence[IpAddress], *, allows_private: bool = False) -> None:
     """Refuse a host that any of these belongs to. Raises PhotoRefused: one private address among
     public ones would be enough to get inside."""
     for address in addresses:
-        if not is_public(address):
+        if not is_public(address) and not (allows_private and is_private(address)):
             raise PhotoRefused(PhotoFault.ADDRESS, f"it leads to {address}, which is not public")
 
 

@@ -57,8 +57,7 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
             addresses = await look_up(host, port)
         except (OSError, UnicodeError):
             raise PhotoRefused(PhotoFault.UNREACHABLE, "its host has no address") from None
-        if not self.allows_private:
-            check_addresses(addresses)
+        check_addresses(addresses, allows_private=self.allows_private)
         patience = CONNECT_WITHIN if timeout is None else min(timeout, CONNECT_WITHIN)
         for address in addresses:
             try:

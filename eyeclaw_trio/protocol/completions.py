@@ -23,10 +23,19 @@ _MANY_TOKENS: Final = 2**53
 
 @frozen
 class ChatMessage:
-    """One entry of a conversation."""
+    """One entry of a conversation; `images` are `data:` URLs."""
 
     role: Role
     content: str
+    images: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def on_the_wire(self) -> dict[str, Any]:
+        """As it is posted. Without images the content is a plain text, which every server takes."""
+        if not self.images:
+            return {"role": self.role, "content": self.content}
+        images = [{"type": "image_url", "image_url": {"url": url}} for url in self.images]
+        return {"role": self.role, "content": [{"type": "text", "text": self.content}, *images]}
 
 
 @frozen
@@ -50,7 +59,7 @@ class CompletionRequest:
         """The request's body, JSON in UTF-8."""
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": [{"role": m.role, "content": m.content} for m in self.messages],
+            "messages": [message.on_the_wire for message in self.messages],
             "stream": self.stream,
         }
         for name in ("user", "max_tokens", "temperature", "top_p"):

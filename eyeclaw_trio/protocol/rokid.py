@@ -7,7 +7,7 @@ as one `Question`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -34,17 +34,16 @@ class Entry:
     @property
     def as_text(self) -> str:
         """The entry in words: a photo is named by its address."""
-        if self.image is None:
-            return self.text
-        return " ".join(part for part in (self.text, f"[图片] {self.image}") if part)
+        return name_photos(() if self.image is None else (self.image,), self.text)
 
 
 @frozen
 class Question:
     """One question: the last entry of role `user`, with what came along with it.
 
-    `agent_id` is as it came, for the echo; `messages` are the entries as they came, for a bot
-    that wants them all; `metadata` is flat, its unknown keys kept.
+    A photo and words about it may be two entries, one right behind the other. `agent_id` is as it
+    came, for the echo; `messages` are the entries as they came, for a bot that wants them all;
+    `metadata` is flat, its unknown keys kept.
     """
 
     message_id: str
@@ -66,6 +65,11 @@ class Question:
     def text(self) -> str:
         """What the bot is asked; never empty."""
         return self.asked.as_text
+
+    @property
+    def photos(self) -> tuple[str, ...]:
+        """The addresses of its photos."""
+        return () if self.asked.image is None else (self.asked.image,)
 
 
 def _check_role(role: str) -> None:
@@ -96,10 +100,10 @@ def _check_bot_id(value: str | int | None) -> None:
 def _check_messages(messages: tuple[_EntryOnTheWire, ...]) -> None:
     if not messages:
         raise UnfitError("must not be empty")
-    asked = next((entry for entry in reversed(messages) if entry.role == "user"), None)
-    if asked is None:
+    entries = tuple(_read_entry(entry) for entry in messages)
+    if not any(entry.role == "user" for entry in entries):
         raise UnfitError("must hold an entry whose role is user")
-    if not _read_entry(asked).as_text:
+    if not _find_question(entries)[1].as_text:
         raise UnfitError("must hold a text or an image in its last entry of role user")
 
 
@@ -134,7 +138,7 @@ def decode_question(body: bytes) -> Question:
         message_id=str(wire.message_id),
         agent_id=wire.agent_id,
         user_id=None if wire.user_id is None else str(wire.user_id),
-        asked=entries[_place_of_question(entries)],
+        asked=_find_question(entries)[1],
         messages=tuple(value["message"]),
         metadata=flatten_metadata(metadata),
         original_metadata=metadata,
@@ -153,8 +157,15 @@ def read_history(messages: tuple[Opaque, ...]) -> tuple[Entry, ...]:
             entries.append(_read_entry(build(message, _EntryOnTheWire)))
         except BadMessage:
             continue
-    before = entries[: _place_of_question(tuple(entries))]
-    return tuple(entry for entry in before if entry.as_text)
+    place, _ = _find_question(entries) if entries else (0, None)
+    return tuple(entry for entry in entries[:place] if entry.as_text)
+
+
+def name_photos(addresses: Sequence[str], words: str) -> str:
+    """A question with photos in words (PROTOCOL 1): each is named by its address, where that is
+    not the photo itself."""
+    named = [f"[图片] {each}" if each[:5].lower() != "data:" else "[图片]" for each in addresses]
+    return " ".join(part for part in (*named, words) if part)
 
 
 def flatten_metadata(metadata: Opaque) -> Opaque:
@@ -165,9 +176,19 @@ def flatten_metadata(metadata: Opaque) -> Opaque:
     return {key: value for key, value in metadata.items() if key != "context"} | context
 
 
-def _place_of_question(entries: tuple[Entry, ...]) -> int:
-    """Where the last entry of role `user` is; 0 when there is none."""
-    return next((i for i in reversed(range(len(entries))) if entries[i].role == "user"), 0)
+def _find_question(entries: Sequence[Entry]) -> tuple[int, Entry]:
+    """Where the question begins, and the question: the last entry of role `user`, the first of all
+    where there is none, with the one right before it where one is a photo and the other its
+    words."""
+    places = reversed(range(len(entries)))
+    place = next((i for i in places if entries[i].role == "user"), 0)
+    asked, before = entries[place], entries[place - 1] if place else None
+    if before is not None and before.role == asked.role == "user":
+        if asked.image and not asked.text and before.text and not before.image:
+            return place - 1, Entry("user", before.text, asked.image)
+        if asked.text and not asked.image and before.image and not before.text:
+            return place - 1, Entry("user", asked.text, before.image)
+    return place, asked
 
 
 def _read_entry(wire: _EntryOnTheWire) -> Entry:

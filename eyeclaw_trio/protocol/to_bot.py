@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import attrs
 from attrs import field, frozen
 
 from eyeclaw_trio.errors import BadMessage
@@ -21,7 +22,8 @@ class CommandMetadata:
     """What goes along with a question. `session_id` names this turn and no other.
 
     `message_id` is the platform's conversation; it is beyond what the SDK knows (and ignores), for
-    our connector's `conversation = "per_conversation"`.
+    our connector's `conversation = "per_conversation"`. So are `images`, the photos of the question
+    as `data:` URLs, and `photo_words`, what a model is asked about them.
     """
 
     agent_id: str | int | float
@@ -33,6 +35,8 @@ class CommandMetadata:
     source: str = "rokid_lingzhu"
     full_messages: tuple[Opaque, ...] = ()
     original_metadata: Opaque = field(factory=dict)
+    images: tuple[str, ...] = field(default=(), repr=False)
+    photo_words: str | None = None
 
 
 @frozen
@@ -140,6 +144,7 @@ _KINDS_TO_BOT: Final[Mapping[str, type[ToBot]]] = {
     "command_received": CommandReceived,
     "status_response": StatusResponse,
 }
+_OF_PHOTOS: Final = ("images", "photo_words")
 _NAMES_TO_BOT: Final[Mapping[type, str]] = {kind: name for name, kind in _KINDS_TO_BOT.items()}
 
 
@@ -147,7 +152,19 @@ def encode_to_bot(message: ToBot) -> Opaque:
     """The JSON object of a message as the gateway sends it."""
     said = unstructure(message)
     said.pop("wishes", None)
+    if isinstance(message, ExecuteCommand) and not message.metadata.images:
+        for name in _OF_PHOTOS:  # nearly no question has one
+            del said["metadata"][name]
     return {"type": _NAMES_TO_BOT[type(message)]} | said
+
+
+def fit_images(command: ExecuteCommand, size: int) -> ExecuteCommand:
+    """The command with as many of its images, from the first, as fit into a message of so many
+    bytes; the bot has the addresses of all of them in the question."""
+    while command.metadata.images and len(encode(encode_to_bot(command))) > size:
+        metadata = attrs.evolve(command.metadata, images=command.metadata.images[:-1])
+        command = attrs.evolve(command, metadata=metadata)
+    return command
 
 
 def build_to_bot(value: object) -> ToBot | UnknownMessage:

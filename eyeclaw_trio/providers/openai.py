@@ -66,7 +66,7 @@ class OpenAIProvider:
         history = () if remembered else question.history
         request = CompletionRequest(
             settings.model,
-            (*first, *history, ChatMessage("user", question.text)),
+            (*first, *history, ChatMessage("user", question.text, question.images)),
             user=name_for_openclaw(question.conversation) if remembered else None,
             max_tokens=_at_most(wishes.max_tokens, settings.max_tokens),
             temperature=(

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 from eyeclaw_trio.core.provider_timing import ProviderAnswer
 from eyeclaw_trio.protocol.completions import ChatMessage, Closing
@@ -27,7 +27,7 @@ def _forget(_: Closing) -> None:
 
 @frozen
 class ProviderQuestion:
-    """What a model is asked.
+    """What a model is asked; `images` are `data:` URLs of what it is asked about.
 
     `history` is what was said before, oldest first. `conversation` names the context for models
     that remember it themselves (`user` upstream); empty: none. `on_closing` is told once of a
@@ -39,6 +39,7 @@ class ProviderQuestion:
     conversation: str = ""
     wishes: Wishes = NO_WISHES
     on_closing: Callable[[Closing], None] = _forget
+    images: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Provider(Protocol):

@@ -9,7 +9,7 @@ import trio
 
 from eyeclaw_trio.core.directory import AccessKey, Directory
 from eyeclaw_trio.core.throttle import Throttle
-from eyeclaw_trio.errors import RequestRefused, TryLater
+from eyeclaw_trio.errors import KeyRevoked, RequestRefused, TryLater
 from eyeclaw_trio.wire.peer_log import PeerLog
 from eyeclaw_trio.wire.request_reader import Request
 
@@ -66,6 +66,11 @@ class Gate:
         if key is not None:
             self.peers.info(request.peer, "gate.former_key", key_id=key.id)
         return key
+
+    def check_still_open(self, key: AccessKey) -> None:
+        """Raises KeyRevoked where the key was good and has been revoked since."""
+        if not any(each.id == key.id and each.is_active for each in self.directory().keys):
+            raise KeyRevoked
 
     def note_failure(self, request: Request) -> None:
         """Count a bad key or token. Raises RequestRefused (429) beyond the brake."""

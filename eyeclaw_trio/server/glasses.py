@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from attrs import field, frozen
 
+from eyeclaw_trio.core.awaited_photos import Talk
+from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.texts import choose_language
 from eyeclaw_trio.errors import BotOffline, KeyOutdated
@@ -54,6 +57,13 @@ class GlassesDoor:
         framing = AnswerFraming(question.message_id, question.agent_id)
         return SseReply(connection, framing, wording, self.habits)
 
+    def _await_photo(self, question: Question, bot: Bot, reply: SseReply) -> None:
+        """A photo that the glasses are told to take will belong to this question."""
+        photos = self.reception.photos
+        if photos is not None:
+            talk = Talk(bot.id, question.user_id, question.message_id)
+            reply.on_action = partial(photos.expect, talk, question.asked.text)
+
     async def _answer(self, asked: Asked, connection: HttpConnection) -> None:
         question = asked.question
         with self.reception.traced(asked, "rokid") as turn:
@@ -64,6 +74,7 @@ class GlassesDoor:
             except BotOffline as offline:
                 await reply.apologise(offline)
                 return
+            self._await_photo(question, bot, reply)
             relaying = self.reception.relay(asked, bot, reply, turn)
             del asked, question  # an answer may take minutes, and needs them no more
             await relaying

@@ -13,6 +13,7 @@ import trio
 from attrs import define, field, frozen
 
 from eyeclaw_trio.core.answer import Answer
+from eyeclaw_trio.core.awaited_photos import Talk
 from eyeclaw_trio.core.directory import AccessKey, Bot, Directory
 from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.patience import Limits, Patience
@@ -20,7 +21,13 @@ from eyeclaw_trio.core.routing import Asker, choose_bot
 from eyeclaw_trio.core.shares import Portion, Shares
 from eyeclaw_trio.core.texts import Language, choose_language
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
-from eyeclaw_trio.errors import BadMessage, BotOffline, RequestRefused
+from eyeclaw_trio.errors import (
+    BadMessage,
+    BotOffline,
+    ListenerGone,
+    RequestRefused,
+    TurnFailed,
+)
 from eyeclaw_trio.protocol.rokid import LONGEST_ID, Question, decode_question
 from eyeclaw_trio.protocol.timestamps import format_timestamp
 from eyeclaw_trio.protocol.to_bot import CommandMetadata, CommandParams, ExecuteCommand
@@ -29,6 +36,7 @@ from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn import Reply, relay_turn
 from eyeclaw_trio.server.gate import Gate, shutting_down
 from eyeclaw_trio.server.live_set import LiveSet
+from eyeclaw_trio.server.photo_desk import AskedPhotos, PhotoDesk
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.request_reader import Request
 
@@ -118,6 +126,7 @@ class Reception:
     keeps_content: bool = False
     has_incident_codes: bool = False
     questions: Shares = field(factory=lambda: Shares(QUESTIONS))
+    photos: PhotoDesk | None = None
 
     async def receive(
         self,
@@ -237,12 +246,49 @@ class Reception:
     ) -> Coroutine[Any, Any, None]:
         """Ask this bot and stream its answer into the reply, as `relay_turn` does.
 
-        What is returned is to be awaited at once; it does without the question.
+        What is returned is to be awaited at once; it does without the question. Photos are taken
+        in first.
         """
-        command = make_command(asked.question, bot.id, turn.trace)
-        return self.relay_command(
-            command, self.switchboard.station(bot.id), reply, turn, asked.key.id
-        )
+        question, station = asked.question, self.switchboard.station(bot.id)
+        command = make_command(question, bot.id, turn.trace)
+        if self.photos is not None and question.photos and station.is_online:
+            photos = AskedPhotos(
+                question.photos,
+                question.asked.text,
+                Talk(bot.id, question.user_id, question.message_id),
+                asked.key,
+                asked.room,
+                None if bot.provider is not None else self.limits.cable_message,
+            )
+            return self._relay_photos(self.photos, photos, command, reply, turn)
+        return self.relay_command(command, station, reply, turn, asked.key.id)
+
+    async def _relay_photos(
+        self,
+        desk: PhotoDesk,
+        photos: AskedPhotos,
+        command: ExecuteCommand,
+        reply: Reply,
+        turn: TracedTurn,
+    ) -> None:
+        trace, key_id = turn.trace, photos.key.id
+        # The drain waits for it from now on; what it ends meanwhile is looked at behind it.
+        with self.answers.one_more(OpenAnswer(trace.session_id, key_id, trace.bot_id)):
+            try:
+                try:
+                    command = await desk.complete(command, photos, reply)
+                    self.gate.check_still_open(photos.key)
+                except TurnFailed as failure:
+                    trace.end(Outcome(failure.outcome), reason=failure.code)
+                    await reply.apologise(failure)
+                    return
+            except ListenerGone as gone:
+                trace.end(Outcome(gone.outcome))
+                return
+            station = self.switchboard.station(photos.talk.bot_id)
+            relaying = self.relay_command(command, station, reply, turn, key_id)
+        del command, photos  # an answer may take minutes, and needs them no more
+        await relaying
 
     def relay_command(
         self,

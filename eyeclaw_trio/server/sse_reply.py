@@ -68,17 +68,22 @@ class SseReply:
     Each batch of events is one write, with one SSE event per piece of text. All writes raise
     HungUp or SlowReader, and a cancelled one leaves the connection broken: it is never used again.
     The head and the first comment go out with the first write, whichever that is: an answer that
-    fails at once is a single one.
+    fails at once is a single one. `on_action` hears of what the glasses are told to do.
     """
 
     connection: ReplyConnection
     framing: AnswerFraming
     wording: Wording
     habits: StreamHabits = field(factory=StreamHabits)
+    on_action: Callable[[DeviceAction], None] = lambda _: None
     _is_open: bool = False
 
     async def open(self) -> None:
-        """Send the head and the first comment now; cancelled as all writes."""
+        """Send the head and the first comment now, where they were not yet; cancelled as all
+        writes."""
+        if self._is_open:
+            await trio.lowlevel.checkpoint()
+            return
         self._is_open = True
         await self.connection.writer.start_stream(_HEADERS, CONNECTED)
 
@@ -124,6 +129,7 @@ class SseReply:
                     return KEEP_ALIVE + self.framing.text("")
                 return KEEP_ALIVE
             case DeviceAction(command, fields):
+                self.on_action(event)
                 return self.framing.tool_call(command, fields)
             case FollowUps(texts):
                 return self.framing.follow_up(texts)

@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 
 from eyeclaw_trio.admin.settings import AdminSettings
 from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.core.wearer import WearerSettings
 from eyeclaw_trio.errors import ConfigurationError
 from eyeclaw_trio.providers.catalogue import KINDS
 from eyeclaw_trio.providers.openclaw import NAME as OPENCLAW
@@ -63,6 +64,7 @@ class Settings:
     refuse_aloud: bool = False
     incident_code: bool = True
     frame_shortcut: bool = True
+    wearer: WearerSettings = field(factory=WearerSettings)
     patience: Patience = field(factory=Patience)
     limits: Limits = field(factory=Limits)
     traces: TraceSettings = field(factory=TraceSettings)
@@ -185,6 +187,7 @@ class _Reading(ProviderReading):
             refuse_aloud=self.value(("refuse_aloud",), False),
             incident_code=self.value(("incident_code",), True),
             frame_shortcut=self.value(("frame_shortcut",), True),
+            wearer=WearerSettings(**self.values_of(("wearer",), WearerSettings)),
             patience=Patience(**self.values_of(("patience",), Patience)),
             limits=Limits(**self.values_of(("limits",), Limits)),
             traces=TraceSettings(**self.values_of(("traces",), TraceSettings)),

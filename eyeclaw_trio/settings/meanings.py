@@ -97,6 +97,12 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
         "simple frames past the WebSocket library; off only to look for a fault",
         "简单的帧不经过 WebSocket 库；只在查找故障时关闭",
     ),
+    ("wearer", "photo_question"): _M(
+        "what a model is asked about a photo without words", "照片没有附带文字时，向模型问什么"
+    ),
+    ("wearer", "allow_private_images"): _M(
+        "photos from private addresses too; for tests only", "也从内网地址取照片；只用于测试"
+    ),
     ("patience", "idle_timeout"): _M(
         "longest silence of a bot within an answer", "回答过程中 Bot 最长可以沉默多久", "seconds"
     ),
@@ -143,6 +149,7 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
     ("limits", "connections"): _M(
         "that may be open at once on the public port", "公开端口上最多同时打开多少", "connections"
     ),
+    ("limits", "image"): _M("largest photo", "一张照片最多多少", "bytes"),
     ("admin", "allowed_hosts"): _M(
         "host names besides loopback that the pages answer to", "除了本机，管理页面还回应哪些主机名"
     ),

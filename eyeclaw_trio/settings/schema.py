@@ -66,6 +66,7 @@ SCHEMA: Final[Mapping[str, Schema]] = {
     "refuse_aloud": SWITCH,
     "incident_code": SWITCH,
     "frame_shortcut": SWITCH,
+    "wearer": {"photo_question": TEXT, "allow_private_images": SWITCH},
     "patience": {each.name: SECONDS for each in attrs.fields(Patience)},
     "limits": {each.name: COUNT for each in attrs.fields(Limits)},
     "traces": {
@@ -106,12 +107,17 @@ SCHEMA: Final[Mapping[str, Schema]] = {
 PLANNED: Final[frozenset[tuple[str, ...]]] = frozenset(
     {
         ("allowed_users",),
-        ("wearer",),
+        *(
+            ("wearer", name)
+            for name in (
+                *("context", "style", "actions", "follow_ups", "filler_after", "filler"),
+                *("status_words", "longest", "emoji", "keep_history", "forget_after"),
+            )
+        ),
         ("push",),
         ("cluster",),
         ("patience", "late_after"),
         ("patience", "late_timeout"),
-        ("limits", "image"),
         ("providers", "*", "tools"),
         ("bots", "*", "late"),
         ("bots", "*", "wearer"),

@@ -36,6 +36,7 @@ def show_settings(settings: Settings) -> tuple[ShownSetting, ...]:
         if isinstance(kind, Kind):
             values[name] = _as_plain(getattr(settings, name))
     groups: list[tuple[KeyPath, Any]] = [
+        (("wearer",), settings.wearer),
         (("patience",), settings.patience),
         (("limits",), settings.limits),
         (("traces",), settings.traces),

@@ -108,6 +108,7 @@ async def test_the_model_gets_the_question_its_history_and_the_conversation() ->
         {"role": "agent", "type": "text", "text": "你好小明"},
         {"role": 7},
         {"role": "user", "type": "image", "image_url": "https://x/y.jpg"},
+        {"role": "agent", "content": ""},
         {"role": "user", "content": "我叫什么?"},
     )
     question = ask(command(text="我叫什么?", full_messages=messages), "shared")
@@ -135,6 +136,19 @@ async def test_what_the_model_says_of_its_answer_is_said_with_its_end() -> None:
         provider.questions[0].on_closing(Closing("length", Usage(1, 2, 3)))
         provider.finish("你好")
     assert said[1] == StreamEnd("t1", "length", Usage(1, 2, 3))
+
+
+def test_about_a_photo_the_model_is_asked_in_words_and_sees_it_once() -> None:
+    photo, words = "https://x/y.jpg", "这是什么？"
+    entry = {"role": "user", "type": "image", "image_url": photo, "text": words}
+    images = ("data:image/jpeg;base64,eA==",)
+    text = f"[图片] {photo} {words}"
+    made = command(text=text, full_messages=(entry,), images=images, photo_words=words)
+    question = ask(made, "shared")
+    assert (question.text, question.images, question.history) == (words, images, ())
+    # A gateway that had no room for it, or that knows no photos: the address is all there is.
+    question = ask(command(text=text, full_messages=(entry,)), "shared")
+    assert (question.text, question.images) == (text, ())
 
 
 @pytest.mark.parametrize(

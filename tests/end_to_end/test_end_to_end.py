@@ -14,13 +14,17 @@ from house import House
 from processes import read_fixture
 
 REQUESTS: Final = read_fixture("rokid_requests.jsonl")
+# Their photos are asked for here instead, where no photo may come from: no test asks strangers.
+ELSEWHERE: Final = "https://images.example/"
+HERE: Final = "http://127.0.0.1/"
+REFUSED: Final = "这张照片的地址不能用。"
 # What each of them asks, which is what an echo answers.
 ASKED: Final = (
     "若琪帮我写一首诗",
     "你好",
     "上次我们聊到哪里了？",
-    "[图片] https://images.example/photo.webp",
-    "[图片] https://images.example/image.jpg",
+    REFUSED,
+    REFUSED,
     "你好",
     "我叫什么？",
 )
@@ -49,12 +53,13 @@ def expect_answer(blocks: list[str], text: str, *, message_id: str, agent_id: st
     answer = {"role": "agent", "type": "answer"}
     ids = {"message_id": message_id, "agent_id": agent_id}
     *pieces, last, done = blocks
-    assert pieces
+    whole = "" if text != REFUSED else text
+    assert bool(pieces) is not bool(whole)
     for piece in pieces:
         part = json.loads(piece.partition("data: ")[2])["answer_stream"]
         data = {**answer, "answer_stream": part, **ids, "is_finish": False}
         assert piece == block("message", data)
-    assert last == block("message", {**answer, "answer_stream": "", **ids, "is_finish": True})
+    assert last == block("message", {**answer, "answer_stream": whole, **ids, "is_finish": True})
     assert done == block("done", {**answer, **ids, "is_finish": True})
     assert spoken(blocks) == text
 
@@ -68,7 +73,7 @@ async def test_without_any_configuration_every_question_seen_in_the_field_is_ans
             """One keep-alive connection, as the platform has."""
             async with gateway.glasses() as glasses:
                 for request, text in zip(REQUESTS, ASKED, strict=True):
-                    body = request["body"]
+                    body = json.loads(json.dumps(request["body"]).replace(ELSEWHERE, HERE))
                     await glasses.send(body, target=path, key=gateway.key)
                     response = await glasses.receive_head()
                     headers = {name.decode(): value.decode() for name, value in response.headers}

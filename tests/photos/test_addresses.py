@@ -51,6 +51,17 @@ def test_everybodys_addresses_are_public(address: str) -> None:
     check_addresses([ipaddress.ip_address(address)])
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "192.168.1.1", "::1", "fd00::1"])
+def test_tests_may_be_allowed_to_stay_on_their_own_machine(address: str) -> None:
+    check_addresses([ipaddress.ip_address(address)], allows_private=True)
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1", "::"])
+def test_even_tests_may_not_be_led_elsewhere(address: str) -> None:
+    with pytest.raises(PhotoRefused):
+        check_addresses([ipaddress.ip_address(address)], allows_private=True)
+
+
 @given(st.ip_addresses())
 def test_nothing_is_public_that_the_standard_library_takes_for_private(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,

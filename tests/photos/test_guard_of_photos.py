@@ -5,41 +5,12 @@ from __future__ import annotations
 import pytest
 import trio
 import trio.testing
-from attrs import define, field
-from photo_hosts import Hosts, Script, respond
+from photo_hosts import ADDRESS, Opened, guard_of, respond
 
 from eyeclaw_trio.core.texts import apology
 from eyeclaw_trio.errors import PhotoFault, PhotoRefused
 from eyeclaw_trio.photos.data_url import make_data_url
-from eyeclaw_trio.photos.guard import AT_ONCE, PhotoGuard
-from eyeclaw_trio.photos.pictures import Pictures
-
-ADDRESS = "http://photos.example/a.jpg"
-HOST = "93.184.216.34"
-
-
-@define(eq=False)
-class Opened(Pictures):
-    """Opens nothing: what would be opened is remembered."""
-
-    given: list[bytes] = field(factory=list)
-    seconds: float = 0.0
-    failure: PhotoRefused | None = None
-
-    async def make_jpeg(self, data: bytes) -> bytes:
-        self.given.append(data)
-        await trio.sleep(self.seconds)
-        if self.failure is not None:
-            raise self.failure
-        return b"jpeg of " + data
-
-    async def read_codes(self, data: bytes) -> tuple[str, ...]:
-        return (data.decode(),)
-
-
-def guard_of(script: Script, opened: Opened | None = None, limit: int = 1000) -> PhotoGuard:
-    hosts = Hosts({"photos.example": [[HOST]]}, {HOST: script})
-    return PhotoGuard(hosts.fetcher(limit), 8.0, opened or Opened())
+from eyeclaw_trio.photos.guard import AT_ONCE
 
 
 async def test_a_photo_by_address_and_one_within_its_address_go_the_same_way() -> None:

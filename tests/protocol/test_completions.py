@@ -39,6 +39,23 @@ def test_a_request_carries_model_messages_and_stream() -> None:
     )
 
 
+def test_a_photo_stands_beside_the_words_and_words_alone_stay_a_text() -> None:
+    url = "data:image/jpeg;base64,eA=="
+    messages = (ChatMessage("user", "早"), ChatMessage("user", "这是什么？", (url,)))
+    body = json.loads(CompletionRequest("m", messages).encode())
+    assert body["messages"] == [
+        {"role": "user", "content": "早"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "这是什么？"},
+                {"type": "image_url", "image_url": {"url": url}},
+            ],
+        },
+    ]
+    assert "base64" not in repr(messages)
+
+
 def test_user_and_max_tokens_are_sent_only_when_given() -> None:
     body = json.loads(CompletionRequest("m", (), "bot_1", max_tokens=16, stream=False).encode())
     assert body == {

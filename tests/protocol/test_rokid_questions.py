@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 from rokid_bodies import a_body, ask, faults_of
 
-from eyeclaw_trio.protocol.rokid import LONGEST_ID, MOST_ENTRIES, Entry, Question, read_history
+from eyeclaw_trio.protocol.rokid import (
+    LONGEST_ID,
+    MOST_ENTRIES,
+    Entry,
+    Question,
+    name_photos,
+    read_history,
+)
 
 _FIELD_METADATA = {
     "lang": "zh-CN",
@@ -20,6 +27,10 @@ _FIELD_METADATA = {
     "battery": "28",
     "runningApp": "",
 }
+PHOTO = {"role": "user", "type": "image", "image_url": "u"}
+WORDS = {"role": "user", "type": "text", "text": "这是什么？"}
+BOTH = {"role": "user", "type": "image", "image_url": "v", "text": "那个呢？"}
+AGENT = {"role": "agent", "type": "text", "text": "好"}
 _REAL_AGENT = "0f0e0d0c0b0a09080706050403020100"
 _WEARER = "00000000000000000000000000000001"
 
@@ -87,6 +98,37 @@ def test_two_turns_of_one_conversation_differ_in_their_text_only() -> None:
     assert first.text != second.text
 
 
+@pytest.mark.parametrize(
+    ("entries", "asked", "history"),
+    [
+        ([PHOTO], Entry("user", "", "u"), []),
+        ([WORDS, PHOTO], Entry("user", "这是什么？", "u"), []),
+        ([PHOTO, WORDS], Entry("user", "这是什么？", "u"), []),
+        ([WORDS, AGENT, PHOTO], Entry("user", "", "u"), ["这是什么？", "好"]),
+        ([PHOTO, AGENT, WORDS], Entry("user", "这是什么？"), ["[图片] u", "好"]),
+        ([WORDS, WORDS], Entry("user", "这是什么？"), ["这是什么？"]),
+        ([PHOTO, PHOTO], Entry("user", "", "u"), ["[图片] u"]),
+        ([WORDS, WORDS, PHOTO], Entry("user", "这是什么？", "u"), ["这是什么？"]),
+        ([WORDS, BOTH], Entry("user", "那个呢？", "v"), ["这是什么？"]),
+        ([WORDS, PHOTO, AGENT], Entry("user", "这是什么？", "u"), []),
+        ([AGENT, PHOTO], Entry("user", "", "u"), ["好"]),
+    ],
+)
+def test_a_photo_and_the_words_right_beside_it_are_one_question(
+    entries: list[dict[str, Any]], asked: Entry, history: list[str]
+) -> None:
+    question = ask(a_body(message=entries))
+    assert question.asked == asked
+    assert question.photos == ((asked.image,) if asked.image else ())
+    assert [entry.as_text for entry in read_history(question.messages)] == history
+
+
+def test_a_photo_within_its_address_is_not_said_in_words() -> None:
+    assert name_photos(["data:image/png;base64,AAAA", "https://x/y"], "?") == (
+        "[图片] [图片] https://x/y ?"
+    )
+
+
 def test_a_photo_has_its_address_in_image_url_and_text_is_null() -> None:
     question = asking(type="image", text=None, image_url="https://images.example/photo.webp")
     assert question.asked == Entry("user", "", "https://images.example/photo.webp")
@@ -148,7 +190,7 @@ def test_each_way_of_writing_an_entry_is_read(entry: dict[str, Any], expected: E
 
 
 def test_a_photo_with_words_is_asked_with_both() -> None:
-    assert asking(type="image", text="这是什么？", image_url="u").text == "这是什么？ [图片] u"
+    assert asking(type="image", text="这是什么？", image_url="u").text == "[图片] u 这是什么？"
 
 
 def test_the_role_assistant_is_the_agent_too() -> None:

@@ -236,12 +236,14 @@ def test_history_is_read_from_a_command_as_it_was_from_the_question() -> None:
         {"role": "user", "type": "text", "text": "一"},
         {"role": "assistant", "content": "二"},
         {"role": "user", "type": "image", "text": "u"},
+        {"role": "assistant", "content": "一朵花"},
         {"role": "user", "content": "三"},
     )
     assert read_history(messages) == (
         Entry("user", "一"),
         Entry("agent", "二"),
         Entry("user", "", "u"),
+        Entry("agent", "一朵花"),
     )
 
 

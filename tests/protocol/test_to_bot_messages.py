@@ -12,6 +12,7 @@ from message_strategies import any_sequence, texts
 
 from eyeclaw_trio.errors import BadMessage
 from eyeclaw_trio.protocol.bot import UnknownMessage
+from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.protocol.to_bot import (
     Cancel,
     ChunkReceived,
@@ -26,6 +27,7 @@ from eyeclaw_trio.protocol.to_bot import (
     ToBot,
     build_to_bot,
     encode_to_bot,
+    fit_images,
 )
 
 _opaque = st.dictionaries(texts, texts | st.integers(0, 9) | st.none(), max_size=3)
@@ -67,6 +69,34 @@ def test_a_command_has_the_fields_of_the_protocol_and_an_unknown_one_for_our_con
         "timestamp": "2026-01-01T00:00:00Z",
     }
     assert command.session_id == "turn"
+
+
+def a_photo_question(*images: str) -> ExecuteCommand:
+    return ExecuteCommand(
+        CommandParams("[图片] https://x/y.jpg 这是什么？"),
+        CommandMetadata("1", "turn", "bot_1", "trace_1", images=images, photo_words="这是什么？"),
+        "2026-01-01T00:00:00Z",
+    )
+
+
+def test_photos_go_along_beside_the_question() -> None:
+    command = a_photo_question("data:image/jpeg;base64,eA==")
+    said = encode_to_bot(command)
+    assert said["params"] == {"message": "[图片] https://x/y.jpg 这是什么？"}
+    assert said["metadata"]["images"] == ["data:image/jpeg;base64,eA=="]
+    assert said["metadata"]["photo_words"] == "这是什么？"
+    assert build_to_bot(said) == command
+
+
+def test_of_the_photos_those_go_along_that_fit() -> None:
+    images = ("data:image/jpeg;base64," + "A" * 1000, "data:image/jpeg;base64," + "B" * 1000)
+    command = a_photo_question(*images)
+    whole = len(encode(encode_to_bot(command)))
+    assert fit_images(command, whole) is command
+    assert fit_images(command, whole - 1).metadata.images == images[:1]
+    without = encode_to_bot(fit_images(command, 100))
+    assert "images" not in without["metadata"]
+    assert without["params"] == {"message": "[图片] https://x/y.jpg 这是什么？"}
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,6 @@ PLANNED_LINES = [
     "[cluster]\nurl = 'redis://127.0.0.1'",
     "[patience]\nlate_after = 1.0",
     "[patience]\nlate_timeout = 1.0",
-    "[limits]\nimage = 1",
     f"{OPENCLAW}tools = false",
     "[[bots]]\nname = 'a'\nprovider = 'echo'\nlate = 'push'",
     "[[bots]]\nname = 'a'\nprovider = 'echo'\n[bots.wearer]\nemoji = true",

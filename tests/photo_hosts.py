@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import httpcore2
 import trio
 from attrs import define, field
 
+from eyeclaw_trio.errors import PhotoRefused
 from eyeclaw_trio.photos.fetch import CheckedNetwork, Fetcher
+from eyeclaw_trio.photos.guard import PhotoGuard
+from eyeclaw_trio.photos.pictures import Pictures
 
+ADDRESS: Final = "http://photos.example/a.jpg"
+HOST: Final = "93.184.216.34"
 # What a host says: bytes, and seconds of silence in between.
 Script = Sequence[bytes | float]
 
@@ -102,3 +107,27 @@ class Hosts(httpcore2.AsyncNetworkBackend, trio.abc.HostnameResolver):
         stream = _Host(self.scripts[host], asked)
         self.streams.append(stream)
         return stream
+
+
+@define(eq=False)
+class Opened(Pictures):
+    """Opens nothing: what would be opened is remembered."""
+
+    given: list[bytes] = field(factory=list)
+    seconds: float = 0.0
+    failure: PhotoRefused | None = None
+
+    async def make_jpeg(self, data: bytes) -> bytes:
+        self.given.append(data)
+        await trio.sleep(self.seconds)
+        if self.failure is not None:
+            raise self.failure
+        return b"jpeg of " + data
+
+    async def read_codes(self, data: bytes) -> tuple[str, ...]:
+        return (data.decode(),)
+
+
+def guard_of(script: Script, opened: Opened | None = None, limit: int = 1000) -> PhotoGuard:
+    hosts = Hosts({"photos.example": [[HOST]]}, {HOST: script})
+    return PhotoGuard(hosts.fetcher(limit), 8.0, opened or Opened())

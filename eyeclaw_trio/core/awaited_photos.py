@@ -1,0 +1,48 @@
+"""The questions that a photo is awaited for: what was asked when the glasses were told to take it.
+
+The photo comes as a question of its own, without words, some seconds later or while the first
+answer is still open (PROTOCOL 1). What it is to answer is remembered here. Times are monotonic
+seconds.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from attrs import field, frozen
+
+# Seconds in which a photo comes after it was asked for, and how many may be awaited.
+WITHIN: Final = 300.0
+MOST: Final = 1_000
+# Characters of a question that are remembered.
+KEPT: Final = 2_000
+
+
+@frozen
+class Talk:
+    """One conversation of one wearer with one bot: `message_id` names it."""
+
+    bot_id: int
+    user_id: str | None
+    message_id: str
+
+
+@frozen
+class AwaitedPhotos:
+    """What is awaited now; the oldest is forgotten first."""
+
+    _questions: OrderedDict[Talk, tuple[str, float]] = field(factory=OrderedDict, init=False)
+
+    def expect(self, talk: Talk, question: str, now: float) -> None:
+        """The glasses were told to take a photo for this question; empty: for none."""
+        self._questions.pop(talk, None)
+        if question:
+            self._questions[talk] = (question[:KEPT], now + WITHIN)
+        if len(self._questions) > MOST:
+            self._questions.popitem(last=False)
+
+    def take(self, talk: Talk, now: float) -> str | None:
+        """The question that a photo of this conversation answers, once; else None."""
+        question, until = self._questions.pop(talk, ("", now))
+        return question if until > now else None

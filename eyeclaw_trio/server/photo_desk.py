@@ -1,0 +1,142 @@
+"""The photos of questions, taken in before a bot is asked: what it is asked about them, and what
+the reader sees meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import attrs
+import trio
+from attrs import define, field, frozen
+
+from eyeclaw_trio.core.awaited_photos import AwaitedPhotos, Talk
+from eyeclaw_trio.core.directory import AccessKey
+from eyeclaw_trio.core.reply_events import DeviceAction, KeepAlive
+from eyeclaw_trio.core.shares import Portion
+from eyeclaw_trio.errors import HungUp, ListenerGone, PhotoFault, PhotoRefused, TurnFailed
+from eyeclaw_trio.photos.guard import PhotoGuard
+from eyeclaw_trio.protocol.to_bot import ExecuteCommand, fit_images
+from eyeclaw_trio.relay.turn import Reply
+
+# Bytes of a message to a linked bot around its command.
+ENVELOPE: Final = 8192
+
+
+@frozen
+class AskedPhotos:
+    """The photos of one question: their addresses, the words that came with them, and whose they
+    are. What they become takes its part of `room`, and fits into a message of `limit` bytes where
+    there is a limit."""
+
+    addresses: Sequence[str]
+    said: str
+    talk: Talk
+    key: AccessKey
+    room: Portion
+    limit: int | None = None
+
+
+@frozen
+class PhotoDesk:
+    """Takes the photos of questions. `question` is for a photo that answers no other; `keepalive`
+    in seconds."""
+
+    guard: PhotoGuard
+    question: str
+    keepalive: float
+    awaited: AwaitedPhotos = field(factory=AwaitedPhotos)
+
+    async def complete(
+        self, command: ExecuteCommand, photos: AskedPhotos, reply: Reply
+    ) -> ExecuteCommand:
+        """The command with these photos as `data:` URLs, taken in while the reader sees that
+        somebody is at work.
+
+        Raises PhotoRefused and ListenerGone. Cancelled, nothing is left of the photos; the reply
+        may hold half an event then, as after all writes.
+        """
+
+        async def take_all() -> tuple[str, ...]:
+            key = photos.key.id
+            return tuple([await self.guard.take_in(each, key) for each in photos.addresses])
+
+        words = self._find_words(photos)  # also of a photo that is refused: it is taken once
+        images = await wait_beside(reply, self.keepalive, take_all)
+        if not photos.room.take(sum(map(len, images))):
+            raise PhotoRefused(PhotoFault.BUSY, "questions take all the room there is")
+        metadata = attrs.evolve(command.metadata, images=images, photo_words=words)
+        command = attrs.evolve(command, metadata=metadata)
+        return command if photos.limit is None else fit_images(command, photos.limit - ENVELOPE)
+
+    def expect(self, talk: Talk, question: str, action: DeviceAction) -> None:
+        """The glasses were told to do this for that question: take a photo, perhaps."""
+        if action.command == "take_photo":
+            self.awaited.expect(talk, question, trio.current_time())
+
+    def _find_words(self, photos: AskedPhotos) -> str:
+        awaited = self.awaited.take(photos.talk, trio.current_time())
+        return photos.said or awaited or self.question
+
+
+async def wait_beside(
+    reply: Reply, keepalive: float, work: Callable[[], Awaitable[tuple[str, ...]]]
+) -> tuple[str, ...]:
+    """Open the reply, do this work, and show every `keepalive` seconds that it goes on.
+
+    One task writes, and it is never cut in the middle of an event by the end of the work. Raises
+    what the work raises of TurnFailed, and ListenerGone when nobody reads any more: then the work
+    is cancelled. Cancelled, so is the work.
+    """
+    waiting = _Waiting(work)
+    async with trio.open_nursery() as nursery:
+        waiting.scope = nursery.cancel_scope
+        with reply.monitor_hangup(nursery, waiting.leave):
+            nursery.start_soon(waiting.run)
+            try:
+                await reply.open()
+                while not await waiting.is_done_within(keepalive):
+                    if not reply.send_nowait([KeepAlive(is_early=True)]):
+                        await reply.drain()
+            except ListenerGone as gone:
+                waiting.gone = gone
+        nursery.cancel_scope.cancel()
+    return waiting.result()
+
+
+@define
+class _Waiting:
+    """The work, and how it has ended."""
+
+    _work: Callable[[], Awaitable[tuple[str, ...]]]
+    scope: trio.CancelScope = field(factory=trio.CancelScope)
+    gone: ListenerGone | None = None
+    _failure: TurnFailed | None = None
+    _result: tuple[str, ...] = ()
+    _done: trio.Event = field(factory=trio.Event)
+
+    async def run(self) -> None:
+        """Do it. Cancelled, it has no result."""
+        try:
+            self._result = await self._work()
+        except TurnFailed as failure:
+            self._failure = failure
+        self._done.set()
+
+    async def is_done_within(self, seconds: float) -> bool:
+        """Wait for its end, so long at most. Cancellation changes nothing."""
+        with trio.move_on_after(seconds):
+            await self._done.wait()
+        return self._done.is_set()
+
+    def leave(self) -> None:
+        """Nobody reads any more."""
+        self.gone = HungUp()
+        self.scope.cancel()
+
+    def result(self) -> tuple[str, ...]:
+        if self.gone is not None:
+            raise self.gone
+        if self._failure is not None:
+            raise self._failure
+        return self._result

@@ -1,0 +1,36 @@
+"""Which question a photo without words answers."""
+
+from __future__ import annotations
+
+from eyeclaw_trio.core.awaited_photos import KEPT, MOST, WITHIN, AwaitedPhotos, Talk
+
+TALK = Talk(1, "wearer", "1021")
+
+
+def test_a_photo_answers_the_question_that_it_was_taken_for_once_and_in_time() -> None:
+    awaited = AwaitedPhotos()
+    awaited.expect(TALK, "这朵花叫什么？", 10.0)
+    assert awaited.take(TALK, 15.0) == "这朵花叫什么？"
+    assert awaited.take(TALK, 16.0) is None
+    awaited.expect(TALK, "这朵花叫什么？", 20.0)
+    assert awaited.take(TALK, 20.0 + WITHIN) is None
+
+
+def test_another_wearer_bot_or_conversation_has_its_own_and_the_last_question_counts() -> None:
+    awaited = AwaitedPhotos()
+    awaited.expect(TALK, "一", 0.0)
+    awaited.expect(TALK, "二", 1.0)
+    for other in (Talk(2, "wearer", "1021"), Talk(1, None, "1021"), Talk(1, "wearer", "1022")):
+        assert awaited.take(other, 2.0) is None
+    assert awaited.take(TALK, 2.0) == "二"
+    awaited.expect(TALK, "三", 3.0)
+    awaited.expect(TALK, "", 4.0)
+    assert awaited.take(TALK, 5.0) is None
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    awaited = AwaitedPhotos()
+    for number in range(MOST + 1):
+        awaited.expect(Talk(1, str(number), "m"), "长" * 2 * KEPT, 0.0)
+    assert awaited.take(Talk(1, "0", "m"), 1.0) is None
+    assert awaited.take(Talk(1, "1", "m"), 1.0) == "长" * KEPT
