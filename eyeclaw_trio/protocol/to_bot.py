@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from eyeclaw_trio.errors import BadMessage
 from eyeclaw_trio.protocol.bot import UnknownMessage
-from eyeclaw_trio.protocol.decoding import Opaque, build, unstructure
+from eyeclaw_trio.protocol.decoding import Opaque, build, encode, unstructure
 from eyeclaw_trio.protocol.wishes import NO_WISHES, Wishes
 
 

@@ -28,6 +28,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "cable_message": 1_048_576,
         "queued_turns": 16,
         "connections": 10_000,
+        "image": 10_485_760,
     }
     assert TAIL_GRACE == 0.25
 
