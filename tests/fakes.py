@@ -168,7 +168,6 @@ class Gateway:
     gate: Gate = field(init=False)
     front_door: FrontDoor = field(init=False)
     reception: Reception = field(init=False)
-    rokid: GlassesDoor = field(init=False)
     _running: trio.Lock = field(factory=trio.Lock)
 
     def __attrs_post_init__(self) -> None:
@@ -185,9 +184,13 @@ class Gateway:
             on_turn_over=self.traces.append,
             photos=self.photos,
         )
-        self.rokid = door = GlassesDoor(self.reception)
-        routes = {path: {"POST": door.answer} for path in PATHS}
+        routes = {path: {"POST": self.rokid.answer} for path in PATHS}
         self.front_door = FrontDoor(routes, self.origins, self.patience, self.limits)
+
+    @property
+    def rokid(self) -> GlassesDoor:
+        """The door for glasses."""
+        return GlassesDoor(self.reception)
 
     @asynccontextmanager
     async def services_running(self) -> AsyncIterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import structlog
 import trio
 from attrs import field, frozen
 
@@ -15,8 +16,9 @@ from eyeclaw_trio.metrics import Metrics
 from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.server.operations import Stopwatch
-from eyeclaw_trio.server.reception import log_turn
 from eyeclaw_trio.store.store import Store
+
+log = structlog.get_logger(__name__)
 
 
 @frozen(eq=False)
@@ -97,3 +99,26 @@ class Observer:
             "Traces, sessions and uses of keys that were given up unwritten",
             lambda: store.dropped,
         )
+
+
+def log_turn(trace: Trace, now: float) -> None:
+    """The one canonical line of a turn: no question, answer, place or key in it."""
+    first = trace.first_chunk_at
+    log.info(
+        "turn.finished",
+        trace_id=trace.trace_id,
+        session_id=trace.session_id,
+        bot_id=trace.bot_id,
+        outcome=trace.outcome.value if trace.outcome else None,
+        reason=trace.reason or None,
+        chunks=trace.chunks_received,
+        written=trace.chunks_written,
+        lost=trace.missing_count,
+        duplicates=trace.duplicates,
+        resumed=trace.resumed,
+        anomalies=[anomaly.value for anomaly in trace.anomalies] or None,
+        first_ms=None if first is None else round((first - trace.started_at) * 1000),
+        ms=round((now - trace.started_at) * 1000),
+    )
+    if trace.said:
+        log.warning("turn.bot_error", trace_id=trace.trace_id, said=trace.said[:500])

@@ -26,10 +26,11 @@ from eyeclaw_trio.protocol.openai_answer import (
 from eyeclaw_trio.protocol.openai_request import decode_completion_request
 from eyeclaw_trio.relay.switchboard import NO_BOT
 from eyeclaw_trio.relay.turn import Reply
+from eyeclaw_trio.server.bot_command import make_command
 from eyeclaw_trio.server.completion_reply import StreamedCompletion, WholeCompletion
 from eyeclaw_trio.server.front_door import Continuation
 from eyeclaw_trio.server.gate import Gate
-from eyeclaw_trio.server.reception import Asked, Reception, TracedTurn, make_command
+from eyeclaw_trio.server.reception import Asked, Reception, TracedTurn
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.request_reader import Request
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Self, TypeVar
@@ -28,12 +27,12 @@ from eyeclaw_trio.errors import (
     RequestRefused,
     TurnFailed,
 )
-from eyeclaw_trio.protocol.rokid import LONGEST_ID, Question, decode_question
-from eyeclaw_trio.protocol.timestamps import format_timestamp
-from eyeclaw_trio.protocol.to_bot import CommandMetadata, CommandParams, ExecuteCommand
+from eyeclaw_trio.protocol.rokid import Question, decode_question
+from eyeclaw_trio.protocol.to_bot import ExecuteCommand
 from eyeclaw_trio.relay.seam import TurnSide
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn import Reply, relay_turn
+from eyeclaw_trio.server.bot_command import make_command
 from eyeclaw_trio.server.gate import Gate, shutting_down
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.photo_desk import AskedPhotos, PhotoDesk
@@ -329,52 +328,3 @@ class Reception:
             return decode(body)
         except BadMessage as bad:
             raise RequestRefused(400, "Invalid request", bad.faults) from None
-
-
-def make_command(question: Question, bot_id: int, trace: Trace) -> ExecuteCommand:
-    """The command that asks a bot this question (PROTOCOL 2, `execute_command`).
-
-    The conversation is the bot's shared one unless the request's metadata names one. Whatever is
-    named stays within this bot's own: a key for it opens no other's (RELIABILITY 37).
-    """
-    named = question.metadata.get("openclaw_session_id")
-    is_named = isinstance(named, str) and 0 < len(named) <= LONGEST_ID
-    shared = f"bot_{bot_id}"
-    return ExecuteCommand(
-        params=CommandParams(question.text),
-        metadata=CommandMetadata(
-            agent_id=question.agent_id,
-            user_id=question.user_id,
-            message_id=question.message_id or None,
-            session_id=trace.session_id,
-            openclaw_session_id=f"{shared}_session_{named}" if is_named else shared,
-            trace_id=trace.trace_id,
-            full_messages=question.messages,
-            original_metadata=question.original_metadata,
-        ),
-        timestamp=format_timestamp(time.time_ns()),
-        wishes=question.wishes,
-    )
-
-
-def log_turn(trace: Trace, now: float) -> None:
-    """The one canonical line of a turn: no question, answer, place or key in it."""
-    first = trace.first_chunk_at
-    log.info(
-        "turn.finished",
-        trace_id=trace.trace_id,
-        session_id=trace.session_id,
-        bot_id=trace.bot_id,
-        outcome=trace.outcome.value if trace.outcome else None,
-        reason=trace.reason or None,
-        chunks=trace.chunks_received,
-        written=trace.chunks_written,
-        lost=trace.missing_count,
-        duplicates=trace.duplicates,
-        resumed=trace.resumed,
-        anomalies=[anomaly.value for anomaly in trace.anomalies] or None,
-        first_ms=None if first is None else round((first - trace.started_at) * 1000),
-        ms=round((now - trace.started_at) * 1000),
-    )
-    if trace.said:
-        log.warning("turn.bot_error", trace_id=trace.trace_id, said=trace.said[:500])

@@ -18,8 +18,9 @@ from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.protocol.rokid import Question, decode_question
 from eyeclaw_trio.protocol.sse import AnswerFraming
 from eyeclaw_trio.relay.turn import Reply
+from eyeclaw_trio.server.bot_command import make_command
 from eyeclaw_trio.server.gate import shutting_down
-from eyeclaw_trio.server.reception import Reception, TracedTurn, make_command
+from eyeclaw_trio.server.reception import Reception, TracedTurn
 from eyeclaw_trio.server.sse_reply import SseReply, StreamHabits
 from eyeclaw_trio.wire.response_writer import Headers
 

@@ -22,6 +22,7 @@ from processes import LIFETIME
 from running_gateway import Gateway, Model
 
 SETTINGS: Final = """
+incident_code = false
 [providers.model]
 base_url = "{base_url}"
 model = "scripted"
