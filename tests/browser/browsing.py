@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +19,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 from running_gateway import Gateway
 
 PASSWORD: Final = "correct horse battery"
+# The turn of the shared site that has lost something.
+LOSSY: Final = "trace_lossy"
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 # Debian's Chromium asks its makers for this and that unless told otherwise.
@@ -35,6 +40,7 @@ WITHIN: Final = 15_000
 PHONE: Final = {"width": 360, "height": 740}
 DESK: Final = {"width": 1280, "height": 800}
 
+_AXE: Final = Axe()
 # What the policy of a page has forbidden is an error of the console too; this says which one.
 _REPORT_VIOLATIONS: Final = """
 addEventListener("securitypolicyviolation", (event) =>
@@ -72,13 +78,15 @@ class Faults:
             self.found.append(f"request: {request.url}")
 
 
-@frozen
+@define(eq=False)
 class Site:
     """A gateway whose pages are visited."""
 
     house: House
     gateway: Gateway
     browser: Browser
+    cookies: list[Any] = field(factory=list)
+    """Of the session that visits share; a password is slow on purpose."""
 
     @property
     def origin(self) -> str:
@@ -89,13 +97,14 @@ class Site:
         self,
         *,
         signed_in: bool = True,
+        signs_in: bool = False,
         language: str = "en",
         theme: str = "light",
         size: dict[str, int] = DESK,
         **choices: Any,
     ) -> Iterator[Visit]:
         """A person's visit with a browser of its own; at its end the pages must have done nothing
-        that they must not."""
+        that they must not. Where the person signs in by hand, it begins on the overview."""
         context = self.browser.new_context(
             base_url=self.origin,
             locale="zh-CN" if language == "zh" else "en-GB",
@@ -110,8 +119,13 @@ class Site:
         faults.watch(page)
         visit = Visit(page, faults)
         try:
-            if signed_in:
+            if signs_in:
                 visit.sign_in()
+            elif signed_in:
+                if not self.cookies:
+                    visit.sign_in()
+                    self.cookies += context.cookies()
+                context.add_cookies(self.cookies)
             yield visit
         finally:
             context.close()
@@ -142,7 +156,7 @@ class Visit:
 
     def assert_accessible(self) -> None:
         """No serious finding of axe."""
-        found = Axe().run(self.page).response["violations"]
+        found = _AXE.run(self.page).response["violations"]
         serious = [
             f"{each['id']}: {each['help']}: {[node['target'] for node in each['nodes']][:3]}"
             for each in found
@@ -159,6 +173,30 @@ class Visit:
         """Take a picture of the whole page."""
         file.parent.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=file, full_page=True)
+
+
+def ask(site: Site, key: str = "") -> int:
+    """The status of a question of glasses with this key, or that of the site's first start; an
+    answer is read to its end."""
+    body = {
+        "message_id": "1",
+        "agent_id": "1",
+        "message": [{"role": "user", "type": "text", "text": "你好"}],
+    }
+    request = urllib.request.Request(
+        f"{site.gateway.url}/sse/rokid",
+        json.dumps(body).encode(),
+        {
+            "Authorization": f"Bearer {key or site.gateway.key}",
+            "Content-Type": "application/json",
+        },
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            answer.read()
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 @contextmanager

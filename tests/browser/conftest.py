@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 import pytest
-from browsing import ARGUMENTS, CHROMIUM, Site, open_site
+from browsing import ARGUMENTS, CHROMIUM, LOSSY, Site, open_site
+from house import House
 from playwright.sync_api import Browser, sync_playwright
+from trace_helpers import end_trace, make_trace, replay_production_turn
+
+from eyeclaw_trio.core.trace import Trace
+from eyeclaw_trio.store.database import open_database, transaction
+from eyeclaw_trio.store.traces import write_trace
+
+# So many pieces, so many seconds apart: long enough to be seen growing.
+_SCRIPT: Final = "script:pieces:12:0.12"
+_SETTINGS: Final = """
+[providers.slow]
+base_url = "{base_url}"
+model = "{script}"
+[[bots]]
+name = "teller"
+provider = "slow"
+default = true
+[patience]
+keepalive = 6.5
+"""
 
 
 @pytest.fixture(scope="package")
@@ -21,11 +44,18 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A gateway with its demo bot, for the tests of one file; the first visit makes its owner."""
-    with open_site(browser, tmp_path_factory.mktemp("site")) as opened:
-        yield opened
+    """One gateway for all tests that do not need one by themselves: with an embedded bot that
+    speaks slowly, and some turns, of which the one in the middle has lost something."""
+    with House(tmp_path_factory.mktemp("model")).model_shared() as model:
+        settings = _SETTINGS.format(base_url=model.base_url, script=_SCRIPT)
+        with open_site(browser, tmp_path_factory.mktemp("site"), settings) as opened:
+            lossy = replay_production_turn({3, 4, 59}, keeps_content=True)
+            lossy.trace_id = LOSSY
+            turns = [end_trace(make_trace(f"trace_{number}")) for number in range(4)]
+            keep(opened.house.data, turns[3], turns[2], lossy, turns[1], turns[0])
+            yield opened
 
 
 @pytest.fixture
@@ -33,3 +63,11 @@ def fresh_site(browser: Browser, tmp_path: Path) -> Iterator[Site]:
     """A gateway that nobody has visited."""
     with open_site(browser, tmp_path) as opened:
         yield opened
+
+
+def keep(folder: Path, *traces: Trace) -> None:
+    """Write these turns a minute apart, the oldest first, as another process would."""
+    with closing(open_database(folder)) as db, transaction(db):
+        for number, trace in enumerate(traces):
+            age = timedelta(minutes=len(traces) - 1 - number)
+            write_trace(db, trace, datetime.now(UTC) - age, 0.0)

@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import urllib.error
 import urllib.request
 
 import pytest
-from browsing import DESK, PHONE, Site, Visit
+from browsing import DESK, PHONE, Site, Visit, ask
 from playwright.sync_api import expect
+from scripted_bot import linked_bot
 
 BOT_PAGES = ("/admin/", "/admin/bots", "/admin/bots/1", "/admin/keys", "/admin/wearers")
-
-
-def ask(site: Site, key: str) -> int:
-    """The status of a question of glasses with this key; its answer is read to the end."""
-    body = {
-        "message_id": "1",
-        "agent_id": "1",
-        "message": [{"role": "user", "type": "text", "text": "你好"}],
-    }
-    request = urllib.request.Request(
-        f"{site.gateway.url}/sse/rokid",
-        json.dumps(body).encode(),
-        {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            answer.read()
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
 
 
 def copied(visit: Visit, testid: str, prefix: str) -> str:
@@ -80,7 +60,9 @@ def test_a_key_is_replaced_and_the_old_one_opens_for_a_while_still(site: Site) -
         assert (ask(site, old), ask(site, new)) == (200, 200)
 
 
-def test_a_bot_that_is_added_here_is_seen_to_come_online_and_to_leave(site: Site) -> None:
+def test_a_bot_that_is_added_here_comes_online_with_its_sdk_answers_and_leaves(
+    site: Site,
+) -> None:
     with site.visit() as visit:
         page = visit.page
         visit.go("/admin/bots")
@@ -92,9 +74,15 @@ def test_a_bot_that_is_added_here_is_seen_to_come_online_and_to_leave(site: Site
         row = page.locator("[data-bot-id]", has_text="laptop")
         expect(row).to_have_attribute("data-presence", "offline")
         bot_id = row.get_attribute("data-bot-id")
-        bot = {"id": bot_id, "token": token}
-        with site.house.connect_shared(site.gateway, bot, provider="echo"):
+        with linked_bot(site.gateway, {"id": bot_id, "token": token}, *"今天晴，出门走走吧。"):
             expect(row).to_have_attribute("data-presence", "online")
+            visit.go("/admin/try")
+            page.locator("[name=bot]").select_option(bot_id)
+            page.get_by_label("Question").fill("今天天气怎么样？")
+            page.get_by_role("button", name="Ask").click()
+            answer = page.get_by_test_id("answer")
+            expect(answer).to_have_text("今天晴，出门走走吧。")
+            expect(answer).to_have_attribute("aria-busy", "false")
             visit.go(f"/admin/bots/{bot_id}")
             state = page.locator(f"[data-bot-id='{bot_id}']")
             expect(state).to_have_attribute("data-presence", "online")

@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import pytest
-from browsing import PHONE, Site, open_site
+from browsing import PASSWORD, PHONE, Site, open_site
 from house import House
 from playwright.sync_api import Browser, Page, expect
-
-# So many pieces, so many seconds apart: long enough to be seen growing.
-SCRIPT = "script:pieces:20:0.2"
-
-
-@pytest.fixture(scope="module")
-def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A gateway with an embedded bot that speaks slowly."""
-    folder = tmp_path_factory.mktemp("workshop")
-    with House(tmp_path_factory.mktemp("model")).model_shared() as model:
-        settings = (
-            f'[providers.slow]\nbase_url = "{model.base_url}"\nmodel = "{SCRIPT}"\n'
-            '[[bots]]\nname = "teller"\nprovider = "slow"\ndefault = true\n'
-            "[patience]\nkeepalive = 6.5\n"
-        )
-        with open_site(browser, folder, settings) as opened:
-            yield opened
 
 
 def ask(page: Page, text: str = "讲个故事") -> None:
@@ -155,9 +137,15 @@ def test_a_backup_is_taken_and_restored_at_the_next_start(browser: Browser, tmp_
         expect(page.get_by_test_id("waiting")).to_contain_text("1 bots")
         visit.go("/admin/health")
         expect(page.locator("[data-finding-id=backup_waiting]")).to_be_visible()
+        cookies: Any = page.context.cookies()
     assert "later" in house.command_now("bot", "list").stdout
     with open_site(browser, tmp_path) as site:
         assert "later" not in house.command_now("bot", "list").stdout
-        with site.visit() as visit:  # the password is as it was
-            visit.go("/admin/backup")
+        with site.visit(signed_in=False) as visit:  # it signs nobody in
+            visit.page.context.add_cookies(cookies)
+            visit.page.goto("/admin/backup")
+            visit.page.wait_for_url("**/admin/login?next=**")
+            visit.page.get_by_label("Password").fill(PASSWORD)  # which is as it was then
+            visit.page.keyboard.press("Enter")
+            visit.page.wait_for_url("**/admin/backup")
             expect(visit.page.get_by_test_id("waiting")).to_have_count(0)

@@ -9,6 +9,12 @@ from pathlib import Path
 import pytest
 
 from eyeclaw_trio.errors import FolderInUse, StoreError
+from eyeclaw_trio.store.admin_access import (
+    add_session,
+    find_session,
+    list_sessions,
+    set_password,
+)
 from eyeclaw_trio.store.backup import back_up
 from eyeclaw_trio.store.bots import add_bot, list_bots
 from eyeclaw_trio.store.database import open_database
@@ -62,6 +68,29 @@ def test_a_backup_waits_and_is_restored_at_the_next_start(folder: Path) -> None:
     assert not is_waiting(folder)
     assert not part_of_waiting(folder).exists()
     assert restore_waiting(folder, now) is None
+
+
+def sign_in(folder: Path) -> str:
+    """The secret of a session that would last for long."""
+    with closing(open_database(folder)) as db:
+        set_password(db, "kept", now=NOW)
+        secret = add_session(
+            db, "kept", address="::1", browser="B", running_time=0.0, lasts=1e6, now=NOW
+        )
+    assert secret is not None
+    return secret
+
+
+def test_a_restored_backup_signs_nobody_in_though_its_sessions_were_open(tmp_path: Path) -> None:
+    make(tmp_path / "before", "old")
+    make(tmp_path / "data", "new")
+    secrets = [sign_in(tmp_path / name) for name in ("before", "data")]
+    back_up(tmp_path / "before", part_of_waiting(tmp_path / "data"))
+    let_wait(tmp_path / "data")
+    assert restore_waiting(tmp_path / "data", now) is not None
+    with closing(open_database(tmp_path / "data")) as db:
+        assert [find_session(db, secret, 0.0) for secret in secrets] == [None, None]
+        assert list_sessions(db, 0.0) == []
 
 
 def test_it_waits_on_while_a_gateway_runs_on_the_folder(folder: Path) -> None:
