@@ -17,6 +17,7 @@ from eyeclaw_trio.core.bot_clock import BotClock
 from eyeclaw_trio.core.patience import ANSWER_LIMIT, LATE, TAIL_GRACE, Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly, Ending, Piece, Reassembly
 from eyeclaw_trio.core.reply_events import KeepAlive, ReplyEvent
+from eyeclaw_trio.core.shares import Portion
 from eyeclaw_trio.core.trace import Happening, Trace
 from eyeclaw_trio.core.turn_messages import (
     DrainOver,
@@ -28,12 +29,14 @@ from eyeclaw_trio.core.turn_messages import (
     Notice,
     PlaceGranted,
     PlaceMoved,
+    QueuedOut,
     Revoked,
     TurnMessage,
 )
 from eyeclaw_trio.core.written_text import Imprint
 from eyeclaw_trio.errors import (
     AnswerTooLong,
+    BotBusy,
     BotFailed,
     GatewayStopping,
     KeyRevoked,
@@ -52,7 +55,7 @@ class Answer:
     """The state of one answer, from the question until it is `complete`.
 
     `failure` is set when it ended with a text for the wearer instead of an ending. Times are
-    monotonic seconds and never go back.
+    monotonic seconds and never go back. `room` is what all share for chunks that came too early.
     """
 
     __slots__ = (  # there may be thousands
@@ -71,12 +74,19 @@ class Answer:
         "failure",
     )
 
-    def __init__(self, patience: Patience, limits: Limits, trace: Trace, now: float) -> None:
+    def __init__(
+        self,
+        patience: Patience,
+        limits: Limits,
+        trace: Trace,
+        now: float,
+        room: Portion | None = None,
+    ) -> None:
         self.complete = False
         self.failure: TurnFailed | None = None
         self._patience = patience
         self._trace = trace
-        self._reassembly = Reassembly(held_bytes=limits.answer_buffer)
+        self._reassembly = Reassembly(held_bytes=limits.answer_buffer, room=room)
         self._has_text = False
         self._due: list[int] = []
         self._written_at = now
@@ -195,6 +205,8 @@ class Answer:
                 self._clock.replaced(now)
             case EarlierWords(characters):
                 self._earlier = characters
+            case QueuedOut(held_by):
+                self._fail(BotBusy(held_by), now)
             case PlaceMoved():
                 pass  # news for whoever waits, and not for the answer
             case ForeignWord():

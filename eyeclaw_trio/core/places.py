@@ -16,6 +16,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from attrs import define, frozen
 
+from eyeclaw_trio.core.waiting_line import WaitingLine
 from eyeclaw_trio.errors import BotBusy
 
 # A bot that has linked anew and is still at an earlier turn says so within about this time
@@ -57,7 +58,7 @@ class Stage(Enum):
 
 @define(eq=False)
 class Place(Generic[L]):
-    """One turn as its bot sees it.
+    """One turn as its bot sees it, of this owner's.
 
     `link` is the one that it was last heard on, or told on; None while its command has not been
     sent at all.
@@ -65,6 +66,7 @@ class Place(Generic[L]):
 
     session_id: str
     trace_id: str
+    owner: Hashable = None
     stage: Stage = Stage.WAITING
     link: L | None = None
     heard_at: float = -math.inf
@@ -88,7 +90,8 @@ class _Attached(Generic[L]):
 class Places(Generic[L]):
     """The links, places and queue of one bot. Times are monotonic seconds and never go back.
 
-    `idle_timeout` and `resume_grace` are in seconds, `queue_limit` in turns.
+    `idle_timeout` and `resume_grace` are in seconds, `queue_limit` in turns. All owners share the
+    queue: their turns come by turns, and who fills it leaves it to others.
     """
 
     def __init__(self, idle_timeout: float, resume_grace: float, queue_limit: int) -> None:
@@ -96,7 +99,7 @@ class Places(Generic[L]):
         self._resume_grace = resume_grace
         self._queue_limit = queue_limit
         self._links: list[_Attached[L]] = []  # the newest last
-        self._queue: dict[str, Place[L]] = {}  # WAITING, the first to be served first
+        self._queue: WaitingLine[Place[L]] = WaitingLine()  # WAITING
         self._taken: dict[str, Place[L]] = {}  # GRANTED and BUSY, and somebody reads
         self._left: dict[str, Place[L]] = {}  # BUSY, and nobody reads any more
         self._over: dict[str, Place[L]] = {}  # OVER, and somebody reads
@@ -168,7 +171,21 @@ class Places(Generic[L]):
 
     # ---- turns ----------------------------------------------------------------------------------
 
-    def ask(self, session_id: str, trace_id: str, now: float) -> Place[L]:
+    def make_room(self, owner: Hashable) -> Place[L] | None:
+        """Before a turn of this owner's asks: the one that leaves a full queue for it, for which
+        the bot is busy; the newest of whoever has most in it, where that is more than this owner
+        will have."""
+        if len(self._queue) < self._queue_limit:
+            return None
+        greediest = self._queue.find_greediest()
+        if self._queue.of(greediest) <= self._queue.of(owner) + 1:
+            return None
+        newest = self._queue.pop_newest(greediest)
+        newest.stage = Stage.OVER
+        newest.held_by = self._find_holder()
+        return newest
+
+    def ask(self, session_id: str, trace_id: str, now: float, owner: Hashable = None) -> Place[L]:
         """A turn wants a place. Raises BotBusy when too many wait already."""
         self._forget_silent(now)
         newest = self.newest
@@ -177,19 +194,20 @@ class Places(Generic[L]):
         if not is_free and len(self._queue) >= self._queue_limit:
             raise BotBusy(self._find_holder())
         place: Place[L] = Place(
-            session_id, trace_id, held_by="" if is_free else self._find_holder()
+            session_id, trace_id, owner, held_by="" if is_free else self._find_holder()
         )
-        self._queue[session_id] = place
+        self._queue.add(owner, place)
         return place
 
     def grant(self, now: float) -> list[Place[L]]:
-        """Give the places that are free, in order. The turn of each is to `begin`."""
+        """Give the places that are free: owners in turns, and of one owner's in order. The turn of
+        each is to `begin`."""
         self._forget_silent(now)
         link = self.newest
         granted = []
         while link is not None and self._queue and self.taken < link.capacity:
-            session_id = next(iter(self._queue))
-            place = self._taken[session_id] = self._queue.pop(session_id)
+            place = self._queue.pop()
+            self._taken[place.session_id] = place
             granted.append(_granted(place, now))
         return granted
 
@@ -234,7 +252,8 @@ class Places(Generic[L]):
         over; its place is free at once where the bot can cancel or was never asked, else when it
         has ended or been silent for long."""
         session_id = place.session_id
-        self._queue.pop(session_id, None)
+        if place.stage is Stage.WAITING:
+            self._queue.discard(place.owner, place)
         self._over.pop(session_id, None)
         if self._taken.pop(session_id, None) is None or place.link is None:
             return None
@@ -258,10 +277,8 @@ class Places(Generic[L]):
     def _is_unheard(self, place: Place[L], link: L) -> bool:
         if place.stage is not Stage.BUSY or place.has_spoken:
             return False
-        return place.link is None or (link.can_resume and not self._is_attached(place.link))
-
-    def _is_attached(self, link: L) -> bool:
-        return any(attached.link is link for attached in self._links)
+        is_attached = any(attached.link is place.link for attached in self._links)
+        return place.link is None or (link.can_resume and not is_attached)
 
     def _silent_at(self, place: Place[L]) -> float:
         """When a left place is free by silence about its turn.

@@ -13,6 +13,7 @@ from enum import Enum
 from attrs import frozen
 
 from eyeclaw_trio.core.patience import HELD_CHUNKS
+from eyeclaw_trio.core.shares import Portion
 from eyeclaw_trio.core.written_text import Imprint, WrittenText
 from eyeclaw_trio.protocol.bot import StreamSummary
 from eyeclaw_trio.protocol.content_hash import hash_content
@@ -55,8 +56,8 @@ class Reassembly:
     """Puts the chunks of one answer in order, in bounded memory.
 
     At most HELD_CHUNKS early chunks of together `held_bytes` bytes wait for an earlier one
-    (RELIABILITY 12). Of the written text as much is remembered as its comparison with a summary
-    needs, which does not grow with it.
+    (RELIABILITY 12), as far as `room`, which many share, has some for them. Of the written text as
+    much is remembered as its comparison with a summary needs, which does not grow with it.
     """
 
     __slots__ = (  # one for each answer
@@ -66,6 +67,7 @@ class Reassembly:
         "_held_copies",
         "_held_limit",
         "_next",
+        "_room",
         "_unnumbered",
         "_written",
         "dropped",
@@ -73,7 +75,7 @@ class Reassembly:
         "received",
     )
 
-    def __init__(self, *, held_bytes: int) -> None:
+    def __init__(self, *, held_bytes: int, room: Portion | None = None) -> None:
         self.duplicates = 0
         self.dropped = 0
         self.received = 0
@@ -85,6 +87,7 @@ class Reassembly:
         self._held_copies: dict[int, int] = {}
         self._held_bytes = 0
         self._held_limit = held_bytes
+        self._room = room
         self._written = WrittenText()
 
     @property
@@ -172,6 +175,8 @@ class Reassembly:
         self._held.clear()
         self._held_copies.clear()
         self._held_bytes = 0
+        if self._room is not None:
+            self._room.release()
         return sequences
 
     # ---- inside ---------------------------------------------------------------------------------
@@ -192,6 +197,9 @@ class Reassembly:
         if len(self._held) >= HELD_CHUNKS or self._held_bytes + size > self._held_limit:
             self.dropped += 1
             return
+        if self._room is not None and not self._room.take(size):
+            self.dropped += 1
+            return
         self.received += 1
         self._held[sequence] = content
         self._held_copies[sequence] = 1
@@ -209,7 +217,10 @@ class Reassembly:
 
     def _take(self, sequence: int) -> Piece:
         content = self._held.pop(sequence)
-        self._held_bytes -= len(content.encode())
+        size = len(content.encode())
+        self._held_bytes -= size
+        if self._room is not None:
+            self._room.give_back(size)
         return self._write(content, (sequence,) * self._held_copies.pop(sequence))
 
     def _missing(self, total: int | None) -> Iterator[tuple[int, int]]:

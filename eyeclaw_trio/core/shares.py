@@ -63,6 +63,11 @@ class Portion:
         self.size += amount
         return True
 
+    def give_back(self, amount: int) -> None:
+        """Take so much less."""
+        self._shares.move(self._owner, -amount)
+        self.size -= amount
+
     def release(self) -> None:
         """Give all of it back."""
         self._shares.move(self._owner, -self.size)

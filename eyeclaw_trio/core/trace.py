@@ -106,6 +106,8 @@ class Trace:
     message_id: str = ""
     agent_id: str = ""
     user_id: str | None = None
+    asked_by: int | None = None
+    """The key, while the turn runs: who asks much leaves others their part. Not written down."""
     source: str = "rokid"
     provider: str | None = None
     """Whose model was asked, where that was no bot's."""

@@ -14,6 +14,14 @@ class PlaceGranted:
 
 
 @frozen
+class QueuedOut:
+    """The bot's queue is full, and this turn has left it for one of somebody who had fewer in it.
+    `held_by` is the trace of the turn that has the bot's place."""
+
+    held_by: str
+
+
+@frozen
 class PlaceMoved:
     """The moment has changed at which silence may free a place; for turns that wait for one."""
 
@@ -57,6 +65,7 @@ class ForeignWord:
 
 Notice = (
     PlaceGranted
+    | QueuedOut
     | PlaceMoved
     | LinkLost
     | LinkBack

@@ -1,4 +1,5 @@
 """Who goes next, where many wait: owners in turns, and of one owner's who has had nothing yet.
+Where no more can wait, who has most in the line has to take one out (RELIABILITY 35, 36).
 
 Whoever comes in hundreds has a line of his own to wait in, and stands in nobody else's way. Within
 one line, which all share who come through one proxy, those who were served before wait behind those
@@ -23,6 +24,10 @@ class _Own(Generic[T]):
     fresh: OrderedDict[T, None] = field(factory=OrderedDict)
     served: OrderedDict[T, None] = field(factory=OrderedDict)
 
+    @property
+    def size(self) -> int:
+        return len(self.fresh) + len(self.served)
+
 
 class WaitingLine(Generic[T]):
     """All who wait, each once."""
@@ -39,6 +44,22 @@ class WaitingLine(Generic[T]):
         own = self._owners.setdefault(owner, _Own())
         (own.served if was_served else own.fresh)[item] = None
         self._size += 1
+
+    def of(self, owner: Hashable) -> int:
+        """How many of this owner's wait."""
+        own = self._owners.get(owner)
+        return own.size if own is not None else 0
+
+    def find_greediest(self) -> Hashable:
+        """The owner of whom most wait. Raises ValueError where nobody does."""
+        return max(self._owners, key=self.of)
+
+    def pop_newest(self, owner: Hashable) -> T:
+        """The last one of this owner's, some of whose wait; he waits no longer."""
+        own = self._owners[owner]
+        item = next(reversed(own.served or own.fresh))
+        self.discard(owner, item)
+        return item
 
     def discard(self, owner: Hashable, item: T) -> None:
         """This one, who waits, waits no longer."""

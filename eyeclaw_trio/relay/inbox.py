@@ -7,6 +7,8 @@ from typing import Final
 import trio
 from attrs import define
 
+from eyeclaw_trio.core.quota import Quota
+from eyeclaw_trio.core.shares import Portion
 from eyeclaw_trio.core.turn_messages import TurnMessage
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamError, StreamSummary
 
@@ -26,7 +28,9 @@ class Inbox:
     """One turn's channel. Putting in never waits.
 
     At most `limit` bytes wait; a message more means that the reader takes less than the bot
-    gives: it is refused, and cancels `overflow`. `unread` counts this one while it holds something.
+    gives: it is refused, and cancels `overflow`. So it is where the owner of `portion` has no more
+    of the memory that all share, which counts what waits, and what was taken last and may still
+    be on its way out. `unread` counts this one while it holds something.
     """
 
     __slots__ = (  # there may be thousands
@@ -34,24 +38,24 @@ class Inbox:
         "_first_at",
         "_has_summary",
         "_inlet",
-        "_limit",
         "_outlet",
         "_overflow",
+        "_quota",
         "_refused",
         "_unread",
-        "_waiting",
         "overflowed",
         "waiting_since",
     )
 
-    def __init__(self, limit: int, overflow: trio.CancelScope, unread: Unread) -> None:
+    def __init__(
+        self, limit: int, overflow: trio.CancelScope, unread: Unread, portion: Portion
+    ) -> None:
         self.overflowed = False
         self.waiting_since = 0.0
         """When the first of the messages last received had come (monotonic seconds)."""
-        self._limit = limit
         self._overflow = overflow
         self._unread = unread
-        self._waiting = 0
+        self._quota = Quota(limit, portion)
         self._first_at = 0.0
         self._has_summary = False
         self._refused: list[int] = []
@@ -65,24 +69,26 @@ class Inbox:
         if self.overflowed:
             self._note_refused(message)
             return
-        cost = _MESSAGE_COST
+        quota, cost = self._quota, _MESSAGE_COST
         if message.__class__ is StreamChunk:
             cost += len(message.content.encode())
         else:
             cost += self._text_cost(message)
+        if quota.waiting + cost > quota.within and not quota.widen(
+            cost, is_first=self._batch is None
+        ):
+            self.overflowed = True
+            self._note_refused(message)
+            self._overflow.cancel()
+            return
         if self._batch is None:
             self._first_at = at
             self._unread.inboxes += 1
             self._batch = [message]
             self._inlet.send_nowait(self._batch)
-        elif self._waiting + cost > self._limit:
-            self.overflowed = True
-            self._note_refused(message)
-            self._overflow.cancel()
-            return
         else:
             self._batch.append(message)
-        self._waiting += cost
+        quota.waiting += cost
 
     async def receive(self) -> list[TurnMessage]:
         """Wait for at least one message and take all that are there, in order.
@@ -112,11 +118,12 @@ class Inbox:
             self._note_refused(message)
         self._inlet.close()
         self._outlet.close()
+        self._quota.release()
         return self._refused
 
     def _note_taken(self) -> None:
         self._batch = None
-        self._waiting = 0
+        self._quota.note_taken()
         self.waiting_since = self._first_at
         self._unread.inboxes -= 1
 
@@ -124,9 +131,10 @@ class Inbox:
         match message:
             case StreamSummary() if not self._has_summary:
                 # One summary as long as the answer belongs to every answer: it says nothing of a
-                # slow reader, and the largest message bounds it.
+                # slow reader, and the largest message bounds it. It takes memory all the same.
                 self._has_summary = True
-                return 0
+                size = len(message.total_content.encode())
+                return 0 if self._quota.take_aside(size) else size
             case StreamSummary(total_content=text, content_hash=claimed):
                 return len(text.encode()) + len(claimed or "")
             case StreamError(error=text, reason=reason):

@@ -6,7 +6,7 @@ In one process a `relay/station` is both. One contract suite runs on each implem
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -63,9 +63,11 @@ class TurnSide(Protocol):
     """What a turn needs of the relay. Nothing here waits."""
 
     def open(
-        self, command: ExecuteCommand, *, overflow: trio.CancelScope
+        self, command: ExecuteCommand, *, overflow: trio.CancelScope, owner: Hashable = None
     ) -> AbstractContextManager[OpenTurn]:
         """A turn, open while it is inside as a block: listen first, then ask.
+
+        All owners share the bot's queue and the memory of inboxes (RELIABILITY 36).
 
         A free place is granted by a message in its inbox, at once or later; it is the turn's own
         task that sends the command then (`send_command`). Entering raises BotOffline and BotBusy

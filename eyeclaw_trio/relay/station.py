@@ -8,7 +8,7 @@ waits. Links put in what their bot said, turns wait for it in their own inbox.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import trio
@@ -24,6 +24,7 @@ from eyeclaw_trio.core.turn_messages import (
     Notice,
     PlaceGranted,
     PlaceMoved,
+    QueuedOut,
 )
 from eyeclaw_trio.core.written_text import FailedWords
 from eyeclaw_trio.errors import BotOffline
@@ -151,18 +152,26 @@ class Station:
 
     # ---- for turns ------------------------------------------------------------------------------
 
-    def open(self, command: ExecuteCommand, *, overflow: trio.CancelScope) -> _Opening:
+    def open(
+        self, command: ExecuteCommand, *, overflow: trio.CancelScope, owner: Hashable = None
+    ) -> _Opening:
         """A turn, open while it is inside as a block (`relay.seam.TurnSide`)."""
-        return _Opening(self, command, overflow)
+        return _Opening(self, command, overflow, owner)
 
-    def begin_turn(self, command: ExecuteCommand, overflow: trio.CancelScope) -> OpenTurn:
+    def begin_turn(
+        self, command: ExecuteCommand, overflow: trio.CancelScope, owner: Hashable
+    ) -> OpenTurn:
         """Listen for this turn and ask for its place (for blocks). Raises BotOffline, BotBusy."""
         if not self.is_online:
             raise BotOffline(code=self.offline_reason)
         now = self._now()
         self._grant(now)  # what silence has freed belongs to those who wait already
-        place = self.places.ask(command.session_id, command.metadata.trace_id, now)
-        inbox = Inbox(self._limits.answer_buffer, overflow, self._all_turns.unread)
+        queued_out = self.places.make_room(owner)
+        if queued_out is not None:
+            self._turns[queued_out.session_id].tell(QueuedOut(queued_out.held_by), now)
+        place = self.places.ask(command.session_id, command.metadata.trace_id, now, owner)
+        portion = self._all_turns.waiting.portion(owner)
+        inbox = Inbox(self._limits.answer_buffer, overflow, self._all_turns.unread, portion)
         turn = OpenTurn(command, place, inbox, overflow)
         self._turns[turn.session_id] = turn
         self._all_turns.add(turn)
@@ -275,11 +284,16 @@ class Station:
 class _Opening:
     """A block for one turn; smaller than a generator, because there may be thousands."""
 
-    __slots__ = ("_command", "_overflow", "_station", "_turn")
+    __slots__ = ("_command", "_overflow", "_owner", "_station", "_turn")
 
     def __init__(
-        self, station: Station, command: ExecuteCommand, overflow: trio.CancelScope
+        self,
+        station: Station,
+        command: ExecuteCommand,
+        overflow: trio.CancelScope,
+        owner: Hashable,
     ) -> None:
+        self._owner = owner
         self._station = station
         self._command: ExecuteCommand | None = command
         self._overflow = overflow
@@ -288,7 +302,7 @@ class _Opening:
     def __enter__(self) -> OpenTurn:
         if self._command is None:
             raise RuntimeError("a turn is opened once")
-        turn = self._turn = self._station.begin_turn(self._command, self._overflow)
+        turn = self._turn = self._station.begin_turn(self._command, self._overflow, self._owner)
         self._command = None  # the turn lets go of it when its bot has spoken
         return turn
 

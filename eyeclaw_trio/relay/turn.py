@@ -74,7 +74,7 @@ async def relay_turn(
     an event: its connection must be closed, which is the reply's to know.
     """
     async with trio.open_nursery() as nursery:
-        opening = station.open(command, overflow=nursery.cancel_scope)
+        opening = station.open(command, overflow=nursery.cancel_scope, owner=trace.asked_by)
         del command  # the turn lets go of it when its bot has spoken
         hang_up = _HangUp(nursery.cancel_scope)
         try:

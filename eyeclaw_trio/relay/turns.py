@@ -8,12 +8,16 @@ from typing import Final
 import trio
 
 from eyeclaw_trio.core.places import Place, Stage
+from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.core.turn_messages import ForeignWord, Revoked, TurnMessage
 from eyeclaw_trio.core.written_text import Imprint
 from eyeclaw_trio.protocol.to_bot import ExecuteCommand
 from eyeclaw_trio.relay.inbox import Inbox, Unread
 from eyeclaw_trio.relay.link import Link
 
+# Bytes of answers that wait for slow readers, of all turns together. All keys share it; what is
+# small is not counted, and an answer seldom is more.
+WAITING: Final = 64 * 1_048_576
 # Seconds that an answer on a revoked key has to end by itself, with a word to its reader.
 REVOKED_WITHIN: Final = 1.0
 
@@ -83,6 +87,8 @@ class OpenTurns:
 
     def __init__(self) -> None:
         self.unread = Unread()
+        self.waiting = Shares(WAITING)
+        """Bytes in inboxes and on their way out, of all turns, by who has asked."""
         self._turns: dict[str, OpenTurn] = {}
 
     def __len__(self) -> int:

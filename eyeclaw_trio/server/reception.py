@@ -46,6 +46,9 @@ Chosen = TypeVar("Chosen")
 # Bodies of questions that are being received or answered, together (bytes). All keys share it, and
 # what is made of a body may take some times its size.
 QUESTIONS: Final = 24 * 1_048_576
+# Pieces of answers that are held because an earlier one is missing, together (bytes). All keys
+# share it too; what does not fit is healed by the summary.
+HELD: Final = 32 * 1_048_576
 _NO_BOT: Final = "`eyeclaw bot add NAME` adds one, `eyeclaw bot default ID` says which one answers"
 
 
@@ -125,6 +128,7 @@ class Reception:
     keeps_content: bool = False
     has_incident_codes: bool = False
     questions: Shares = field(factory=lambda: Shares(QUESTIONS))
+    held: Shares = field(factory=lambda: Shares(HELD))
     photos: PhotoDesk | None = None
 
     async def receive(
@@ -299,9 +303,11 @@ class Reception:
     ) -> Coroutine[Any, Any, None]:
         """As `relay`, for a command that is made already; without a key for the owner's own."""
         trace = turn.trace
+        trace.asked_by = key_id
         self.on_turn_begun(trace)
         turn.begin(self.answers.one_more(OpenAnswer(trace.session_id, key_id, trace.bot_id)))
-        answer = Answer(self.patience, self.limits, trace, trio.current_time())
+        room = self.held.portion(key_id)
+        answer = Answer(self.patience, self.limits, trace, trio.current_time(), room)
         return relay_turn(command, station, reply, answer, trace)
 
     def admit(self, request: Request, *, in_query: bool = False) -> AccessKey:

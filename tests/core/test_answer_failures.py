@@ -9,7 +9,14 @@ from turn_by_hand import END, MS, Turn, chunk, quiet, summary
 
 from eyeclaw_trio.core.patience import Limits
 from eyeclaw_trio.core.reassembly import Anomaly
-from eyeclaw_trio.core.turn_messages import DrainOver, LinkBack, LinkLost, PlaceGranted, TurnMessage
+from eyeclaw_trio.core.turn_messages import (
+    DrainOver,
+    LinkBack,
+    LinkLost,
+    PlaceGranted,
+    QueuedOut,
+    TurnMessage,
+)
 from eyeclaw_trio.errors import BotBusy, BotFailed, BotOffline, BotSilent, GatewayStopping, Reason
 from eyeclaw_trio.protocol.bot import Status, StreamError, StreamSummary
 
@@ -317,3 +324,10 @@ def test_the_first_ending_counts_and_nothing_that_comes_behind_changes_it(
         assert one.failure is failure
         assert one.text == "a"
     assert type(turn.failure) is type(other.failure)
+
+
+def test_a_turn_that_leaves_the_queue_for_another_says_that_its_bot_is_busy() -> None:
+    turn = Turn(sent=False)
+    assert turn.at(1.0, QueuedOut("trace_1")) == []
+    assert isinstance(turn.answer.failure, BotBusy)
+    assert turn.answer.failure.held_by == "trace_1"

@@ -7,7 +7,7 @@ import math
 import pytest
 from link_by_hand import IDLE, ALink, make_places
 
-from eyeclaw_trio.core.places import SETTLES_WITHIN, Place, Places
+from eyeclaw_trio.core.places import SETTLES_WITHIN, Place, Places, Stage
 from eyeclaw_trio.errors import BotBusy
 
 
@@ -43,6 +43,39 @@ def test_too_many_that_wait_are_refused_and_told_whose_turn_it_is() -> None:
     with pytest.raises(BotBusy) as refused:
         places.ask("refused", "trace", 2.0)
     assert refused.value.held_by == "trace busy"
+
+
+def test_whoever_fills_the_queue_leaves_a_place_in_it_to_others_and_has_all_of_it_alone() -> None:
+    places = make_places(queue_limit=3)
+    places.attach(ALink(), 0.0)
+    begun(places, "busy")
+    greedy = [places.ask(f"greedy {n}", "trace", 1.0, owner="greedy") for n in range(3)]
+    assert places.make_room("greedy") is None
+    with pytest.raises(BotBusy):
+        places.ask("one too many", "trace", 2.0, owner="greedy")
+    assert places.make_room("other") is greedy[2]
+    assert (greedy[2].stage, greedy[2].held_by) == (Stage.OVER, "trace busy")
+    other = places.ask("other", "trace", 3.0, owner="other")
+    assert places.make_room("other") is None  # two to one is a fair share of three
+    assert places.leave(greedy[2]) is None  # it is out of the queue, and takes nobody along
+    assert places.waiting == 3
+    assert places.leave(other) is None
+    assert places.waiting == 2
+
+
+def test_owners_get_their_places_in_turns() -> None:
+    places = make_places(queue_limit=6)
+    places.attach(ALink(), 0.0)
+    busy = begun(places, "busy")
+    for number in range(4):
+        places.ask(f"greedy {number}", "trace", 1.0, owner="greedy")
+    places.ask("other", "trace", 2.0, owner="other")
+    order = []
+    for _ in range(5):
+        places.end(busy)
+        [busy] = places.grant(3.0)
+        order.append(busy.session_id)
+    assert order == ["greedy 0", "other", "greedy 1", "greedy 2", "greedy 3"]
 
 
 def test_of_several_the_one_that_is_silent_for_longest_is_said_to_hold_the_place() -> None:

@@ -10,6 +10,24 @@ from reassembly_bench import Bench, a_summary
 
 from eyeclaw_trio.core.patience import HELD_CHUNKS
 from eyeclaw_trio.core.reassembly import Anomaly, Ending, Piece, Reassembly
+from eyeclaw_trio.core.shares import Shares
+
+
+def test_what_many_answers_hold_early_is_bounded_together_and_given_back() -> None:
+    shares = Shares(30)
+    first, second = (
+        Reassembly(held_bytes=20, room=shares.portion(owner)) for owner in ("one", "other")
+    )
+    first.add(1, "x" * 14)
+    first.add(2, "y" * 14)
+    assert (first.dropped, shares.of("one")) == (1, 14)
+    second.add(1, "z" * 8)
+    assert (second.dropped, shares.of("other")) == (0, 8)
+    assert [piece.text for piece in first.add(0, "a")] == ["a", "x" * 14]
+    assert shares.of("one") == 0
+    assert second.give_up() == [1]
+    assert shares.taken == 0
+
 
 # ---- order --------------------------------------------------------------------------------------
 

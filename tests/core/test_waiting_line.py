@@ -45,6 +45,18 @@ def test_who_leaves_is_not_called_and_takes_nobody_with_it() -> None:
     assert len(line) == 0
 
 
+def test_who_has_most_in_the_line_is_known_and_can_take_his_newest_out() -> None:
+    line: WaitingLine[str] = WaitingLine()
+    for owner, name in (("a", "a1"), ("b", "b1"), ("b", "b2"), ("a", "a2"), ("b", "b3")):
+        line.add(owner, name)
+    assert (line.of("a"), line.of("b"), line.of("c")) == (2, 3, 0)
+    assert line.find_greediest() == "b"
+    assert line.pop_newest("b") == "b3"
+    assert [line.pop() for _ in range(len(line))] == ["a1", "b1", "a2", "b2"]
+    with pytest.raises(ValueError, match="empty"):
+        line.find_greediest()
+
+
 ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.integers(0, 3), st.booleans()),  # whose, and whether it was served

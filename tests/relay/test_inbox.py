@@ -12,6 +12,8 @@ from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eyeclaw_trio.core.quota import OWN
+from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.core.turn_messages import LinkLost, TurnMessage
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamError, StreamSummary
 from eyeclaw_trio.relay.inbox import Inbox, Unread
@@ -46,14 +48,17 @@ class Opened:
 
 
 @contextmanager
-def opened(limit: int = 10_000) -> Iterator[Opened]:
+def opened(limit: int = 10_000, shares: Shares | None = None) -> Iterator[Opened]:
     overflow, unread = trio.CancelScope(), Unread()
-    inbox = Inbox(limit, overflow, unread)
+    shares = shares or Shares(1_000_000)
+    before = shares.of("key")
+    inbox = Inbox(limit, overflow, unread, shares.portion("key"))
     with trio.fail_after(5):
         yield Opened(inbox, overflow, unread)
     with suppress(trio.ClosedResourceError):  # the test has closed it
         inbox.close()
     assert unread.inboxes == 0
+    assert shares.of("key") == before
 
 
 # ---- order, and that nothing is lost ------------------------------------------------------------
@@ -237,3 +242,47 @@ async def test_what_is_there_can_be_taken_without_a_wait() -> None:
         it.put(chunks(0, 1))
         assert it.inbox.receive_nowait() == chunks(0, 1)
         assert it.inbox.receive_nowait() == []
+
+
+# ---- the memory that all share ------------------------------------------------------------------
+
+
+async def test_what_waits_beyond_its_own_is_counted_for_whoever_asked_until_the_next_is_taken() -> (
+    None
+):
+    shares = Shares(1_000_000)
+    with opened(100_000, shares) as it:
+        it.put(chunks(0, text="x" * (OWN - COST)))
+        assert shares.of("key") == 0
+        it.put(chunks(1))
+        assert shares.of("key") >= COST
+        await it.receive()
+        assert shares.of("key") >= COST  # it may still be on its way out
+        it.put(chunks(2))
+        await it.receive()
+        assert shares.of("key") == 0
+
+
+async def test_who_has_no_more_of_it_is_cut_off_and_another_is_not() -> None:
+    shares = Shares(100_000)
+    full, other = shares.portion("key"), shares.portion("other")
+    assert full.take(50_000)
+    with opened(100_000, shares) as it:
+        it.put(chunks(0, text="x" * OWN))
+        assert it.has_overflowed()
+        assert it.overflow.cancel_called
+    assert other.take(20_000)
+
+
+async def test_a_long_summary_is_counted_as_well() -> None:
+    shares = Shares(100_000)
+    with opened(100_000, shares) as it:
+        it.put([StreamSummary(TURN, "x" * 40_000, None, None)])
+        assert shares.of("key") == 40_000
+        await it.receive()
+        it.put([StreamEnd(TURN)])
+        await it.receive()
+        assert shares.of("key") == 0
+    with opened(100_000, shares) as it:
+        it.put([StreamSummary(TURN, "x" * 120_000, None, None)])
+        assert it.has_overflowed()

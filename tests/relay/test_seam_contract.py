@@ -17,10 +17,12 @@ from eyeclaw_trio.core.turn_messages import (
     LinkLost,
     LinkReplaced,
     PlaceGranted,
+    QueuedOut,
 )
 from eyeclaw_trio.errors import BotBusy, BotOffline
 from eyeclaw_trio.protocol.bot import Status, StreamChunk, StreamEnd, StreamError, StreamMessage
 from eyeclaw_trio.protocol.to_bot import RunningTurns
+from eyeclaw_trio.relay.turns import OpenTurn
 
 
 @pytest.fixture(params=list(MEETINGS))
@@ -132,6 +134,28 @@ async def test_too_many_that_wait_are_refused_at_once(at: Meeting) -> None:
         opened(at, "4"),
     ):
         pass
+
+
+async def test_who_fills_the_queue_leaves_it_for_another_and_is_told_that_the_bot_is_busy(
+    at: Meeting,
+) -> None:
+    with at.links.attached(ALink()), ExitStack() as stack:
+
+        def ask(name: str, owner: str) -> OpenTurn:
+            opening = at.turns.open(command(name), overflow=trio.CancelScope(), owner=owner)
+            turn = stack.enter_context(opening)
+            heed(at, turn)
+            return turn
+
+        ask("busy", "greedy")
+        waits, last = ask("waits", "greedy"), ask("last", "greedy")
+        with pytest.raises(BotBusy):
+            ask("one too many", "greedy")
+        other = ask("other", "other")
+        assert heed(at, last) == [QueuedOut("trace_1")]
+        assert not last.is_waiting
+        assert waits.is_waiting
+        assert other.is_waiting
 
 
 async def test_a_bot_that_takes_several_commands_gets_them_side_by_side(at: Meeting) -> None:

@@ -1,0 +1,55 @@
+"""How much of one answer may wait: its own limit, and its part of what all answers share."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from eyeclaw_trio.core.shares import Portion
+
+# So many bytes are every answer's own: what goes beyond them is counted for the owner.
+OWN: Final = 16_384
+
+
+class Quota:
+    """The bytes of one answer that wait, and those that were taken last and may still be on their
+    way out. At most `limit` bytes may wait, as far as the owner of `portion` has some left.
+    """
+
+    __slots__ = ("_limit", "_own", "_portion", "_taken", "waiting", "within")  # thousands
+
+    def __init__(self, limit: int, portion: Portion) -> None:
+        self.waiting = 0
+        """What waits; counted by whoever puts it in."""
+        self._limit = limit
+        self._portion = portion
+        self.within = self._own = min(OWN, limit)
+        """What may wait without a question; beyond it `widen` has to be asked."""
+        self._taken = 0  # of the portion, for what was taken last
+
+    def widen(self, amount: int, *, is_first: bool) -> bool:
+        """Make room for so much more; false where that is too much. The first that waits may be
+        longer than the limit."""
+        wanted = self.waiting + amount
+        if not is_first and wanted > self._limit:
+            return False
+        wanted = max(wanted, min(2 * self.within, self._limit))
+        if not self._portion.take(wanted - self.within):
+            return False
+        self.within = wanted
+        return True
+
+    def take_aside(self, amount: int) -> bool:
+        """Count something that does not wait as the rest does; false where there is no room."""
+        return amount <= OWN or self._portion.take(amount)
+
+    def note_taken(self) -> None:
+        """All that waits was taken, and what was taken before is out."""
+        self.waiting = 0
+        if self._portion.size:
+            self._portion.give_back(self._taken)
+            self._taken = self._portion.size
+            self.within = self._own
+
+    def release(self) -> None:
+        """Nothing waits any more, and nothing is on its way."""
+        self._portion.release()
