@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import trio
 import trio.testing
 from attrs import define, field
-from fakes import TOKEN, Gateway
-from trio_websocket import WebSocketConnection, wrap_client_stream
+from fakes import TOKEN, Gateway, Pair
+from trio_websocket import WebSocketConnection
 
 from eyeclaw_trio.relay.turn_log import TurnLogs
 from eyeclaw_trio.server.cable_door import CableDoor, LinkedBots
 from eyeclaw_trio.server.cable_socket import cable_kind
-from eyeclaw_trio.server.front_door import FrontDoor
-from eyeclaw_trio.server.glasses import PATHS
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.stream_channel import StreamChannel, WorkerLink
 
@@ -68,42 +66,23 @@ class CableGateway(Gateway):
             ),
             stream_channel=StreamChannel(self.gate, self.turns, self.workers, lambda _: None),
         )
-        routes = {path: {"POST": self.rokid.answer} for path in PATHS}
-        self.front_door = FrontDoor(
-            {**routes, "/cable": {"GET": self.cable.serve}},
-            self.origins,
-            self.patience,
-            self.limits,
-            self.services.poller,
-        )
+        self.open_doors({"/cable": {"GET": self.cable.serve}})
 
     @asynccontextmanager
     async def sdk(
         self,
         query: str = f"?sdk_token={TOKEN}&bot_id=1",
         *,
-        headers: list[tuple[bytes, bytes]] | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
         subprotocols: list[str] | None = None,
+        pair: Callable[[], Pair] = trio.testing.memory_stream_pair,
     ) -> AsyncIterator[Sdk]:
-        """A client on /cable, over a memory stream."""
-        ours, theirs = trio.testing.memory_stream_pair()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.front_door.serve_connection, theirs)
-            nursery.start_soon(self.run_services)
-            socket = await wrap_client_stream(
-                nursery,
-                cast(trio.SocketStream, ours),  # any stream will do
-                "gateway.example",
-                f"/cable{query}",
-                extra_headers=headers,
-                subprotocols=subprotocols,
-                max_message_size=10_000_000,
-            )
-            try:
-                yield Sdk(socket)
-            finally:
-                await trio.aclose_forcefully(ours)
-                nursery.cancel_scope.cancel()
+        """A client on /cable, over a memory stream where no other pair is given."""
+        link = self.websocket(
+            f"/cable{query}", headers=headers, subprotocols=subprotocols, pair=pair
+        )
+        async with link as (socket, _):
+            yield Sdk(socket)
 
 
 @define(eq=False)

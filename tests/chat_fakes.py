@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any
 
 import trio
 import trio.testing
 from attrs import define, field
 from fakes import KEY, FakeBot, Gateway
-from trio_websocket import WebSocketConnection, wrap_client_stream
+from trio_websocket import WebSocketConnection
 
 from eyeclaw_trio.core.routing import ChatChoice
 from eyeclaw_trio.server.chat import PATH, ChatDoor, chat_kind
-from eyeclaw_trio.server.front_door import FrontDoor
-from eyeclaw_trio.server.glasses import PATHS
 
 DONE = {"type": "done"}
 CANCELLED = {"type": "cancelled"}
@@ -34,14 +32,7 @@ class ChatGateway(Gateway):
         super().__attrs_post_init__()
         kind = chat_kind(self.services, self.limits, self.patience, has_shortcut=self.has_shortcut)
         self.chat = ChatDoor(self.reception, self.origins, self.choice, kind)
-        routes = {path: {"POST": self.rokid.answer} for path in PATHS}
-        self.front_door = FrontDoor(
-            {**routes, PATH: {"GET": self.chat.serve}},
-            self.origins,
-            self.patience,
-            self.limits,
-            self.services.poller,
-        )
+        self.open_doors({PATH: {"GET": self.chat.serve}})
 
     def provider(self, name: str = "one", **fields: Any) -> FakeBot:
         """A provider's answering end, to be attached to its station."""
@@ -60,26 +51,13 @@ class ChatGateway(Gateway):
     ) -> AsyncIterator[ChatClient]:
         """A client that is connected; leaving hangs up and waits for the gateway's side."""
         pair = trio.testing.lockstep_stream_pair if lockstep else trio.testing.memory_stream_pair
-        ours, theirs = pair()
         sent = dict(headers or {})
         if key is not None:
             sent["Authorization"] = f"Bearer {key}"
-        async with self.services_running(), trio.open_nursery() as nursery:
-            nursery.start_soon(self.front_door.serve_connection, theirs)
-            async with trio.open_nursery() as library:
-                socket = await wrap_client_stream(
-                    library,
-                    cast(trio.SocketStream, ours),  # any stream will do
-                    "gateway.example",
-                    f"{PATH}{session}{query}",
-                    extra_headers=[(name.encode(), value.encode()) for name, value in sent.items()],
-                    max_message_size=10_000_000,
-                )
-                try:
-                    yield ChatClient(socket, ours)
-                finally:
-                    await trio.aclose_forcefully(ours)
-                    library.cancel_scope.cancel()
+        encoded = [(name.encode(), value.encode()) for name, value in sent.items()]
+        target = f"{PATH}{session}{query}"
+        async with self.websocket(target, headers=encoded, pair=pair) as (socket, stream):
+            yield ChatClient(socket, stream)
 
 
 @define(eq=False)

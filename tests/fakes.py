@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import h11
 import trio
 import trio.testing
 from attrs import define, field
+from trio_websocket import WebSocketConnection, wrap_client_stream
 
 from eyeclaw_trio.core.directory import AccessKey, Bot, Directory, digest
 from eyeclaw_trio.core.patience import Limits, Patience
@@ -21,13 +22,15 @@ from eyeclaw_trio.protocol.content_hash import hash_content
 from eyeclaw_trio.protocol.to_bot import Cancel, ExecuteCommand, ToBot
 from eyeclaw_trio.relay.station import Station
 from eyeclaw_trio.relay.switchboard import Switchboard
-from eyeclaw_trio.server.front_door import FrontDoor
+from eyeclaw_trio.server.front_door import FrontDoor, Handler
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.photo_desk import PhotoDesk
 from eyeclaw_trio.server.reception import OpenAnswers, Reception
 from eyeclaw_trio.wire.services import Services
+
+Pair = tuple[trio.abc.Stream, trio.abc.Stream]
 
 KEY = "ak_test-key-of-the-tests"
 LIMITED_KEY = "ak_test-key-of-bot-2-only"
@@ -168,6 +171,7 @@ class Gateway:
     gate: Gate = field(init=False)
     front_door: FrontDoor = field(init=False)
     reception: Reception = field(init=False)
+    _routes: dict[str, Mapping[str, Handler]] = field(factory=dict)
     _running: trio.Lock = field(factory=trio.Lock)
 
     def __attrs_post_init__(self) -> None:
@@ -184,13 +188,15 @@ class Gateway:
             on_turn_over=self.traces.append,
             photos=self.photos,
         )
-        routes = {path: {"POST": self.rokid.answer} for path in PATHS}
-        self.front_door = FrontDoor(routes, self.origins, self.patience, self.limits)
+        glasses = GlassesDoor(self.reception)
+        self.open_doors({path: {"POST": glasses.answer} for path in PATHS})
 
-    @property
-    def rokid(self) -> GlassesDoor:
-        """The door for glasses."""
-        return GlassesDoor(self.reception)
+    def open_doors(self, routes: Mapping[str, Mapping[str, Handler]]) -> None:
+        """Open these beside those that are open already, or in their place."""
+        self._routes |= routes
+        self.front_door = FrontDoor(
+            self._routes, self.origins, self.patience, self.limits, self.services.poller
+        )
 
     @asynccontextmanager
     async def services_running(self) -> AsyncIterator[None]:
@@ -218,6 +224,36 @@ class Gateway:
                 yield Glasses(ours)
             finally:
                 await trio.aclose_forcefully(ours)
+
+    @asynccontextmanager
+    async def websocket(
+        self,
+        target: str,
+        *,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        subprotocols: list[str] | None = None,
+        pair: Callable[[], Pair] = trio.testing.memory_stream_pair,
+    ) -> AsyncIterator[tuple[WebSocketConnection, trio.abc.Stream]]:
+        """A client's WebSocket and the stream below it; leaving hangs up and waits for the
+        gateway's side."""
+        ours, theirs = pair()
+        async with self.services_running(), trio.open_nursery() as nursery:
+            nursery.start_soon(self.front_door.serve_connection, theirs)
+            async with trio.open_nursery() as library:
+                socket = await wrap_client_stream(
+                    library,
+                    cast(trio.SocketStream, ours),  # any stream will do
+                    "gateway.example",
+                    target,
+                    extra_headers=list(headers),
+                    subprotocols=subprotocols,
+                    max_message_size=10_000_000,
+                )
+                try:
+                    yield socket, ours
+                finally:
+                    await trio.aclose_forcefully(ours)
+                    library.cancel_scope.cancel()
 
 
 @asynccontextmanager

@@ -18,7 +18,6 @@ from eyeclaw_trio.server.completions import (
     CompletionDoor,
     ModelsDoor,
 )
-from eyeclaw_trio.server.front_door import FrontDoor
 from eyeclaw_trio.server.operations import WelcomeDoor
 
 PROVIDER: Final = "nvidia1"
@@ -42,16 +41,13 @@ class OpenAIGateway(Gateway):
         if whole_answers is not None:
             door = CompletionDoor(self.reception, (PROVIDER,), whole_answers)
         models = ModelsDoor(self.gate, (PROVIDER,), lambda _: None)
-        self.front_door = FrontDoor(
+        self.open_doors(
             {
                 PATH: {"POST": door.answer},
                 "/": {"GET": WelcomeDoor().show, "POST": door.answer},
                 MODELS_PATH: {"GET": models.list},
                 MODEL_PATH: {"GET": models.show},
-            },
-            self.origins,
-            self.patience,
-            self.limits,
+            }
         )
 
     def __attrs_post_init__(self) -> None:

@@ -14,8 +14,6 @@ from cable_fakes import CableGateway
 from fakes import KEY, LIMITED_KEY, Glasses, make_key
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from eyeclaw_trio.server.front_door import FrontDoor
-from eyeclaw_trio.server.glasses import PATHS
 from eyeclaw_trio.server.worker import POLL_PATH, TRIGGER_PATH, PollDoor, TriggerDoor
 
 OTHER_KEY = "ak_another-key-for-all-bots"
@@ -36,16 +34,11 @@ class WorkerGateway(CableGateway):
         )
         self.trigger = TriggerDoor(self.reception, self.turns)
         self.poll = PollDoor(self.gate, self.turns, lambda _: None)
-        self.front_door = FrontDoor(
+        self.open_doors(
             {
-                **{path: {"POST": self.rokid.answer} for path in PATHS},
-                "/cable": {"GET": self.cable.serve},
                 TRIGGER_PATH: {"POST": self.trigger.answer},
                 POLL_PATH: {"GET": self.poll.answer},
-            },
-            self.origins,
-            self.patience,
-            self.limits,
+            }
         )
 
     @asynccontextmanager

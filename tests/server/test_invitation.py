@@ -7,18 +7,12 @@ from fakes import Gateway, Glasses
 from trio.testing import MockClock
 
 from eyeclaw_trio.core.invitations import LIFETIME, Invitations
-from eyeclaw_trio.server.front_door import FrontDoor
 from eyeclaw_trio.server.invitation import PATH, InvitationDoor
 
 
 def with_invitations(gateway: Gateway) -> Invitations:
     invitations = Invitations()
-    gateway.front_door = FrontDoor(
-        {PATH: {"GET": InvitationDoor(invitations, gateway.gate).show}},
-        gateway.origins,
-        gateway.patience,
-        gateway.limits,
-    )
+    gateway.open_doors({PATH: {"GET": InvitationDoor(invitations, gateway.gate).show}})
     return invitations
 
 

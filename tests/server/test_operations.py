@@ -10,8 +10,6 @@ import trio.testing
 from fakes import LIMITED_KEY, Gateway, Glasses, assert_whole
 from trio.testing import MockClock
 
-from eyeclaw_trio.server.front_door import FrontDoor
-from eyeclaw_trio.server.glasses import PATHS
 from eyeclaw_trio.server.operations import HealthDoor, StatsDoor, Stopwatch
 
 
@@ -22,16 +20,7 @@ def with_operations(gateway: Gateway) -> Stopwatch:
         return (503 if gateway.is_draining else 200), {"status": "ok"}
 
     stats = StatsDoor(gateway.gate, gateway.switchboard, stopwatch, health)
-    gateway.front_door = FrontDoor(
-        {
-            **{path: {"POST": gateway.rokid.answer} for path in PATHS},
-            "/health": {"GET": HealthDoor(health).show},
-            "/stats": {"GET": stats.show},
-        },
-        gateway.origins,
-        gateway.patience,
-        gateway.limits,
-    )
+    gateway.open_doors({"/health": {"GET": HealthDoor(health).show}, "/stats": {"GET": stats.show}})
     return stopwatch
 
 

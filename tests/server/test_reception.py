@@ -12,7 +12,6 @@ import trio.testing
 from fakes import KEY, Gateway, assert_whole, make_key, question
 
 from eyeclaw_trio.core.trace import Happening
-from eyeclaw_trio.server.front_door import FrontDoor
 from eyeclaw_trio.server.glasses import GlassesDoor
 
 OTHER_KEY = "ak_another-key-for-all-bots"
@@ -91,9 +90,7 @@ async def test_one_key_asks_so_much_at_once_and_another_still_asks() -> None:
 async def test_a_question_is_kept_in_its_trace_only_where_content_is(keeps_content: bool) -> None:
     gateway = Gateway()
     door = GlassesDoor(attrs.evolve(gateway.reception, keeps_content=keeps_content))
-    gateway.front_door = FrontDoor(
-        {"/sse/rokid": {"POST": door.answer}}, gateway.origins, gateway.patience, gateway.limits
-    )
+    gateway.open_doors({"/sse/rokid": {"POST": door.answer}})
     async with gateway.glasses() as glasses:
         await glasses.send(question("天气怎么样"))
         assert (await glasses.receive_head()).status_code == 200
