@@ -31,6 +31,8 @@ _ENVELOPE: Final = 16
 _SURELY_WRITABLE: Final = 200
 # Values in one message: a megabyte of empty objects is 340,000 of them, 120 ms and 25 MB.
 MOST_VALUES: Final = 20_000
+# What has fewer bytes cannot have so many: a value takes two at least, and so does a level.
+_MANY_VALUES, _MANY_BRACKETS = 2 * MOST_VALUES, 2 * _SURELY_WRITABLE
 # Entries of an array, where its field does not say less; and faults that are told of a message.
 _MOST_ENTRIES: Final = 2_000
 MOST_FAULTS: Final = 20
@@ -216,14 +218,14 @@ def checked(look: Callable[[Any], object], *, most: int = _MOST_ENTRIES) -> dict
 
 def read_json(data: bytes | str) -> Any:
     """Parse JSON text. Raises BadMessage when it is none, or has too many values to be one."""
-    if len(data) > 2 * MOST_VALUES and _has_too_many_values(data):  # each takes two bytes at least
+    if len(data) > _MANY_VALUES and _has_too_many_values(data):
         raise BadMessage({"": f"must hold at most {MOST_VALUES} values"})
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise BadMessage({"": f"not JSON: {_where(error)}"}) from None
     # Most messages are too short for so many brackets.
-    if len(data) > 2 * _SURELY_WRITABLE and _may_be_deep(data) and not _can_be_written(value):
+    if len(data) > _MANY_BRACKETS and _may_be_deep(data) and not _can_be_written(value):
         raise BadMessage({"": "is nested too deep"})
     return value
 

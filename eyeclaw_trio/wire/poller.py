@@ -60,13 +60,12 @@ class Watch:
             with suppress(OSError, ValueError):
                 self._epoll.unregister(self._number)
 
-    def read(self, clock: Callable[[], float]) -> int:
+    def read(self) -> int:
         """Read what is there, which must be called for by the kernel; returns its size in bytes.
 
-        `clock` tells what it costs to take it, in seconds. A bug in `take` ends the watch.
+        A bug in `take` ends the watch.
         """
         goes_on = False
-        began = clock()
         try:
             try:
                 data = self.stream.receive_nowait(self._size)
@@ -74,10 +73,7 @@ class Watch:
                 self.take(None)
             else:
                 goes_on = data is None or (self.take(data) and data != b"")
-                size, took = len(data or b""), clock() - began
-                if size == self._size or took > _SLOW:
-                    self._fit(took)
-                return size
+                return len(data or b"")
         except Exception:
             log.exception("poller.bug")
         finally:
@@ -85,11 +81,12 @@ class Watch:
                 self.end()
         return 0
 
-    def _fit(self, took: float) -> None:
-        """Ask for less of who has taken long, for more of who has filled what was asked for."""
+    def fit(self, size: int, took: float) -> None:
+        """What was read has this size, and took so many seconds: ask for less of who takes long,
+        for more of who fills what was asked for."""
         if took > _SLOW:
             self._size = max(_LEAST_SIZE, self._size // 2)
-        elif took < _QUICK:
+        elif size == self._size and took < _QUICK:
             self._size = min(_LARGEST_SIZE, self._size * 2)
 
     def __enter__(self) -> None:
@@ -183,13 +180,16 @@ class Poller:
     def _read(self, ready: Sequence[tuple[int, int]]) -> int:
         """Read these; returns how many of them had their turn. The others come next, before the
         kernel is asked again: it would name the same ones first."""
-        size, clock = 0, self._clock
-        until = clock() + SECONDS_AT_A_TIME
+        total, now = 0, self._clock()
+        until = now + SECONDS_AT_A_TIME
         for count, (number, _) in enumerate(ready, start=1):
             watch = self._watches.get(number)
             if watch is not None:  # else what was read just now has ended it
-                size += watch.read(clock)
-            if size > BYTES_AT_A_TIME or clock() > until:
+                size = watch.read()
+                began, now = now, self._clock()
+                watch.fit(size, now - began)
+                total += size
+            if total > BYTES_AT_A_TIME or now > until:
                 return count
         return len(ready)
 

@@ -66,7 +66,7 @@ async def test_whose_bytes_cost_much_is_read_in_smaller_portions() -> None:
 
 
 async def test_others_have_a_turn_when_reading_has_taken_long() -> None:
-    poller, taken = Poller(clock_of(0.003)), Taken()
+    poller, taken = Poller(clock_of(0.009)), Taken()
     async with pairs(30) as lines, trio.open_nursery() as nursery:
         for ours, peer in lines:
             nursery.start_soon(poller.receive, ours, taken)
