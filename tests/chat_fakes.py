@@ -10,7 +10,8 @@ from typing import Any
 import trio
 import trio.testing
 from attrs import define, field
-from fakes import KEY, FakeBot, Gateway
+from bot_fakes import FakeBot
+from fakes import KEY, Gateway
 from trio_websocket import WebSocketConnection
 
 from eyeclaw_trio.core.routing import ChatChoice

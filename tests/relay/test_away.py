@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import trio
 import trio.testing
-from fakes import SILENT, Gateway, assert_whole, reading_nothing, spoken, summary_of
+from bot_fakes import summary_of
+from fakes import SILENT, Gateway, assert_whole, reading_nothing, spoken
 from trio.testing import MockClock
 
 from eyeclaw_trio.core.patience import LATE, Patience

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import trio
 import trio.testing
-from fakes import OFFLINE, FakeBot, Gateway, assert_whole, question, spoken
+from bot_fakes import FakeBot
+from fakes import OFFLINE, Gateway, assert_whole, question, spoken
 from trio.testing import MockClock
 
 from eyeclaw_trio.core.patience import Patience

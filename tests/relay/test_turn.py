@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import trio
 import trio.testing
-from fakes import OFFLINE, SILENT, Gateway, assert_whole, question, spoken, summary_of
+from bot_fakes import summary_of
+from fakes import OFFLINE, SILENT, Gateway, assert_whole, question, spoken
 from trio.testing import MockClock
 
 from eyeclaw_trio.core.patience import Patience

@@ -5,16 +5,8 @@ from __future__ import annotations
 import pytest
 import trio
 import trio.testing
-from fakes import (
-    FAILED,
-    SILENT,
-    Gateway,
-    assert_whole,
-    question,
-    reading_nothing,
-    spoken,
-    summary_of,
-)
+from bot_fakes import summary_of
+from fakes import FAILED, SILENT, Gateway, assert_whole, question, reading_nothing, spoken
 from trio.testing import MockClock
 
 from eyeclaw_trio.core.patience import ANSWER_LIMIT, Limits, Patience

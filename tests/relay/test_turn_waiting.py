@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import trio
 import trio.testing
+from bot_fakes import summary_of
 from fakes import (
     BUSY,
     FAILED,
@@ -13,7 +14,6 @@ from fakes import (
     question,
     read_events,
     reading_nothing,
-    summary_of,
 )
 from trio.testing import MockClock
 

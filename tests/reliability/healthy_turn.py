@@ -16,7 +16,8 @@ import attrs
 import trio
 import trio.testing
 from attrs import define, field
-from fakes import FakeBot, Gateway, Glasses, make_bot, question, summary_of
+from bot_fakes import FakeBot, summary_of
+from fakes import Gateway, Glasses, make_bot, question
 
 from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd

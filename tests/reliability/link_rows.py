@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bot_fakes import summary_of
 from cable_fakes import Sdk
-from fakes import summary_of
 
 from eyeclaw_trio.protocol.bot import StreamChunk, encode_from_bot
 

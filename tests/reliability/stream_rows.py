@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fakes import FakeBot, Gateway, Glasses, question
+from bot_fakes import FakeBot
+from fakes import Gateway, Glasses, question
 
 from eyeclaw_trio.core.trace import Trace
 

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 import attrs
 import pytest
 import trio
+from bot_fakes import FakeBot
 from chat_fakes import CANCELLED, DONE, ChatGateway
-from fakes import KEY, FakeBot, make_key
+from fakes import KEY, make_key
 from healthy_turn import beside_a_healthy_turn
 from raw_wire import (
     BINARY,

@@ -5,17 +5,8 @@ from __future__ import annotations
 import pytest
 import trio
 import trio.testing
-from fakes import (
-    FAILED,
-    SILENT,
-    FakeBot,
-    Gateway,
-    Glasses,
-    assert_whole,
-    question,
-    read_events,
-    summary_of,
-)
+from bot_fakes import FakeBot, summary_of
+from fakes import FAILED, SILENT, Gateway, Glasses, assert_whole, question, read_events
 from healthy_turn import beside_a_healthy_turn, taken_places
 from stream_rows import acknowledged, asking, trace_of
 from trio.testing import MockClock

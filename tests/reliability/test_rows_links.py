@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
+from bot_fakes import summary_of
 from cable_fakes import CableGateway, Sdk
 from chaos import open_chaos_proxy
-from fakes import KEY, OFFLINE, TOKEN, Glasses, assert_whole, question, read_events, summary_of
+from fakes import KEY, OFFLINE, TOKEN, Glasses, assert_whole, question, read_events
 from healthy_turn import beside_a_healthy_turn, until
 from house import House
 from link_rows import answer

@@ -15,18 +15,9 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
+from bot_fakes import summary_of
 from cable_fakes import CableGateway, Sdk
-from fakes import (
-    OFFLINE,
-    TOKEN,
-    Glasses,
-    assert_whole,
-    make_bot,
-    make_key,
-    question,
-    spoken,
-    summary_of,
-)
+from fakes import OFFLINE, TOKEN, Glasses, assert_whole, make_bot, make_key, question, spoken
 from healthy_turn import beside_a_healthy_turn, nothing_left, until
 from link_rows import answer
 from peers import HOST, SdkPeer, ask, open_gateway

@@ -9,6 +9,7 @@ import attrs
 import pytest
 import trio
 import trio.testing
+from bot_fakes import summary_of
 from cable_fakes import IDENTIFIER, CableGateway
 from fakes import (
     FAILED,
@@ -20,7 +21,6 @@ from fakes import (
     question,
     read_events,
     spoken,
-    summary_of,
 )
 from healthy_turn import beside_a_healthy_turn
 from hypothesis import given, settings

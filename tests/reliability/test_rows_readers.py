@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from fakes import FakeBot, Gateway, Glasses, assert_whole, question, summary_of
+from bot_fakes import FakeBot, summary_of
+from fakes import Gateway, Glasses, assert_whole, question
 from healthy_turn import beside_a_healthy_turn, until
 from house import House
 from peers import HOST

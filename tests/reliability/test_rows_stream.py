@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import trio
 import trio.testing
-from fakes import SILENT, Gateway, assert_whole, summary_of
+from bot_fakes import summary_of
+from fakes import SILENT, Gateway, assert_whole
 from healthy_turn import beside_a_healthy_turn
 from stream_rows import acknowledged, asking, trace_of
 from trio.testing import MockClock

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bot_fakes import FakeBot
 from chat_fakes import DONE, ChatClient
-from fakes import FakeBot
 
 
 async def asked(client: ChatClient, model: FakeBot, message: str = "你好") -> str:

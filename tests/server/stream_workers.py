@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fakes import FakeBot
+from bot_fakes import FakeBot
 from worker_fakes import WorkerGateway, WorkerPeer
 
 

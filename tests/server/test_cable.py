@@ -9,8 +9,9 @@ from contextlib import AsyncExitStack
 import pytest
 import trio
 import trio.testing
+from bot_fakes import summary_of
 from cable_fakes import CableGateway
-from fakes import KEY, TOKEN, assert_whole, question, summary_of
+from fakes import KEY, TOKEN, assert_whole, question
 from trio.testing import MockClock
 from trio_websocket import ConnectionClosed
 

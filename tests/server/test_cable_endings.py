@@ -10,9 +10,10 @@ import pytest
 import structlog
 import trio
 import trio.testing
+from bot_fakes import summary_of
 from cable_fakes import IDENTIFIER, CableGateway, Sdk
 from chat_fakes import ChatGateway
-from fakes import KEY, OFFLINE, TOKEN, Glasses, assert_whole, summary_of
+from fakes import KEY, OFFLINE, TOKEN, Glasses, assert_whole
 from trio.testing import MockClock
 from trio_websocket import ConnectionClosed, ConnectionRejected, wrap_client_stream
 

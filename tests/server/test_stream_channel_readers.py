@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 import trio
 import trio.testing
-from fakes import FakeBot
+from bot_fakes import FakeBot
 from stream_workers import answering, open_worker
 from trio.testing import MockClock
 from trio_websocket import ConnectionRejected, wrap_client_stream

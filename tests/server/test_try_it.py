@@ -6,7 +6,8 @@ import attrs
 import pytest
 import trio
 from attrs import define, field
-from fakes import OFFLINE, FakeBot, Gateway, assert_whole
+from bot_fakes import FakeBot
+from fakes import OFFLINE, Gateway, assert_whole
 
 from eyeclaw_trio.core.patience import Patience
 from eyeclaw_trio.core.trace import Outcome

@@ -17,7 +17,8 @@ from pathlib import Path
 import trio
 import trio.testing
 from attrs import define
-from fakes import FakeBot, Glasses, assert_whole, question, spoken
+from bot_fakes import FakeBot
+from fakes import Glasses, assert_whole, question, spoken
 from store_helpers import degraded, newest_traces, opened
 from trace_helpers import end_trace, make_trace
 

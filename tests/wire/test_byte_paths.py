@@ -14,8 +14,9 @@ import pytest
 import trio
 import trio.testing
 import trustme
+from bot_fakes import summary_of
 from cable_fakes import IDENTIFIER, CableGateway, Sdk
-from fakes import TOKEN, Glasses, question, summary_of
+from fakes import TOKEN, Glasses, question
 from trio_websocket import wrap_client_stream
 
 from eyeclaw_trio.protocol.bot import encode_from_bot
