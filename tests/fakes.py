@@ -97,7 +97,6 @@ class Gateway:
     answers: OpenAnswers = field(factory=OpenAnswers)
     photos: PhotoDesk | None = None
     switchboard: Switchboard = field(init=False)
-    gate: Gate = field(init=False)
     front_door: FrontDoor = field(init=False)
     reception: Reception = field(init=False)
     _routes: dict[str, Mapping[str, Handler]] = field(factory=dict)
@@ -105,9 +104,8 @@ class Gateway:
 
     def __attrs_post_init__(self) -> None:
         self.switchboard = Switchboard(self.patience, self.limits)
-        self.gate = Gate(lambda: self.directory)
         self.reception = Reception(
-            gate=self.gate,
+            gate=Gate(lambda: self.directory),
             switchboard=self.switchboard,
             patience=self.patience,
             limits=self.limits,
@@ -119,6 +117,11 @@ class Gateway:
         )
         glasses = GlassesDoor(self.reception)
         self.open_doors({path: {"POST": glasses.answer} for path in PATHS})
+
+    @property
+    def gate(self) -> Gate:
+        """Who comes in, by the directory as it is now."""
+        return self.reception.gate
 
     def open_doors(self, routes: Mapping[str, Mapping[str, Handler]]) -> None:
         """Open these beside those that are open already, or in their place."""

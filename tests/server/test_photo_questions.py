@@ -10,17 +10,8 @@ import attrs
 import pytest
 import trio
 from attrs import define
-from fakes import (
-    FAILED,
-    OFFLINE,
-    FakeBot,
-    Gateway,
-    assert_whole,
-    make_bot,
-    make_directory,
-    question,
-    spoken,
-)
+from bot_fakes import FakeBot
+from fakes import FAILED, OFFLINE, Gateway, assert_whole, make_bot, make_directory, question, spoken
 from photo_hosts import ADDRESS, Opened, Script, guard_of, respond
 
 from eyeclaw_trio.core.awaited_photos import Talk
