@@ -15,11 +15,21 @@ class Quota:
     way out. At most `limit` bytes may wait, as far as the owner of `portion` has some left.
     """
 
-    __slots__ = ("_limit", "_own", "_portion", "_taken", "waiting", "within")  # thousands
+    __slots__ = (
+        "_limit",
+        "_own",
+        "_portion",
+        "_taken",
+        "is_counted",
+        "waiting",
+        "within",
+    )  # thousands
 
     def __init__(self, limit: int, portion: Portion) -> None:
         self.waiting = 0
         """What waits; counted by whoever puts it in."""
+        self.is_counted = False
+        """Whether the owner has to answer for some of it: only then `note_taken` has to be told."""
         self._limit = limit
         self._portion = portion
         self.within = self._own = min(OWN, limit)
@@ -36,19 +46,24 @@ class Quota:
         if not self._portion.take(wanted - self.within):
             return False
         self.within = wanted
+        self.is_counted = True
         return True
 
     def take_aside(self, amount: int) -> bool:
         """Count something that does not wait as the rest does; false where there is no room."""
-        return amount <= OWN or self._portion.take(amount)
+        if amount <= OWN:
+            return True
+        if not self._portion.take(amount):
+            return False
+        self.is_counted = True
+        return True
 
     def note_taken(self) -> None:
         """All that waits was taken, and what was taken before is out."""
-        self.waiting = 0
-        if self._portion.size:
-            self._portion.give_back(self._taken)
-            self._taken = self._portion.size
-            self.within = self._own
+        self._portion.give_back(self._taken)
+        self._taken = self._portion.size
+        self.within = self._own
+        self.is_counted = self._taken > 0
 
     def release(self) -> None:
         """Nothing waits any more, and nothing is on its way."""

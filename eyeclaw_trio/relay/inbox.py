@@ -123,7 +123,9 @@ class Inbox:
 
     def _note_taken(self) -> None:
         self._batch = None
-        self._quota.note_taken()
+        self._quota.waiting = 0
+        if self._quota.is_counted:
+            self._quota.note_taken()
         self.waiting_since = self._first_at
         self._unread.inboxes -= 1
 
