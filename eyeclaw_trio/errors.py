@@ -21,6 +21,7 @@
     │   ├── HungUp                 the reader's connection has ended      cancelled
     │   └── SlowReader             it is there, but does not read         slow_reader
     ├── ProviderFailed         a model did not answer as it should
+    ├── PushFailed             the platform did not take what was to be said to a wearer
     ├── LinkFailed             a connector has no link to its gateway
     │   ├── LinkBroken             it did not come about, or has ended: it may come back
     │   └── LinkRefused            the gateway does not want it: coming back would not help
@@ -60,10 +61,8 @@ class ConfigurationError(EyeclawError):
         source: Path | str | None = None,
         line: int | None = None,
     ) -> None:
-        self.problem = problem
-        self.key = key
-        self.source = source
-        self.line = line
+        self.problem, self.key = problem, key
+        self.source, self.line = source, line
         where = f"{source}:{line}" if line is not None else str(source or "")
         name = None if where == f"--{str(key).replace('_', '-')}" else key  # said already
         super().__init__(": ".join(part for part in (where, name, problem) if part))
@@ -276,10 +275,17 @@ class ProviderFailed(EyeclawError):
     """
 
     def __init__(self, reason: Reason, detail: str, *, retry_after: float | None = None) -> None:
-        self.reason = reason
-        self.detail = detail
-        self.retry_after = retry_after
+        self.reason, self.detail, self.retry_after = reason, detail, retry_after
         super().__init__(f"{reason.value}: {detail}")
+
+
+class PushFailed(EyeclawError):
+    """The platform did not take what was to be said to a wearer. `code` is our word for why,
+    `detail` a line with nothing in it that was sent; `is_final`: another attempt would not help."""
+
+    def __init__(self, code: str, detail: str, *, is_final: bool = False) -> None:
+        self.code, self.detail, self.is_final = code, detail, is_final
+        super().__init__(f"{code}: {detail}")
 
 
 class LinkFailed(EyeclawError):

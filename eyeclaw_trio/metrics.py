@@ -82,6 +82,7 @@ class Metrics:
         self._turns = Counter(
             "eyeclaw_turns", "Turns that have ended", ["outcome"], registry=self.registry
         )
+        self._pushes = Counter("eyeclaw_pushes", "Pushes", ["outcome"], registry=self.registry)
         chunks = Counter(
             "eyeclaw_chunks",
             "Chunks of answers: in, out, duplicate, missing",
@@ -151,6 +152,10 @@ class Metrics:
         if trace.first_chunk_at is not None:
             self._first_chunk.observe(trace.first_chunk_at - trace.started_at)
         self.relay_delay.note(trace.relay_delays)
+
+    def count_push(self, trace: Trace) -> None:
+        """Count something that was said, or should have been, outside an answer."""
+        self._pushes.labels(trace.outcome.value if trace.outcome is not None else "unknown").inc()
 
     def count_provider_answer(self, answer: ProviderAnswer, is_met: bool | None) -> None:
         """Count an answer of a provider, or its failure; `is_met` says whether it was in time."""

@@ -32,6 +32,7 @@ HEIGHTS: Final = {
     "store": 3,
     "wire": 3,
     "photos": 4,
+    "push": 4,
     "client": 5,
     "server": 5,
     "connector": 5,

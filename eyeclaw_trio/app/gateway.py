@@ -9,11 +9,14 @@ import attrs
 import trio
 from attrs import define, field
 
+from eyeclaw_trio.app.background import Background
 from eyeclaw_trio.app.observer import Observer
 from eyeclaw_trio.app.shutdown import Shutdown
+from eyeclaw_trio.app.wearer_book import TracedWearers
 from eyeclaw_trio.core.invitations import Invitations
 from eyeclaw_trio.core.routing import ChatChoice
 from eyeclaw_trio.photos.guard import PhotoGuard
+from eyeclaw_trio.push.platform import Platform
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn_log import TurnLogs
 from eyeclaw_trio.server.cable_door import CableDoor
@@ -30,6 +33,9 @@ from eyeclaw_trio.server.invitation import InvitationDoor
 from eyeclaw_trio.server.operations import HealthDoor, StatsDoor, WelcomeDoor
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.photo_desk import PhotoDesk
+from eyeclaw_trio.server.push import PATH as PUSH_PATH
+from eyeclaw_trio.server.push import PushDoor
+from eyeclaw_trio.server.pushes import Pushes
 from eyeclaw_trio.server.reception import Reception
 from eyeclaw_trio.server.revocation import Revocation
 from eyeclaw_trio.server.roster import Roster
@@ -64,7 +70,7 @@ class Gateway:
     invitations: Invitations = field(factory=Invitations, init=False)
     _turn_logs: TurnLogs = field(factory=TurnLogs, init=False)
     _services: Services = field(factory=Services, init=False)
-    _trigger: TriggerDoor = field(init=False)
+    _background: Background = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         settings, store = self.settings, self.store
@@ -78,7 +84,11 @@ class Gateway:
         origins = Origins(frozenset(settings.allowed_origins))
         reception = self._make_reception(gate)
         self.try_it = TryItDoor(reception, self._habits())
-        self._trigger = TriggerDoor(reception, self._turn_logs)
+        platform = Platform(settings.push) if settings.push.account_key else None
+        self._background = Background(
+            TriggerDoor(reception, self._turn_logs),
+            Pushes(platform, reception, TracedWearers(store)),
+        )
         self.front_door = FrontDoor(
             self._make_routes(gate, origins, reception),
             origins,
@@ -117,6 +127,7 @@ class Gateway:
         self, gate: Gate, origins: Origins, reception: Reception
     ) -> dict[str, dict[str, Handler]]:
         settings, store, observer = self.settings, self.store, self.observer
+        background = self._background
         glasses = GlassesDoor(reception, self._habits(), settings.refuse_aloud)
         poll = PollDoor(gate, self._turn_logs, store.key_used)
         choice = ChatChoice(tuple(settings.providers), settings.chat_provider)
@@ -131,6 +142,7 @@ class Gateway:
             is_draining=self._is_draining,
             kind=self._cable_kind(),
             stream_channel=workers,
+            on_push=background.pushes.submit_for_bot,
         )
         names = tuple(settings.providers)
         completions = CompletionDoor(reception, names)
@@ -139,8 +151,9 @@ class Gateway:
         return {
             **{path: {"POST": glasses.answer} for path in PATHS},
             "/cable": {"GET": cable.serve},
-            TRIGGER_PATH: {"POST": self._trigger.answer},
+            TRIGGER_PATH: {"POST": background.trigger.answer},
             POLL_PATH: {"GET": poll.answer},
+            PUSH_PATH: {"POST": PushDoor(background.pushes, store.key_used).answer},
             CHAT_PATH: {"GET": chat.serve},
             COMPLETIONS_PATH: {"POST": completions.answer},
             MODELS_PATH: {"GET": models.list},
@@ -174,7 +187,7 @@ class Gateway:
         """Do what all connections need done together, until cancelled; started when it is."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._services.run)
-            await nursery.start(self._trigger.run)
+            await nursery.start(self._background.run)
             task_status.started()
 
 

@@ -11,7 +11,7 @@ from attrs import field, frozen
 from eyeclaw_trio import __version__
 from eyeclaw_trio.app.history import History
 from eyeclaw_trio.core.provider_timing import ProviderAnswer
-from eyeclaw_trio.core.trace import Trace
+from eyeclaw_trio.core.trace import PUSH_SOURCE, Trace
 from eyeclaw_trio.metrics import Metrics
 from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.relay.switchboard import Switchboard
@@ -54,9 +54,12 @@ class Observer:
         now = trio.current_time()
         self._running.pop(trace.trace_id, None)
         self.store.trace_ended(trace)
-        self.metrics.count_turn(trace)
-        self.history.note_turn(trace)
-        self.stopwatch.note(trace, self.store.directory, now)
+        if trace.source == PUSH_SOURCE:
+            self.metrics.count_push(trace)
+        else:
+            self.metrics.count_turn(trace)
+            self.history.note_turn(trace)
+            self.stopwatch.note(trace, self.store.directory, now)
         log_turn(trace, now)
 
     def note_provider(self, answer: ProviderAnswer) -> None:

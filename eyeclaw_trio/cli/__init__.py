@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "connect": "serving",
     "ask": "asking",
     "chat": "chatting",
+    "push": "pushing",
     "key": "keys",
     "bot": "bots",
     "trace": "traces",

@@ -31,7 +31,7 @@ ANY_AGENT: Final = "0" * 32
 _TIMEOUT: Final = httpx2.Timeout(120.0, connect=10.0)
 _REFUSAL_LIMIT: Final = 64 * 1024  # bytes read of an answer that is no stream
 # A proxy of the environment cannot reach what only this machine can.
-_DIRECT: Final = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+DIRECT: Final = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
 
 @frozen
@@ -135,7 +135,7 @@ async def _listen(question: AskedQuestion, answer: _Answer, context: ssl.SSLCont
         # Without TLS nothing is verified, and no certificates need be read.
         verify=context if context is not None else False,
         timeout=_TIMEOUT,
-        mounts=dict.fromkeys(_DIRECT, None),
+        mounts=dict.fromkeys(DIRECT, None),
     )
     async with client:
         sent_at = trio.current_time()

@@ -32,6 +32,8 @@ _WORDS: Final = {
     "stream_summary_received": "the bot says: summary",
     "anomaly_detected": "anomaly",
     "compensation_sent": "missing text written from the summary",
+    "reader_left": "the reader has left, and the answer goes on for a push",
+    "push_attempted": "pushed to the glasses",
     "finished": "turn over",
 }
 _OUTCOMES: Final = {
@@ -42,6 +44,7 @@ _OUTCOMES: Final = {
     "slow_reader": "whoever asked did not read; the answer was ended",
     "rejected": "the question was refused, or the bot was busy",
     "interrupted": "the gateway ended in the middle of this turn",
+    "late": "the whole answer was pushed after its reader had left",
 }
 
 

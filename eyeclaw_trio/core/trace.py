@@ -25,6 +25,8 @@ KEPT_CHUNKS: Final = 10_000
 KEPT_EVENTS: Final = 200
 # Of both texts together, where they are kept; beyond that they are cut off. No summary is longer.
 KEPT_CHARACTERS: Final = 2_097_152
+# `source` of what was said to glasses outside an answer: a trace, and no turn.
+PUSH_SOURCE: Final = "push"
 # An unnumbered chunk of an old SDK, in the array of sequences.
 UNNUMBERED: Final = -1
 
@@ -40,6 +42,7 @@ class Outcome(Enum):
     SLOW_READER = "slow_reader"
     REJECTED = "rejected"
     INTERRUPTED = "interrupted"
+    LATE = "late"
 
 
 class Happening(Enum):
@@ -58,6 +61,8 @@ class Happening(Enum):
     STREAM_SUMMARY_RECEIVED = "stream_summary_received"
     ANOMALY_DETECTED = "anomaly_detected"
     COMPENSATION_SENT = "compensation_sent"
+    READER_LEFT = "reader_left"
+    PUSH_ATTEMPTED = "push_attempted"
     FINISHED = "finished"
 
 

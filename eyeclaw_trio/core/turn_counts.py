@@ -23,7 +23,12 @@ FIRST_CHUNK_BOUNDS: Final = (
 RELAY_BOUNDS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000)
 
 # Whoever asked left, or read too slowly: that is nobody's failure here.
-_NO_FAILURES: Final = (Outcome.ANSWERED, Outcome.CANCELLED, Outcome.SLOW_READER)
+_NO_FAILURES: Final = (
+    Outcome.ANSWERED,
+    Outcome.LATE,
+    Outcome.CANCELLED,
+    Outcome.SLOW_READER,
+)
 
 
 @define

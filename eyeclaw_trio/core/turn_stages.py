@@ -28,7 +28,7 @@ def stages_of(trace: Trace, outcome: str | None) -> tuple[TurnStage, ...]:
 
     The first that was not reached is where it failed, or what it waits for.
     """
-    is_good = outcome == Outcome.ANSWERED.value
+    is_good = outcome in (Outcome.ANSWERED.value, Outcome.LATE.value)
     reached = _reached(trace, has_ended=outcome is not None, is_good=is_good)
     stages: list[TurnStage] = []
     before = trace.started_at

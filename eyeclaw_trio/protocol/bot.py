@@ -113,6 +113,14 @@ class CommandAsked:
 
 
 @frozen
+class PushAsked:
+    """The bot has something to say that nobody asked for: to this wearer, or to its only one."""
+
+    content: str = field(repr=False)
+    user_id: str | int | None = None
+
+
+@frozen
 class CommandResult:
     """`command_result` or `response`: the bot's word about an earlier command; a heartbeat."""
 
@@ -125,7 +133,17 @@ class UnknownMessage:
 
 
 StreamMessage = StreamChunk | StreamEnd | StreamError | StreamSummary
-FromBot = StreamMessage | Status | Ping | Pong | Log | CommandAsked | CommandResult | UnknownMessage
+FromBot = (
+    StreamMessage
+    | Status
+    | Ping
+    | Pong
+    | Log
+    | CommandAsked
+    | PushAsked
+    | CommandResult
+    | UnknownMessage
+)
 
 
 @frozen
@@ -187,6 +205,8 @@ def decode_from_bot(data: bytes | str) -> FromBot:
         case "execute_command":
             command = value.get("command")
             return CommandAsked(command if isinstance(command, str) else "")
+        case "push":
+            return build(value, PushAsked)
         case "command_result" | "response":
             return CommandResult()
         case _:
@@ -243,5 +263,6 @@ _NAMES_FROM_BOT: Final[Mapping[type, tuple[str, str]]] = {
     Pong: ("type", "pong"),
     Log: ("action", "log"),
     CommandAsked: ("action", "execute_command"),
+    PushAsked: ("type", "push"),
     CommandResult: ("type", "command_result"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from eyeclaw_trio.protocol.bot import (
     CommandAsked,
     Log,
     Ping,
+    PushAsked,
     Status,
     StreamChunk,
     StreamEnd,
@@ -68,6 +69,10 @@ class SessionBook(Protocol):
         """The link has ended."""
 
 
+# What a bot wants said to a wearer of its own, and the bot's id. It must not wait.
+OnPush = Callable[[PushAsked, int], None]
+
+
 class BotLink:
     """One authenticated link of a bot; a `relay.link.Link` once it has subscribed.
 
@@ -76,13 +81,19 @@ class BotLink:
     """
 
     def __init__(
-        self, socket: ServerSocket, station: LinkSide, sessions: SessionBook, lines: LinesAbout
+        self,
+        socket: ServerSocket,
+        station: LinkSide,
+        sessions: SessionBook,
+        lines: LinesAbout,
+        on_push: OnPush | None = None,
     ) -> None:
         self.session_id = secrets.token_hex(16)
         self._socket = socket
         self._station = station
         self._sessions = sessions
         self._lines = lines
+        self._on_push = on_push
         self._subscription: BotIdentifier | None = None
         self._identifier = ""
         self._framing = ChannelFraming.of("")
@@ -246,6 +257,8 @@ class BotLink:
             case Status():
                 self._station.deliver(self, message, received_at)
                 self.send(self._describe())
+            case PushAsked() if self._on_push is not None:
+                self._on_push(message, self._station.bot_id)
             case Ping():
                 self.send(PongToBot(_now()))
             case CommandAsked(command):

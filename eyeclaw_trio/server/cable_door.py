@@ -13,7 +13,7 @@ from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.errors import BadMessage
 from eyeclaw_trio.protocol.cable import DisconnectReason, read_bot_id
 from eyeclaw_trio.relay.switchboard import Switchboard
-from eyeclaw_trio.server.bot_channel import BotLink, SessionBook
+from eyeclaw_trio.server.bot_channel import BotLink, OnPush, SessionBook
 from eyeclaw_trio.server.cable_socket import say_disconnect
 from eyeclaw_trio.server.front_door import Continuation, Upgrade
 from eyeclaw_trio.server.gate import Gate, shutting_down
@@ -58,6 +58,7 @@ class CableDoor:
     is_draining: Callable[[], bool]
     kind: SocketKind
     stream_channel: StreamChannel
+    on_push: OnPush | None = None
     peers: PeerLog = field(factory=PeerLog)
     _links_of: Counter[int] = field(factory=Counter, init=False)
 
@@ -89,7 +90,8 @@ class CableDoor:
         if self._links_of[bot.id] >= LINKS:
             return self._refuse_one_more(request, f"bot {bot.id}")
         lines = self.peers.about(f"bot {bot.id}")
-        link = BotLink(socket, self.switchboard.station(bot.id), self.sessions, lines)
+        station = self.switchboard.station(bot.id)
+        link = BotLink(socket, station, self.sessions, lines, self.on_push)
         live = LiveLink(socket, bot.id, bot.token_digest)
         request.newcomer.vouch()
         return Upgrade(partial(self._serve_bot, link, live))

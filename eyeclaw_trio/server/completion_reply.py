@@ -10,9 +10,9 @@ from typing import Final, assert_never
 import trio
 from attrs import define, field
 
+from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, ReplyEvent
 from eyeclaw_trio.core.shares import Portion
-from eyeclaw_trio.core.texts import Language, chat_apology
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.errors import AnswerTooLong, TurnFailed
 from eyeclaw_trio.protocol.openai_answer import (
@@ -43,7 +43,7 @@ class _CompletionReply:
 
     connection: HttpConnection
     framing: CompletionFraming
-    language: Language
+    wording: Wording
     trace: Trace
 
     def monitor_hangup(
@@ -72,7 +72,7 @@ class _CompletionReply:
         await self.connection.writer.respond_json(status, self._describe(failure), headers)
 
     def _describe(self, failure: TurnFailed) -> dict[str, object]:
-        return describe_failure(failure, chat_apology(failure, self.language))
+        return describe_failure(failure, self.wording.chat_apology(failure))
 
 
 @define

@@ -78,11 +78,12 @@ class CompletionDoor:
                 int(time.time()),
                 question.wishes.includes_usage,
             )
+            wording = self.reception.wording(language, trace)
             reply: StreamedCompletion | WholeCompletion
             if question.wishes.streams:
-                reply = StreamedCompletion(connection, framing, language, trace)
+                reply = StreamedCompletion(connection, framing, wording, trace)
             else:
-                reply = WholeCompletion(connection, framing, language, trace, room)
+                reply = WholeCompletion(connection, framing, wording, trace, room)
             try:
                 bot = self._choose(asked, named, trace)
                 relaying = self._relay(asked, bot, reply, turn)

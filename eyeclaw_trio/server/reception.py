@@ -316,6 +316,13 @@ class Reception:
             raise shutting_down()
         return self.gate.admit(request, in_query=in_query)
 
+    @staticmethod
+    def check_head(request: Request) -> None:
+        """Raises RequestRefused (415) for what is no JSON by its own word."""
+        content_type = request.headers.get("content-type", "application/json")
+        if content_type.partition(";")[0].strip().lower() != "application/json":
+            raise RequestRefused(415, "Content-Type must be application/json")
+
     async def _receive_question(
         self,
         request: Request,
@@ -323,9 +330,7 @@ class Reception:
         room: Portion,
         decode: Callable[[bytes], Question],
     ) -> Question:
-        content_type = request.headers.get("content-type", "application/json")
-        if content_type.partition(";")[0].strip().lower() != "application/json":
-            raise RequestRefused(415, "Content-Type must be application/json")
+        self.check_head(request)
         length = request.headers.get("content-length", "0")
         if length.isdigit() and int(length) > self.limits.request_body:
             raise RequestRefused(413, "Request body too large", {"limit": self.limits.request_body})

@@ -22,12 +22,13 @@ from eyeclaw_trio.providers.catalogue import KINDS
 from eyeclaw_trio.providers.openclaw import NAME as OPENCLAW
 from eyeclaw_trio.providers.ready_made import READY_MADE
 from eyeclaw_trio.providers.settings import ProviderSettings
+from eyeclaw_trio.push.settings import PushSettings
 from eyeclaw_trio.settings.changes import read_changes
 from eyeclaw_trio.settings.environment import read_environment, read_flags
 from eyeclaw_trio.settings.kinds import HostPort
 from eyeclaw_trio.settings.layers import Layer, Source
 from eyeclaw_trio.settings.provider_reading import ECHO, ProviderReading, explain_unknown
-from eyeclaw_trio.settings.schema import KEY_WAYS
+from eyeclaw_trio.settings.schema import ACCOUNT_KEY_WAYS, KEY_WAYS
 from eyeclaw_trio.settings.toml_file import find_file, read_file
 from eyeclaw_trio.store.retention import TraceSettings
 
@@ -69,6 +70,7 @@ class Settings:
     limits: Limits = field(factory=Limits)
     traces: TraceSettings = field(factory=TraceSettings)
     admin: AdminSettings = field(factory=AdminSettings)
+    push: PushSettings = field(factory=PushSettings)
     providers: Mapping[str, ProviderSettings] = field(factory=dict)
     unconfigured: frozenset[str] = frozenset()
     bots: tuple[ConfiguredBotSettings, ...] = ()
@@ -154,9 +156,10 @@ def _merge(layers: list[Layer]) -> Layer:
     merged = Layer()
     for layer in layers:
         for path, given in layer.given.items():
-            if path[-1] in KEY_WAYS and path[0] == "providers":
+            ways = {"providers": KEY_WAYS, "push": ACCOUNT_KEY_WAYS}.get(str(path[0]), ())
+            if path[-1] in ways:
                 # Another way to give the same key, from below, is covered by this one.
-                for way in KEY_WAYS:
+                for way in ways:
                     if (*path[:-1], way) not in layer.given:
                         merged.given.pop((*path[:-1], way), None)
             if given.value is not None or path not in merged.given:
@@ -192,6 +195,7 @@ class _Reading(ProviderReading):
             limits=Limits(**self.values_of(("limits",), Limits)),
             traces=TraceSettings(**self.values_of(("traces",), TraceSettings)),
             admin=AdminSettings(**self.values_of(("admin",), AdminSettings)),
+            push=self.read_push(),
             providers=providers,
             unconfigured=unconfigured,
             bots=bots,

@@ -156,6 +156,18 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
     ("admin", "session_hours"): _M(
         "that a browser stays signed in to the pages", "浏览器登录管理页面后保持登录多久", "hours"
     ),
+    ("push", "account_key"): _M(
+        "key of your account on the platform (not an AK); without it pushes are refused",
+        "你在平台上的账户密钥（不是 AK）；没有它就不能推送",
+        example='"…"',
+    ),
+    ("push", "account_key_env"): _M(
+        "or the environment variable that it is in", "或者它所在的环境变量", example='"…"'
+    ),
+    ("push", "account_key_file"): _M(
+        "or the file that it is in", "或者它所在的文件", example='"…"'
+    ),
+    ("push", "url"): _M("where pushes go", "推送发到哪里"),
     ("traces", "keep_days"): _M(
         "that a trace is kept, of the gateway's running time",
         "跟踪记录保留多久（按网关运行的时间算）",

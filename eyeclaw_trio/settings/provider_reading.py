@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,11 +13,12 @@ from eyeclaw_trio.providers.echo import ECHO as _ECHO_KIND
 from eyeclaw_trio.providers.ready_made import KIND as READY_MADE_KIND
 from eyeclaw_trio.providers.ready_made import READY_MADE, ReadyMade
 from eyeclaw_trio.providers.settings import ProviderSettings
+from eyeclaw_trio.push.settings import PLATFORM_URL, PushSettings
 from eyeclaw_trio.settings.files import UnreadableFile, read_secret_file
 from eyeclaw_trio.settings.layers import Source, dotted, fault, nearest
 from eyeclaw_trio.settings.lines import KeyPath
 from eyeclaw_trio.settings.reading import Reading
-from eyeclaw_trio.settings.schema import KEY_WAYS
+from eyeclaw_trio.settings.schema import ACCOUNT_KEY_WAYS, KEY_WAYS
 
 ECHO: Final = _ECHO_KIND.name
 # Where a value came from that a provider's name alone has given it.
@@ -120,8 +121,19 @@ class ProviderReading(Reading):
         known = self.all.given.keys() | self.all.refused
         return [way for way in KEY_WAYS if (*path, way) in known]
 
-    def read_key(self, path: KeyPath) -> str | None:
-        ways = [way for way in KEY_WAYS if (*path, way) in self.all.given]
+    def read_push(self) -> PushSettings:
+        path = ("push",)
+        key = self.read_key(path, ACCOUNT_KEY_WAYS, "pushes are refused")
+        return PushSettings(key, self.value((*path, "url"), PLATFORM_URL))
+
+    def read_key(
+        self,
+        path: KeyPath,
+        known: Sequence[str] = KEY_WAYS,
+        without: str = "this provider is asked without a key",
+    ) -> str | None:
+        """The key that was given in one of these three ways: itself, by variable, by file."""
+        ways = [way for way in known if (*path, way) in self.all.given]
         if len(ways) > 1:
             self.refuse((*path, ways[1]), f"{ways[0]} is there too; say one of them")
             return None
@@ -130,17 +142,17 @@ class ProviderReading(Reading):
         place = (*path, ways[0])
         given = self.all.given[place]
         key, source = str(given.value), given.source
-        match ways[0]:
-            case "api_key_env":
+        match known.index(ways[0]):
+            case 1:
                 # The name is not repeated: a key that was put here by mistake would be shown.
                 key, source = self.environ.get(key, "").strip(), Source(f"env {key}")
                 if not key:
                     where = fault(
                         dotted(place), "the environment variable is not set", given.source
                     )
-                    self.warnings.append(f"{where}; this provider is asked without a key")
+                    self.warnings.append(f"{where}; {without}")
                     return None
-            case "api_key_file":
+            case 2:
                 source = Source(Path(key))
                 try:
                     key = read_secret_file(Path(key))
@@ -150,7 +162,7 @@ class ProviderReading(Reading):
         if not _may_be_key(key):
             self.refuse(place, "must lead to one key: printable ASCII, without spaces")
             return None
-        self.sources[dotted((*path, "api_key"))] = source
+        self.sources[dotted((*path, known[0]))] = source
         return key
 
 

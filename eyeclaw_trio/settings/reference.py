@@ -110,7 +110,7 @@ def _default_of(path: KeyPath) -> object:
         case _:
             value: Any = _DEFAULTS
             for name in path:
-                value = getattr(value, str(name))
+                value = getattr(value, str(name), None)  # account_key_env is none of its fields
             return _as_plain(value)
 
 

@@ -51,6 +51,7 @@ Schema = Kind | Named | Listed | Mapping[str, Kind]
 
 # Ways to give one and the same secret: whoever has the last word says which.
 KEY_WAYS: Final = ("api_key", "api_key_env", "api_key_file")
+ACCOUNT_KEY_WAYS: Final = ("account_key", "account_key_env", "account_key_file")
 
 SCHEMA: Final[Mapping[str, Schema]] = {
     "listen": ADDRESS,
@@ -74,6 +75,12 @@ SCHEMA: Final[Mapping[str, Schema]] = {
         for each in attrs.fields(TraceSettings)
     },
     "admin": {"allowed_hosts": HOSTS, "session_hours": COUNT},
+    "push": {
+        "account_key": TEXT,
+        "account_key_env": TEXT,
+        "account_key_file": PATH,
+        "url": URL,
+    },
     "providers": Named(
         {
             "kind": one_of(*KINDS),
@@ -114,7 +121,6 @@ PLANNED: Final[frozenset[tuple[str, ...]]] = frozenset(
                 *("status_words", "longest", "emoji", "keep_history", "forget_after"),
             )
         ),
-        ("push",),
         ("cluster",),
         ("patience", "late_after"),
         ("patience", "late_timeout"),

@@ -41,6 +41,7 @@ def show_settings(settings: Settings) -> tuple[ShownSetting, ...]:
         (("limits",), settings.limits),
         (("traces",), settings.traces),
         (("admin",), settings.admin),
+        (("push",), settings.push),
         *((("providers", name), each) for name, each in settings.providers.items()),
         *((("bots", index), each) for index, each in enumerate(settings.bots)),
     ]
@@ -49,7 +50,7 @@ def show_settings(settings: Settings) -> tuple[ShownSetting, ...]:
         if isinstance(group, ProviderSettings) and KINDS[group.kind].is_model:
             shown |= _targets_of(group)
         for key, value in shown.items():
-            secret = key == "api_key" and value is not None
+            secret = key in ("api_key", "account_key") and value is not None
             values[dotted((*path, key))] = MASK if secret else value
     return tuple(
         ShownSetting(key, value, settings.sources.get(key, Source()))

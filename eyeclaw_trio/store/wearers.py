@@ -65,3 +65,42 @@ def find_bots_without_summary(db: sqlite3.Connection) -> frozenset[int]:
             (_NEWEST_TURNS, _ALIKE),
         ).fetchall()
     return frozenset(bot_id for (bot_id,) in rows)
+
+
+@frozen
+class LastQuestion:
+    """What a wearer asked last: which bot, and as which agent of the platform."""
+
+    user_id: str
+    bot_id: int
+    agent_id: str
+
+
+_BY_GLASSES: Final = (
+    " FROM stream_traces INDEXED BY stream_traces_listed"
+    " WHERE source IN ('rokid', 'trigger') AND user_id IS NOT NULL AND bot_id IS NOT NULL"
+    " AND (:bot_id IS NULL OR bot_id = :bot_id)"
+)
+
+
+def find_last_question(
+    db: sqlite3.Connection, user_id: str, bot_id: int | None
+) -> LastQuestion | None:
+    """The last question of this wearer, to this bot or to any, that is kept. Raises StoreError."""
+    with translated():
+        row = db.execute(
+            "SELECT user_id, bot_id, agent_id FROM stream_traces WHERE number ="  # noqa: S608
+            f" (SELECT max(number){_BY_GLASSES} AND user_id = :user_id)",
+            {"bot_id": bot_id, "user_id": user_id},
+        ).fetchone()
+    return None if row is None else LastQuestion(*row)
+
+
+def list_askers(db: sqlite3.Connection, bot_id: int | None, most: int) -> tuple[str, ...]:
+    """Who has asked this bot, or any, with glasses; at most so many. Raises StoreError."""
+    with translated():
+        rows = db.execute(
+            f"SELECT DISTINCT user_id{_BY_GLASSES} LIMIT :most",
+            {"bot_id": bot_id, "most": most},
+        ).fetchall()
+    return tuple(user_id for (user_id,) in rows)

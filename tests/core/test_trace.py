@@ -37,4 +37,5 @@ def test_the_outcomes_are_the_words_of_the_contract() -> None:
         "slow_reader",
         "rejected",
         "interrupted",
+        "late",
     }

@@ -30,7 +30,7 @@ def test_a_turn_counts_once_and_a_wearer_who_left_is_no_failure() -> None:
     for outcome in Outcome:
         counts.add_turn(make_ended(outcome))
     assert counts.turns == len(Outcome)
-    assert counts.failed == len(Outcome) - 3
+    assert counts.failed == len(Outcome) - 4
 
 
 def test_a_turn_tells_its_first_chunk_its_slowest_write_and_whether_chunks_were_missing() -> None:

@@ -218,7 +218,6 @@ def test_a_byte_order_mark_does_no_harm(folder: Path) -> None:
 PLANNED_LINES = [
     "allowed_users = ['u1']",
     "[wearer]\nstyle = 'short'",
-    "[push]\naccount_key = 'k'",
     "[cluster]\nurl = 'redis://127.0.0.1'",
     "[patience]\nlate_after = 1.0",
     "[patience]\nlate_timeout = 1.0",
@@ -241,7 +240,6 @@ def test_a_setting_of_what_is_not_built_yet_is_refused_with_a_clear_word(
     "name",
     [
         "EYECLAW_WEARER__STYLE",
-        "EYECLAW_PUSH__ACCOUNT_KEY",
         "EYECLAW_CLUSTER__URL",
         "EYECLAW_BOTS__0__LATE",
         "EYECLAW_PROVIDERS__OPENCLAW__TOOLS",

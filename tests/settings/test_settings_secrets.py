@@ -24,6 +24,27 @@ def test_a_key_comes_from_the_file_a_variable_or_a_file_of_its_own(folder: Path)
     assert load(folder, OPENCLAW, environ).providers["openclaw"].api_key == SECRET
 
 
+def test_the_account_key_comes_in_the_same_ways_and_is_never_shown(folder: Path) -> None:
+    (folder / "key").write_text(f"{SECRET}\n")
+    for text, environ in (
+        (f'[push]\naccount_key = "{SECRET}"', {}),
+        ('[push]\naccount_key_env = "ACCOUNT"', {"ACCOUNT": SECRET}),
+        ('[push]\naccount_key_file = "key"', {}),
+        ("", {"EYECLAW_PUSH__ACCOUNT_KEY_FILE": str(folder / "key")}),
+        ('[push]\naccount_key_env = "OTHER"', {"EYECLAW_PUSH__ACCOUNT_KEY": SECRET}),
+    ):
+        settings = load(folder, text, environ)
+        assert settings.push.account_key == SECRET
+        assert SECRET not in repr(settings)
+        assert SECRET not in repr(show_settings(settings))
+    assert load(folder, "").push.account_key is None
+    unset = load(folder, '[push]\naccount_key_env = "ACCOUNT"')
+    assert unset.push.account_key is None
+    assert "pushes are refused" in unset.warnings[0]
+    fault = only_fault(folder, '[push]\naccount_key = "a"\naccount_key_env = "B"')
+    assert "account_key is there too" in fault.problem
+
+
 def test_one_way_to_give_a_key_is_enough(folder: Path) -> None:
     text = f'{OPENCLAW}api_key_env = "GATEWAY"\napi_key = "{SECRET}"'
     fault = only_fault(folder, text)

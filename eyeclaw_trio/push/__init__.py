@@ -1,0 +1,1 @@
+"""Speaking to glasses outside an answer: the platform's callback (PROTOCOL 7)."""
