@@ -68,6 +68,11 @@ class Portion:
         self._shares.move(self._owner, -amount)
         self.size -= amount
 
+    def shrink(self, size: int) -> None:
+        """Take no more than this."""
+        if self.size > size:
+            self.give_back(self.size - size)
+
     def release(self) -> None:
         """Give all of it back."""
         self._shares.move(self._owner, -self.size)

@@ -72,7 +72,8 @@ class CableDoor:
         if worker is not None:
             if self.is_draining() and not self.stream_channel.turns:
                 raise shutting_down()
-            socket = ServerSocket(self.kind, is_trusted=worker.key is not None)
+            key_id = worker.key and worker.key.id
+            socket = ServerSocket(self.kind, key_id, is_trusted=key_id is not None)
             if worker.key is None:
                 request.newcomer.ends_with(socket.abort)
             elif not request.newcomer.vouch(worker.key.id):
@@ -82,7 +83,8 @@ class CableDoor:
         if self.is_draining() and not (bot and self.switchboard.station(bot.id).open_turns):
             # A bot whose answer still runs may come back and finish it; nobody else comes now.
             raise shutting_down()
-        socket = ServerSocket(self.kind, is_trusted=bot is not None)
+        owner = bot and f"bot {bot.id}"
+        socket = ServerSocket(self.kind, owner, is_trusted=bot is not None)
         if bot is None:
             if request.bearer or request.query.get("sdk_token") or request.query.get("access_key"):
                 self.gate.note_failure(request)

@@ -143,7 +143,7 @@ class ChatSession:
         self._framing = framing
         self._language = language
         self._reception = door.reception
-        self._socket = ServerSocket(door.kind)
+        self._socket = ServerSocket(door.kind, key.id)
         self._answers: trio.Nursery | None = None
         self._running: _Running | None = None
         self._next: Ask | None = None

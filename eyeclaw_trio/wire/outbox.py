@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
+from eyeclaw_trio.core.shares import Portion
 from eyeclaw_trio.errors import HungUp
 from eyeclaw_trio.wakeup import Wakeup
 from eyeclaw_trio.wire.frame_stream import FrameStream
@@ -15,6 +16,9 @@ OUTBOX_LIMIT: Final = 1_048_576
 # What is put in within one moment, before anything of it was tried, may be so many times the
 # limit: questions may be long, and several be asked at once.
 UNTRIED: Final = 8
+# So many bytes are every socket's own. What goes beyond them is counted for its owner, however many
+# sockets he has.
+OWN: Final = 16_384
 
 
 class Writing(IntEnum):
@@ -34,12 +38,24 @@ _CLOSED, _IDLE, _DUE, _WAITING = Writing
 
 
 class Outbox:
-    """Frames for one peer, in order. `limit` is in bytes."""
+    """Frames for one peer, in order. `limit` is in bytes; `portion` is its part of the memory that
+    all share, which counts what waits and what is on its way."""
 
-    __slots__ = ("_drained", "_frames", "_has_ended", "_limit", "_size", "_writing")  # ten thousand
+    __slots__ = (  # there may be ten thousand
+        "_drained",
+        "_frames",
+        "_has_ended",
+        "_limit",
+        "_own",
+        "_portion",
+        "_size",
+        "_writing",
+    )
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, portion: Portion) -> None:
         self._limit = limit
+        self._own = min(OWN, limit)
+        self._portion = portion
         self._frames: list[bytes] = []
         self._size = 0
         self._writing = _CLOSED
@@ -51,9 +67,11 @@ class Outbox:
         waiting = self._size
         self._frames.extend(frames)
         self._size += sum(map(len, frames))
+        if self._size <= self._own:  # nearly always
+            return True
         if self._writing is _WAITING and waiting > self._limit:
             return False
-        return self._size <= UNTRIED * self._limit
+        return self._size <= UNTRIED * self._limit and self._portion.take(self._size - waiting)
 
     def open(self) -> None:
         """From now on it can be written."""
@@ -76,6 +94,8 @@ class Outbox:
         if (data and not stream.write_nowait(data)) or parting:
             self._writing = _WAITING
             return False
+        if self._portion.size:
+            self._portion.release()
         self._wake()
         return True
 
@@ -85,6 +105,8 @@ class Outbox:
         await stream.send_all(b"")
         while data := self._take():
             await stream.send_all(data)
+        if self._portion.size:
+            self._portion.release()
         self._writing = _IDLE
         self._wake()
 
@@ -102,11 +124,15 @@ class Outbox:
         """Nothing is written any more, and whoever waits for it need not wait."""
         self._has_ended = True
         self._writing = _CLOSED
+        if self._portion.size:
+            self._portion.release()
         self._wake()
 
     def _take(self) -> bytes:
         data = b"".join(self._frames)
         self._frames.clear()
+        if self._portion.size:  # what was taken before is written
+            self._portion.shrink(self._size)
         self._size = 0
         return data
 

@@ -7,6 +7,7 @@ from typing import Final
 import trio
 from attrs import field, frozen
 
+from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.wire.budget import Budget
 from eyeclaw_trio.wire.flusher import Flusher
 from eyeclaw_trio.wire.ping_wheel import PingWheel
@@ -16,15 +17,17 @@ from eyeclaw_trio.wire.unfinished import Unfinished
 # Bytes that the library is given of all sockets before others have their turn: a peer decides how
 # many frames they are, and each costs it some twenty microseconds.
 LIBRARY_BYTES: Final = 65_536
+# Bytes that wait in all outboxes together; all owners share it.
+WAITING: Final = 64 * 1_048_576
 
 
 @frozen(eq=False)
 class Services:
     """What reads, pings and writes for all connections of a process.
 
-    `budget` is for all frames that go through the library, and `unfinished` counts messages that
-    are not whole. Without a poller (no epoll, or for a test) each connection is read by a task of
-    its own.
+    `budget` is for all frames that go through the library, `unfinished` counts messages that are
+    not whole, and `waiting` what waits for peers, by whose they are. Without a poller (no epoll, or
+    for a test) each connection is read by a task of its own.
     """
 
     pings: PingWheel = field(factory=PingWheel)
@@ -32,6 +35,7 @@ class Services:
     poller: Poller | None = field(factory=Poller.where_possible)
     budget: Budget = field(factory=lambda: Budget(size=LIBRARY_BYTES))
     unfinished: Unfinished = field(factory=Unfinished)
+    waiting: Shares = field(factory=lambda: Shares(WAITING))
 
     async def run(self) -> None:
         """Serve until cancelled: without it no WebSocket is heard or says a word, and nobody

@@ -6,7 +6,7 @@ Each is a nursery of its own, so that nothing that goes wrong here is felt elsew
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from enum import IntEnum
 from typing import Final
@@ -88,13 +88,15 @@ class ServerSocket:
         "is_slow",
     )
 
-    def __init__(self, kind: SocketKind, *, is_trusted: bool = True) -> None:
+    def __init__(
+        self, kind: SocketKind, owner: Hashable = None, *, is_trusted: bool = True
+    ) -> None:
         self.is_slow = False
         """Whether it has ended because the peer did not read."""
         self._kind = kind
         self._message_limit = kind.message_limit if is_trusted else STRANGERS_MESSAGE
         self._state = State.OPENING
-        self._outbox = Outbox(kind.outbox_limit)
+        self._outbox = Outbox(kind.outbox_limit, kind.services.waiting.portion(owner))
         self._beats = 0
         self._pinged_at = 0.0
         self._last_words = (NORMAL, "")
