@@ -147,9 +147,11 @@ class Gateway:
         return FakeBot(self.switchboard.station(bot_id), **fields)
 
     @asynccontextmanager
-    async def glasses(self) -> AsyncIterator[Glasses]:
-        """A client over a memory stream; leaving hangs up and waits for the gateway's side."""
-        ours, theirs = trio.testing.memory_stream_pair()
+    async def glasses(
+        self, pair: Callable[[], Pair] = trio.testing.memory_stream_pair
+    ) -> AsyncIterator[Glasses]:
+        """A client over a stream; leaving hangs up and waits for the gateway's side."""
+        ours, theirs = pair()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.front_door.serve_connection, theirs)
             try:

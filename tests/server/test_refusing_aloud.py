@@ -9,8 +9,6 @@ import pytest
 from fakes import KEY, Gateway, assert_whole, question
 
 from eyeclaw_trio.core.directory import Directory
-from eyeclaw_trio.core.patience import Limits, Patience
-from eyeclaw_trio.server.front_door import FrontDoor
 from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
 
 OUTDATED = "访问密钥已失效，请在平台上换成新的密钥。"
@@ -24,7 +22,7 @@ def make_gateway(*, refuses_aloud: bool) -> Gateway:
     gateway.directory = Directory((revoked, *others), gateway.directory.bots)
     door = GlassesDoor(gateway.reception, refuses_aloud=refuses_aloud)
     routes = {path: {"POST": door.answer} for path in PATHS}
-    gateway.front_door = FrontDoor(routes, gateway.origins, Patience(), Limits())
+    gateway.open_doors(routes)
     return gateway
 
 
