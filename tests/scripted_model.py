@@ -24,7 +24,7 @@ import socket
 import ssl
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -65,6 +65,7 @@ class ScriptedModel:
     `listings` those to a client that only looked who is there, as a warm-up does."""
 
     default: str = "pieces"
+    models: Sequence[str] = ()
     port: int = 0
     scheme: str = "http"
     host: str = "127.0.0.1"
@@ -125,7 +126,8 @@ class ScriptedModel:
     def plain_answer(self, seen: Seen) -> Script:
         """To a GET: what was counted, or a list of models."""
         if seen.path != "/seen":
-            return status(200, {"object": "list", "data": []})()
+            data = [{"id": each, "object": "model"} for each in self.models]
+            return status(200, {"object": "list", "data": data})()
         return status(
             200,
             {

@@ -10,7 +10,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -100,8 +101,10 @@ async def _serve_until_told(
             )
             embedded.follow(store.directory.bots.values())
             forget_running_gateway(settings.data)
-            await _say_who_runs(settings.data, embedded)
-            nursery.start_soon(_follow_directory, gateway, changes, embedded)
+            listen = str(settings.listen.at_port(port_of(listeners.public)))
+            announce = partial(_say_who_runs, settings.data, listen, embedded)
+            await announce()
+            nursery.start_soon(_follow_directory, gateway, changes, embedded, announce)
             nursery.start_soon(measure_loop_delay, gateway.observer.metrics.loop_delay)
             nursery.start_soon(gateway.observer.history.run)
             if listeners.certificate is not None:
@@ -150,21 +153,26 @@ async def _serve_connections(
         stopping.set()
 
 
-async def _follow_directory(gateway: Gateway, changes: Wakeup, embedded: EmbeddedBots) -> None:
+async def _follow_directory(
+    gateway: Gateway,
+    changes: Wakeup,
+    embedded: EmbeddedBots,
+    announce: Callable[[], Awaitable[None]],
+) -> None:
     """Obey what changes in keys and bots, by command or by page, until cancelled."""
     store = gateway.store
     while True:
         await changes.wait()
         embedded.follow(store.directory.bots.values())
         gateway.revocation.enforce(store.directory)
-        await _say_who_runs(gateway.settings.data, embedded)
+        await announce()
 
 
-async def _say_who_runs(folder: Path, embedded: EmbeddedBots) -> None:
+async def _say_who_runs(folder: Path, listen: str, embedded: EmbeddedBots) -> None:
     """Tell commands beside this process which embedded bots it has, and why not. On a full disk
     they are not told, and the log says so. Cancellation waits for the small write."""
     bots = {str(bot_id): reason for bot_id, reason in embedded.why_offline().items()}
-    running = RunningGateway(os.getpid(), bots)
+    running = RunningGateway(os.getpid(), bots, listen)
     try:
         await trio.to_thread.run_sync(write_running_gateway, folder, running)
     except StoreError as error:

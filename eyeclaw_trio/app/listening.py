@@ -57,6 +57,13 @@ async def open_listeners(settings: Settings) -> AsyncIterator[Listeners]:
             listener.socket.close()
 
 
+async def check_address(address: HostPort, option: str) -> None:
+    """Raises EyeclawError, as `open_listeners`, where one could not listen there now. Cancelled or
+    not, nothing is listened on when it returns."""
+    for listener in await _listen(address, option):
+        listener.socket.close()
+
+
 async def _listen(address: HostPort, option: str) -> list[trio.SocketListener]:
     try:
         listeners = await trio.open_tcp_listeners(address.port, host=address.host)

@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "backup": "backups",
     "restore": "backups",
     "config": "configuration",
+    "doctor": "doctoring",
     "selftest": "selftesting",
 }
 

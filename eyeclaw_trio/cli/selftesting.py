@@ -14,7 +14,7 @@ from eyeclaw_trio.cli.choices import Choices, common_options, pass_choices
 from eyeclaw_trio.cli.showing import show_json
 from eyeclaw_trio.core.diagnosis import Diagnosis
 from eyeclaw_trio.errors import EyeclawError
-from eyeclaw_trio.protocol.harmless import harmless_line
+from eyeclaw_trio.protocol.harmless import harmless
 
 
 @click.command()
@@ -31,7 +31,7 @@ def selftest(choices: Choices) -> None:
         found.append(diagnosis)
         if not choices.json:
             for line in diagnosis.lines():
-                click.echo(harmless_line(line))
+                click.echo(harmless(line))
 
     with tempfile.TemporaryDirectory(prefix="eyeclaw-selftest-") as folder:
         house = SelftestHouse(Path(folder), own_program())

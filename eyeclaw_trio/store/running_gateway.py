@@ -27,13 +27,15 @@ _LARGEST: Final = 1_048_576
 
 @frozen
 class RunningGateway:
-    """Its process, and its embedded bots by id: why one cannot be asked, or "" where it can.
+    """Its process, its embedded bots by id: why one cannot be asked, or "" where it can; and where
+    its public listener is.
 
     The reasons are words of ours: `unknown_provider`, `unusable_provider`.
     """
 
     pid: int
     embedded_bots: Mapping[str, str] = field(factory=dict)
+    listen: str = ""
 
     def why_offline(self, bot_id: int) -> str | None:
         """Why this embedded bot cannot be asked, "" where it can; None: nothing is known of it."""

@@ -46,6 +46,7 @@ COMMANDS = [
     ["config", "show"],
     ["config", "check"],
     ["selftest"],
+    ["doctor"],
 ]
 
 
