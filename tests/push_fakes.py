@@ -12,9 +12,10 @@ from attrs import define, field, frozen
 from fakes import KEY, Gateway
 
 from eyeclaw_trio.errors import PushFailed, StoreBusy
+from eyeclaw_trio.protocol.endpoint import PUSH_PATH
 from eyeclaw_trio.protocol.push import PushMessage
 from eyeclaw_trio.server.front_door import FrontDoor
-from eyeclaw_trio.server.push import PATH, PushDoor
+from eyeclaw_trio.server.push import PushDoor
 from eyeclaw_trio.server.pushes import Addressee, Pushes
 
 
@@ -88,7 +89,7 @@ class PushGateway(Gateway):
         super().__attrs_post_init__()
         self.pushes = Pushes(self.platform, self.reception, self.wearers)
         door = PushDoor(self.pushes, lambda _: None)
-        routes = {PATH: {"POST": door.answer}}
+        routes = {PUSH_PATH: {"POST": door.answer}}
         self.front_door = FrontDoor(routes, self.origins, self.patience, self.limits)
 
     @asynccontextmanager
@@ -102,6 +103,6 @@ class PushGateway(Gateway):
     async def push(self, text: str = "水开了", *, key: str = KEY, **fields: Any) -> tuple[int, Any]:
         """One push over a connection of its own: status and what was said."""
         async with self.glasses() as client:
-            await client.send({"text": text, **fields}, target=PATH, key=key)
+            await client.send({"text": text, **fields}, target=PUSH_PATH, key=key)
             status = (await client.receive_head()).status_code
             return status, json.loads(await client.receive_body())

@@ -23,7 +23,6 @@ from eyeclaw_trio.protocol.timestamps import to_stamp
 # Units of the frame; templates stretch it to the room there is.
 WIDTH: Final = 600
 HEIGHT: Final = 120
-BAR_HEIGHT: Final = 28
 # Of the width of each place, the rest is a gap.
 _FILLED: Final = 0.75
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
 from urllib.parse import urlencode
 
-import attrs
 from attrs import frozen
 
 from eyeclaw_trio.errors import RequestRefused
@@ -166,8 +165,3 @@ def _read_bot(text: str, find_bot: FindBot) -> int:
     if found is None:
         raise RequestRefused(400, "There is no such bot", {"bot": "an id or a name of a bot"})
     return found
-
-
-def without_place(query: TraceQuery) -> TraceQuery:
-    """The whole list, from its new end."""
-    return attrs.evolve(query, after=None, until=None)

@@ -16,6 +16,7 @@ from eyeclaw_trio.app.wearer_book import TracedWearers
 from eyeclaw_trio.core.invitations import Invitations
 from eyeclaw_trio.core.routing import ChatChoice
 from eyeclaw_trio.photos.guard import PhotoGuard
+from eyeclaw_trio.protocol.endpoint import PUSH_PATH
 from eyeclaw_trio.push.platform import Platform
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn_log import TurnLogs
@@ -33,7 +34,6 @@ from eyeclaw_trio.server.invitation import InvitationDoor
 from eyeclaw_trio.server.operations import HealthDoor, StatsDoor, WelcomeDoor
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.photo_desk import PhotoDesk
-from eyeclaw_trio.server.push import PATH as PUSH_PATH
 from eyeclaw_trio.server.push import PushDoor
 from eyeclaw_trio.server.pushes import Pushes
 from eyeclaw_trio.server.reception import Reception

@@ -97,10 +97,21 @@ class Observer:
             "1 while the disk or a lock keeps traces from being written",
             lambda: store.is_degraded,
         )
-        self.metrics.watch_total(
+        watch_total, board = self.metrics.watch_total, self.switchboard
+        watch_total(
             "eyeclaw_store_writes_dropped",
             "Traces, sessions and uses of keys that were given up unwritten",
             lambda: store.dropped,
+        )
+        watch_total(
+            "eyeclaw_late_messages",
+            "Messages of bots about turns that were over",
+            lambda: board.late_messages,
+        )
+        watch_total(
+            "eyeclaw_foreign_messages",
+            "Messages of bots about turns of other bots",
+            lambda: board.foreign_messages,
         )
 
 

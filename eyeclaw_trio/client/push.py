@@ -12,14 +12,13 @@ from attrs import field, frozen
 from eyeclaw_trio.client.ask import DIRECT
 from eyeclaw_trio.client.hints import with_hint
 from eyeclaw_trio.errors import EyeclawError
-from eyeclaw_trio.protocol.endpoint import Endpoint
+from eyeclaw_trio.protocol.endpoint import PUSH_PATH, Endpoint
 from eyeclaw_trio.protocol.harmless import harmless_line
 from eyeclaw_trio.providers.response_body import ResponseBody
 from eyeclaw_trio.trust import trusted_context
 from eyeclaw_trio.wire.connect import explain_refusal
 from eyeclaw_trio.wire.connect_failures import describe_failure
 
-_PATH: Final = "/api/rokid/push"
 _TIMEOUT: Final = httpx2.Timeout(30.0, connect=10.0)
 _ANSWER_LIMIT: Final = 64 * 1024  # bytes
 
@@ -66,7 +65,7 @@ async def push(wanted: WantedPush, *, context: ssl.SSLContext | None = None) -> 
 
 async def _post(client: httpx2.AsyncClient, wanted: WantedPush) -> dict[str, object]:
     headers = {"Authorization": f"Bearer {wanted.key}", "Content-Type": "application/json"}
-    url = f"{wanted.endpoint.url}{_PATH}"
+    url = f"{wanted.endpoint.url}{PUSH_PATH}"
     async with client.stream("POST", url, content=wanted.encode(), headers=headers) as response:
         body = ResponseBody(response)
         try:

@@ -104,11 +104,6 @@ class TurnDrawing:
     choices: tuple[Choice, ...]
     left_out: int
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether all of the turn is seen."""
-        return self.window == self.whole
-
 
 def draw_turn(
     trace: Trace, missing: Sequence[int] = (), wanted: Window | None = None

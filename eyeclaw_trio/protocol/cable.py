@@ -63,12 +63,12 @@ FromClient = Subscribe | Unsubscribe | ChannelData | UnknownFrame
 def decode_from_client(frame: bytes | str) -> FromClient:
     """Read one frame of a client. Raises BadMessage."""
     value = read_json(frame)
-    if value.__class__ is not dict:
+    if not isinstance(value, dict):
         raise BadMessage({"": "must be an object"})
     match value.get("command"):
         case "message":
             identifier, data = value.get("identifier"), value.get("data")
-            if identifier.__class__ is str and data.__class__ is str:
+            if isinstance(identifier, str) and isinstance(data, str):
                 _check_length(identifier)
                 return ChannelData(identifier, data)  # nearly all frames; the rest is explained
             return build(value, ChannelData)
@@ -180,8 +180,8 @@ def decode_stream_identifier(identifier: str) -> StreamIdentifier:
 
 
 def _read_identifier(identifier: str, channel: str) -> Opaque:
-    value: Opaque = read_json(identifier)
-    if value.__class__ is not dict:
+    value = read_json(identifier)
+    if not isinstance(value, dict):
         raise BadMessage({"identifier": "must hold an object"})
     if value.get("channel") != channel:
         raise BadMessage({"identifier.channel": f"must be {channel}"})
@@ -203,7 +203,7 @@ def encode_identifier(identifier: BotIdentifier) -> str:
 
 def read_bot_id(value: object) -> int:
     """A bot's id, which clients write as a number or as text. Raises BadMessage."""
-    if value.__class__ is int:
+    if type(value) is int:
         return value
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
         return int(value)
@@ -213,7 +213,7 @@ def read_bot_id(value: object) -> int:
 def _read_concurrency(value: object) -> int:
     if value is None:
         return 1
-    if value.__class__ is not int or value < 1:
+    if type(value) is not int or value < 1:
         raise BadMessage({"identifier.max_concurrency": "must be an integer above 0"})
     return min(value, HIGHEST_CONCURRENCY)
 
@@ -329,7 +329,7 @@ FromGateway = (
 def decode_from_gateway(frame: bytes | str) -> FromGateway:
     """Read one frame of a gateway. Raises BadMessage."""
     value = read_json(frame)
-    if value.__class__ is not dict:
+    if not isinstance(value, dict):
         raise BadMessage({"": "must be an object"})
     match value.get("type"):
         case "welcome":

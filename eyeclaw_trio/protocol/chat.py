@@ -55,7 +55,7 @@ FromChat = Ask | CancelAnswer | ChatPing | UnknownSignal
 def decode_from_chat(frame: bytes | str) -> FromChat:
     """Read one frame of a client. Raises BadMessage."""
     value = read_json(frame)
-    if value.__class__ is not dict:
+    if not isinstance(value, dict):
         raise BadMessage({"": "must be an object"})
     match value.get("type"):
         case "cancel":

@@ -13,6 +13,7 @@ CABLE_PATH: Final = "/cable"
 CHAT_PATH: Final = "/ws/stream"
 SSE_PATH: Final = "/sse/rokid"
 OTHER_SSE_PATH: Final = "/metis/agent/api/sse"
+PUSH_PATH: Final = "/api/rokid/push"
 
 _PATHS: Final = (CABLE_PATH, CHAT_PATH, SSE_PATH, OTHER_SSE_PATH)
 _SECURE: Final = {"http": False, "ws": False, "https": True, "wss": True}

@@ -13,6 +13,12 @@ from attrs import field, frozen
 
 from eyeclaw_trio.protocol.decoding import encode
 
+HEADERS: Final = (
+    ("Content-Type", "text/event-stream; charset=utf-8"),
+    ("Cache-Control", "no-cache, no-transform"),
+    ("X-Accel-Buffering", "no"),
+)
+"""What a response of events says of itself: also a proxy in between is to pass each on."""
 CONNECTED: Final = b": connected\n\n"
 KEEP_ALIVE: Final = b": keep-alive\n\n"
 

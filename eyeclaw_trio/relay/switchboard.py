@@ -50,9 +50,14 @@ class Switchboard:
         return len(self._turns)
 
     @property
-    def unread_turns(self) -> int:
-        """How many turns have something to read that they have not looked at yet."""
-        return self._turns.unread.inboxes
+    def late_messages(self) -> int:
+        """How many messages have come of turns that were over (RELIABILITY 26)."""
+        return sum(station.late_messages for station in self.stations)
+
+    @property
+    def foreign_messages(self) -> int:
+        """How many messages have come of other bots' turns (RELIABILITY 23)."""
+        return sum(station.foreign_messages for station in self.stations)
 
     @property
     def online_bots(self) -> int:

@@ -47,12 +47,8 @@ READ_WITHIN: Final = 5.0
 
 @define
 class Visit:
-    """One reader's visit to a log; whoever reads says when all has been read.
+    """One reader's visit to a log; whoever reads says when all has been read."""
 
-    Who `comes_back` reads in several visits: he is waited for when one ends before the end.
-    """
-
-    comes_back: bool = False
     has_read_all: bool = False
 
 
@@ -155,8 +151,9 @@ class TurnLog:
 
     @contextmanager
     def reading(self, *, comes_back: bool = False) -> Iterator[Visit]:
-        """Somebody reads while inside."""
-        visit = Visit(comes_back)
+        """Somebody reads while inside. Who `comes_back` reads in several visits: he is waited for
+        when one ends before the end."""
+        visit = Visit()
         self._readers += 1
         try:
             yield visit

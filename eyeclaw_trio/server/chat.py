@@ -35,6 +35,7 @@ from eyeclaw_trio.protocol.chat import (
     encode_error,
     read_session_id,
 )
+from eyeclaw_trio.protocol.endpoint import CHAT_PATH
 from eyeclaw_trio.protocol.frames import POLICY
 from eyeclaw_trio.protocol.timestamps import format_timestamp
 from eyeclaw_trio.protocol.to_bot import CommandMetadata, CommandParams, ExecuteCommand
@@ -53,7 +54,7 @@ from eyeclaw_trio.wire.streams import ReplayedStream
 from eyeclaw_trio.wire.upgrade import check_upgrade
 from eyeclaw_trio.wire.websocket import GOING_AWAY, ServerSocket
 
-PATH: Final = "/ws/stream/"
+PATH: Final = f"{CHAT_PATH}/"
 # What waits for a client that reads nothing: a slice of an answer, and as much of signals (bytes).
 OUTBOX: Final = 131_072
 

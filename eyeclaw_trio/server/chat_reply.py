@@ -14,7 +14,7 @@ from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, ReplyEvent
 from eyeclaw_trio.errors import HungUp, TurnFailed
 from eyeclaw_trio.protocol.chat import DONE, ChatFraming, encode_error
-from eyeclaw_trio.wire.frame_stream import SLICE
+from eyeclaw_trio.wire.streams import SLICE
 from eyeclaw_trio.wire.websocket import ServerSocket
 
 

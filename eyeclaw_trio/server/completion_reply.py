@@ -21,15 +21,10 @@ from eyeclaw_trio.protocol.openai_answer import (
     encode_error,
     status_of,
 )
-from eyeclaw_trio.protocol.sse import KEEP_ALIVE
+from eyeclaw_trio.protocol.sse import HEADERS, KEEP_ALIVE
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.response_writer import Headers
 
-_STREAM: Final[Headers] = (
-    ("Content-Type", "text/event-stream; charset=utf-8"),
-    ("Cache-Control", "no-cache, no-transform"),
-    ("X-Accel-Buffering", "no"),
-)
 # Whoever tries again at once makes a busy bot busier (seconds).
 _BUSY_FOR: Final = "5"
 # What a piece costs beside its text, as in `relay/turn_log` (bytes).
@@ -103,7 +98,7 @@ class StreamedCompletion(_CompletionReply):
             await writer.drain()
         else:
             first, self._first, self._is_open = self._first, b"", True
-            await writer.start_stream((*_STREAM, *self._request_id), first)
+            await writer.start_stream((*HEADERS, *self._request_id), first)
 
     async def finish(self) -> None:
         """Write why it ends, the usage, `[DONE]`, and end the response; cancelled as all writes."""
@@ -136,7 +131,7 @@ class StreamedCompletion(_CompletionReply):
         if self._is_open:
             await writer.end_stream(ending)
         else:
-            await writer.start_stream((*_STREAM, *self._request_id), ending, ends=True)
+            await writer.start_stream((*HEADERS, *self._request_id), ending, ends=True)
 
 
 @define

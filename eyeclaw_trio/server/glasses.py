@@ -12,6 +12,7 @@ from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.texts import choose_language
 from eyeclaw_trio.errors import BotOffline, KeyOutdated
+from eyeclaw_trio.protocol.endpoint import OTHER_SSE_PATH, SSE_PATH
 from eyeclaw_trio.protocol.rokid import Question
 from eyeclaw_trio.protocol.sse import AnswerFraming
 from eyeclaw_trio.server.front_door import Continuation
@@ -21,7 +22,7 @@ from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.request_reader import Request
 
 # The platform's own path for such bridges, so that a user can switch without touching settings.
-PATHS: Final = ("/sse/rokid", "/metis/agent/api/sse")
+PATHS: Final = (SSE_PATH, OTHER_SSE_PATH)
 
 
 @frozen

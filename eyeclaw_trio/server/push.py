@@ -13,7 +13,6 @@ from eyeclaw_trio.server.pushes import Pushes, PushSource
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.request_reader import Request
 
-PATH: Final = "/api/rokid/push"
 # Bytes of a body; what may be said is far less.
 _BODY_LIMIT: Final = 131_072
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Final, Protocol, assert_never
+from typing import Protocol, assert_never
 
 import trio
 from attrs import define, field, frozen
@@ -12,14 +12,8 @@ from attrs import define, field, frozen
 from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, ReplyEvent
 from eyeclaw_trio.errors import BotFailed, TurnFailed
-from eyeclaw_trio.protocol.sse import CONNECTED, KEEP_ALIVE, AnswerFraming
+from eyeclaw_trio.protocol.sse import CONNECTED, HEADERS, KEEP_ALIVE, AnswerFraming
 from eyeclaw_trio.wire.response_writer import Headers
-
-_HEADERS: Final[Headers] = (
-    ("Content-Type", "text/event-stream; charset=utf-8"),
-    ("Cache-Control", "no-cache, no-transform"),
-    ("X-Accel-Buffering", "no"),
-)
 
 
 class EventWriter(Protocol):
@@ -85,7 +79,7 @@ class SseReply:
             await trio.lowlevel.checkpoint()
             return
         self._is_open = True
-        await self.connection.writer.start_stream(_HEADERS, CONNECTED)
+        await self.connection.writer.start_stream(HEADERS, CONNECTED)
 
     def send_nowait(self, events: Sequence[ReplyEvent]) -> bool:
         """Write these events, in order, as one write, or what of it the system takes now."""
@@ -140,4 +134,4 @@ class SseReply:
         if self._is_open:
             await self.connection.writer.end_stream(ending)
         else:
-            await self.connection.writer.start_stream(_HEADERS, CONNECTED + ending, ends=True)
+            await self.connection.writer.start_stream(HEADERS, CONNECTED + ending, ends=True)

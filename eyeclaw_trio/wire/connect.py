@@ -20,13 +20,13 @@ from eyeclaw_trio.wire.connect_failures import (
     is_of_gateway,
     suggest_tls,
 )
+from eyeclaw_trio.wire.streams import RECEIVE_SIZE
 
 # Seconds for the way to the gateway: TCP and TLS, then its answer to the upgrade.
 CONNECT_WITHIN: Final = 10.0
 UPGRADE_WITHIN: Final = 10.0
 # Seconds in which a peer that did not understand us shows whether TLS is what it speaks.
 _PROBE_WITHIN: Final = 2.0
-_RECEIVE_SIZE: Final = 65_536  # bytes
 
 
 class ClientStream(trio.abc.Stream):
@@ -150,7 +150,7 @@ async def upgrade(
                 subprotocols=asked.subprotocols,
                 extra_headers=list(asked.headers),
                 max_message_size=asked.largest_message,
-                receive_buffer_size=_RECEIVE_SIZE,
+                receive_buffer_size=RECEIVE_SIZE,
             )
             race.cancel_scope.cancel()
     if websocket is not None:

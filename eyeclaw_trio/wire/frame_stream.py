@@ -19,13 +19,12 @@ import trio
 
 from eyeclaw_trio.errors import SlowReader
 from eyeclaw_trio.protocol.frames import FRAMES_AT_A_TIME, FrameSieve, frame_close
-from eyeclaw_trio.wire.poller import RECEIVE_SIZE
+from eyeclaw_trio.wire.poller import FIRST_SIZE
 from eyeclaw_trio.wire.services import Services
-from eyeclaw_trio.wire.streams import NowaitStream
+from eyeclaw_trio.wire.streams import SLICE, NowaitStream
 
-# Bytes of a long write that are seen to go, and how long they must have taken to show that they
-# waited for the peer and not for us (seconds).
-SLICE: Final = 65_536
+# How long a slice of a write must have taken to show that it waited for the peer and not for us
+# (seconds).
 WAITED: Final = 0.01
 
 
@@ -168,7 +167,7 @@ class FrameStream(trio.abc.Stream):
         if self._sifted is not None and not self._is_closed:
             await self._sifted.wait()
         while not self._is_closed and self._sieve is not None and self._services is not None:
-            size = min(max_bytes or RECEIVE_SIZE, RECEIVE_SIZE)
+            size = min(max_bytes or FIRST_SIZE, FIRST_SIZE)
             left, is_over = await self._receive_once(self._sieve, self._services, size)
             if left or is_over:
                 return left

@@ -15,13 +15,12 @@ import trio
 from eyeclaw_trio.wire.newcomers import Newcomer
 from eyeclaw_trio.wire.request_reader import (
     HEAD_LIMIT,
-    RECEIVE_SIZE,
     ConnectionTerms,
     Request,
     RequestReader,
 )
 from eyeclaw_trio.wire.response_writer import ResponseWriter
-from eyeclaw_trio.wire.streams import NowaitStream, ReplayedStream
+from eyeclaw_trio.wire.streams import RECEIVE_SIZE, NowaitStream, ReplayedStream
 
 # How much of a refused request is read and thrown away, so that its sender gets to read why.
 LINGER_SIZE: Final = 8 * 1_048_576

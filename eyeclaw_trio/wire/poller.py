@@ -32,7 +32,7 @@ SECONDS_AT_A_TIME: Final = 0.008
 # of chunks are a millisecond of work, of the smallest frames twenty. So it is found out: who fills
 # what was asked for, and is quick, is read in larger portions (a seventh of what a chunk costs at
 # saturation), who takes long in smaller ones. Both in seconds.
-RECEIVE_SIZE: Final = 16_384  # at first
+FIRST_SIZE: Final = 16_384  # at first
 _LEAST_SIZE, _LARGEST_SIZE = 4_096, 65_536
 _QUICK, _SLOW = 0.001, 0.004
 
@@ -50,7 +50,7 @@ class Watch:
     _number: int
     _epoll: select.epoll
     _watches: dict[int, Watch]
-    _size: int = field(factory=lambda: RECEIVE_SIZE)
+    _size: int = field(factory=lambda: FIRST_SIZE)
 
     def end(self) -> None:
         """Read it no longer, also where it is ready already."""

@@ -19,11 +19,10 @@ from eyeclaw_trio.errors import HungUp, RequestRefused, TryLater
 from eyeclaw_trio.wire.budget import Allowance, Budget
 from eyeclaw_trio.wire.newcomers import Newcomer, Newcomers
 from eyeclaw_trio.wire.poller import Poller
-from eyeclaw_trio.wire.streams import NowaitStream, ReplayedStream
+from eyeclaw_trio.wire.streams import RECEIVE_SIZE, NowaitStream, ReplayedStream
 
 # A head larger than this is refused with 431. nginx and h11 draw the line near here too.
 HEAD_LIMIT: Final = 16_384
-RECEIVE_SIZE: Final = 65_536
 # So much is read of a head at a time: who has not shown a key fills no more memory than that.
 HEAD_RECEIVE_SIZE: Final = 16_384
 # A client may keep an idle connection this long between two requests (seconds; as nginx does).

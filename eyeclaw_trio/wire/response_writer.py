@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Final
 
 import h11
 import trio
@@ -18,10 +17,7 @@ import trio
 from eyeclaw_trio.errors import HungUp, RequestRefused, SlowReader
 from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.wire.request_reader import RequestReader
-from eyeclaw_trio.wire.streams import NowaitStream
-
-# The unit of progress for a slow reader: CLI, `write_timeout`.
-SLICE: Final = 65_536
+from eyeclaw_trio.wire.streams import SLICE, NowaitStream
 
 Headers = Sequence[tuple[str, str]]
 

@@ -15,7 +15,10 @@ from typing import Final, Protocol
 
 import trio
 
-_RECEIVE_SIZE: Final = 65_536  # bytes
+RECEIVE_SIZE: Final = 65_536
+"""Bytes that are read of a socket in one go, where nobody says less."""
+SLICE: Final = 65_536
+"""Bytes of a write whose progress is looked at: the unit of `write_timeout`."""
 
 Admission = Callable[[], Awaitable[None]]
 """Returns when what has come may be looked at."""
@@ -132,7 +135,7 @@ class EagerStream(trio.abc.HalfCloseableStream):
     def receive_nowait(self, max_bytes: int | None = None) -> bytes | None:
         """As `NowaitStream`."""
         try:
-            return os.read(self._socket.fileno(), max_bytes or _RECEIVE_SIZE)
+            return os.read(self._socket.fileno(), max_bytes or RECEIVE_SIZE)
         except BlockingIOError:
             return None
         except OSError as error:

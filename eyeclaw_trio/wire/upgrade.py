@@ -11,7 +11,8 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_st
 
 from eyeclaw_trio.errors import RequestRefused
 from eyeclaw_trio.wire.frame_stream import FrameStream
-from eyeclaw_trio.wire.request_reader import RECEIVE_SIZE, Request
+from eyeclaw_trio.wire.request_reader import Request
+from eyeclaw_trio.wire.streams import RECEIVE_SIZE
 
 # The request is there already when the library is asked to read it (seconds).
 HANDSHAKE_WITHIN: Final = 5.0

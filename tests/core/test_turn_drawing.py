@@ -36,7 +36,7 @@ def make_turn(*chunks: tuple[float, int | None], began: float = 50.0) -> Trace:
 def test_each_chunk_stands_where_it_came_and_where_it_was_written() -> None:
     drawing = draw_turn(make_turn((100, 0), (150, 1), (500, None)))
     assert drawing.whole == drawing.window == Window(0.0, 1000.0)
-    assert drawing.is_whole
+    assert drawing.window == drawing.whole
     assert [(each.x, each.sequence) for each in drawing.chunks] == [(100, 0), (150, 1), (500, None)]
     assert [(each.x, each.chunks, each.delay_ms) for each in drawing.writes] == [
         (101, 1, 1.0),
@@ -67,7 +67,7 @@ def test_only_what_is_in_the_window_is_drawn_and_late_is_late_there_too() -> Non
     turn = make_turn((100, 0), (300, 5), (310, 4), (900, 6))
     drawing = draw_turn(turn, missing=[1], wanted=Window(305.0, 405.0))
     assert drawing.window == Window(305.0, 405.0)
-    assert not drawing.is_whole
+    assert drawing.window != drawing.whole
     assert [(each.sequence, each.x, each.is_late) for each in drawing.chunks] == [(4, 50, True)]
     assert (drawing.events, drawing.lost) == ((), ())
     [gap] = drawing.gaps  # it began in the window and goes on behind it
@@ -102,7 +102,7 @@ def test_a_long_answer_is_drawn_from_its_beginning_and_the_rest_is_counted() -> 
     drawing = draw_turn(turn)
     assert len(drawing.chunks) == MOST_MARKS
     assert drawing.left_out == 0  # they are behind the window
-    assert not drawing.is_whole
+    assert drawing.window != drawing.whole
     everything = draw_turn(turn, wanted=drawing.whole)
     assert (len(everything.chunks), everything.left_out) == (MOST_MARKS, 500)
     assert len(everything.writes) <= MOST_MARKS

@@ -28,7 +28,7 @@ async def looks_while(is_unfinished: Callable[[], bool], count: Callable[[], int
 async def test_a_flood_on_one_socket_leaves_other_tasks_their_turns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(poller_module, "RECEIVE_SIZE", 100)
+    monkeypatch.setattr(poller_module, "FIRST_SIZE", 100)
     poller, taken = Poller(clock_of(0.002)), Taken()
     async with pair() as (ours, theirs), running(poller) as nursery:
         await theirs.send_all(b"x" * 10_000)
