@@ -105,13 +105,16 @@ def said(text: object, limit: int = SHORT) -> Markup:
     ).format(visible(whole[:limit]), shown)
 
 
-def moment(stamp: str | None) -> Markup:
-    """A moment (ISO 8601, UTC) that a browser shows in its own time zone."""
+def moment(stamp: str | None, kind: str = "") -> Markup:
+    """A moment (ISO 8601, UTC) that a browser shows in its own time zone; `kind` may be `short`:
+    without year and seconds."""
     if not stamp:
         return Markup("–")
     at = datetime.fromisoformat(stamp)
-    shown = at.isoformat(" ", "seconds")[:19]
-    return Markup(f'<time datetime="{escape(stamp)}">{shown} UTC</time>')  # noqa: S704  (escaped)
+    shown, mark = at.isoformat(" ", "seconds")[:19], " data-short" if kind == "short" else ""
+    return Markup(  # noqa: S704  (escaped)
+        f'<time datetime="{escape(stamp)}"{mark}>{shown} UTC</time>'
+    )
 
 
 def seconds(value: float | None) -> str:

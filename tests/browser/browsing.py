@@ -175,12 +175,12 @@ class Visit:
         self.page.screenshot(path=file, full_page=True)
 
 
-def ask(site: Site, key: str = "") -> int:
-    """The status of a question of glasses with this key, or that of the site's first start; an
-    answer is read to its end."""
+def ask(site: Site, key: str = "", bot_id: int = 1) -> int:
+    """The status of a question of glasses to this bot, with this key or that of the site's first
+    start; an answer is read to its end."""
     body = {
         "message_id": "1",
-        "agent_id": "1",
+        "agent_id": str(bot_id),
         "message": [{"role": "user", "type": "text", "text": "你好"}],
     }
     request = urllib.request.Request(

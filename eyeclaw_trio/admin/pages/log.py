@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
 from itertools import islice
 from typing import Final
 
+import orjson
 import trio
 from attrs import frozen
 from markupsafe import Markup
@@ -73,7 +74,21 @@ async def read_fragments(request: Request) -> Mapping[str, Markup]:
 @lru_cache(maxsize=4 * SHOWN)
 def _render_line(language: Language, line: LogLine) -> str:
     """One line: kept, because every open page looks at it each second."""
-    return render_in(language, "_log_line.html", each=line)
+    return render_in(language, "_log_line.html", each=line, said=list(_values_of(line)))
+
+
+def _values_of(line: LogLine) -> Iterator[tuple[str, str]]:
+    """What it says, by name, without what is nothing; all of it together where it was cut."""
+    try:
+        values = orjson.loads(line.values or "{}")
+    except orjson.JSONDecodeError:
+        values = None
+    if not isinstance(values, dict):
+        yield "", line.values
+        return
+    for name, value in values.items():
+        if value is not None:
+            yield name, value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 async def show(request: Request) -> Response:

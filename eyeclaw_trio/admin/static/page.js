@@ -7,17 +7,19 @@ const body = document.body;
 
 // ---- times ------------------------------------------------------------------------------------
 
-const format = new Intl.DateTimeFormat(document.documentElement.lang, {
+// As logs and files write them, in whatever language: no month is taken for a day.
+const format = new Intl.DateTimeFormat("sv-SE", {
   year: "numeric", month: "2-digit", day: "2-digit",
-  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+  hour: "2-digit", minute: "2-digit", second: "2-digit",
 });
+const short = { format: (at) => format.format(at).slice("2026-".length, -":00".length) };
 
 function showTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]:not([data-shown])")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     time.title = time.textContent;
-    time.textContent = format.format(at);
+    time.textContent = ("short" in time.dataset ? short : format).format(at);
     time.dataset.shown = "";
   }
   // What a drawing says of a moment when one points at it.

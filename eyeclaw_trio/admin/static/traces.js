@@ -18,8 +18,9 @@ const fields = {
   year: "numeric", month: "2-digit", day: "2-digit",
   hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 };
-const local = new Intl.DateTimeFormat(root.lang, fields);
-const utc = new Intl.DateTimeFormat(root.lang, { ...fields, timeZone: "UTC", timeZoneName: "short" });
+// As logs and files write them, in whatever language: no month is taken for a day.
+const local = new Intl.DateTimeFormat("sv-SE", fields);
+const utc = new Intl.DateTimeFormat("sv-SE", { ...fields, timeZone: "UTC", timeZoneName: "short" });
 const ago = new Intl.RelativeTimeFormat(root.lang, { numeric: "auto", style: "short" });
 
 function relative(at) {
