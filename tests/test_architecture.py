@@ -25,6 +25,7 @@ ROOT: Final = Path(eyeclaw_trio.__file__).parent
 # The parts and how high each stands; those of one height are neighbours.
 HEIGHTS: Final = {
     "errors": 0,
+    "causes": 0,  # the walker for groups of them
     "protocol": 1,
     "core": 2,
     "relay": 3,

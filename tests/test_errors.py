@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from eyeclaw_trio.errors import ConfigurationError, causes, leaves, root_words
+from eyeclaw_trio.causes import causes, leaves, root_words
+from eyeclaw_trio.errors import ConfigurationError
 
 
 def led_to(error: BaseException, cause: BaseException) -> BaseException:

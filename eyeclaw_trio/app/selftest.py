@@ -19,8 +19,9 @@ from attrs import define, evolve, field
 
 from eyeclaw_trio import __version__
 from eyeclaw_trio.app.selftest_house import SelftestGateway, SelftestHouse, address_of, expect
+from eyeclaw_trio.causes import leaves
 from eyeclaw_trio.core.diagnosis import Diagnosis
-from eyeclaw_trio.errors import EyeclawError, leaves
+from eyeclaw_trio.errors import EyeclawError
 from eyeclaw_trio.photos.pictures import Pictures
 from eyeclaw_trio.protocol.endpoint import Endpoint
 from eyeclaw_trio.trust import trusted_context

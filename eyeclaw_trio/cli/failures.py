@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import click
 
-from eyeclaw_trio.errors import EyeclawError, leaves
+from eyeclaw_trio.causes import leaves
+from eyeclaw_trio.errors import EyeclawError
 from eyeclaw_trio.protocol.harmless import harmless_line
 
 # What a shell says of a program that Ctrl-C has ended: 128 + SIGINT.

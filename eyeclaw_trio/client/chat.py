@@ -16,10 +16,11 @@ import trio
 from attrs import define
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
 
+from eyeclaw_trio.causes import leaves
 from eyeclaw_trio.client.chat_target import ChatTarget
 from eyeclaw_trio.client.display import Display, Shown
 from eyeclaw_trio.client.hints import with_hint
-from eyeclaw_trio.errors import EyeclawError, leaves
+from eyeclaw_trio.errors import EyeclawError
 from eyeclaw_trio.protocol.harmless import harmless_line
 from eyeclaw_trio.wire.connect import explain_refusal, open_stream, upgrade
 

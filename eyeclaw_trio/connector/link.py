@@ -15,12 +15,13 @@ import structlog
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
 
+from eyeclaw_trio.causes import leaves
 from eyeclaw_trio.connector.drain import Drain
 from eyeclaw_trio.connector.linked import LinkedBot
 from eyeclaw_trio.connector.running import keep_warm
 from eyeclaw_trio.connector.target import LinkTarget
 from eyeclaw_trio.core.backoff import backoff
-from eyeclaw_trio.errors import BadMessage, LinkBroken, LinkFailed, LinkRefused, leaves
+from eyeclaw_trio.errors import BadMessage, LinkBroken, LinkFailed, LinkRefused
 from eyeclaw_trio.protocol.bot import FromBot, Ping, encode_from_bot
 from eyeclaw_trio.protocol.cable import (
     BotIdentifier,

@@ -12,7 +12,8 @@ from typing import Final
 import httpx2
 from attrs import field, frozen
 
-from eyeclaw_trio.errors import ProviderFailed, Reason, causes, root_words
+from eyeclaw_trio.causes import causes, root_words
+from eyeclaw_trio.errors import ProviderFailed, Reason
 from eyeclaw_trio.protocol.completions import Failure, decode_error
 from eyeclaw_trio.protocol.harmless import harmless_line
 

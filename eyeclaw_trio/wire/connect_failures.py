@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from eyeclaw_trio.errors import causes, root_words
+from eyeclaw_trio.causes import causes, root_words
 from eyeclaw_trio.protocol.endpoint import Endpoint
 
 # What OpenSSL calls an answer that is no TLS; which of them depends on its version.

@@ -18,13 +18,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from eyeclaw_trio.causes import leaves
 from eyeclaw_trio.client.ask import AskedQuestion, ask
 from eyeclaw_trio.client.chat import Lines, chat
 from eyeclaw_trio.client.chat_target import ChatTarget
 from eyeclaw_trio.client.display import TextDisplay
 from eyeclaw_trio.connector.link import keep_connected
 from eyeclaw_trio.connector.target import LinkTarget
-from eyeclaw_trio.errors import EyeclawError, leaves
+from eyeclaw_trio.errors import EyeclawError
 from eyeclaw_trio.protocol.endpoint import read_endpoint
 from eyeclaw_trio.providers.echo import EchoProvider
 
