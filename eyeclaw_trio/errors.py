@@ -13,6 +13,9 @@
     │   ├── BotBusy                queue full, or waited too long in it   rejected     bot_busy
     │   ├── BotFailed              it or its model failed, or said none   bot_error    its reason
     │   ├── PhotoRefused           the photo of the question              rejected     its fault
+    │   ├── WearerRefused          who asks may not use any bot           rejected     not_allowed
+    │   ├── NotBound               he belongs to no bot yet               rejected     not_bound
+    │   ├── BindingRefused         he cannot be bound by this photo       rejected     its fault
     │   ├── KeyRevoked             its key, or the bot, is gone           rejected     key_revoked
     │   ├── KeyOutdated            it was good once                   rejected     key_outdated
     │   ├── AnswerTooLong          longer than an answer may be           rejected     too_long
@@ -224,6 +227,41 @@ class PhotoRefused(TurnFailed):
         self.code = fault.value
         self.why = why
         super().__init__(f"{fault.value}: {why}")
+
+
+class WearerRefused(TurnFailed):
+    """This wearer may not use any bot here: `allowed_users`, or what the owner has said of him."""
+
+    outcome, code = "rejected", "not_allowed"
+
+
+class NotBound(TurnFailed):
+    """Wearers have to be bound to a bot first, and this one is not."""
+
+    outcome, code = "rejected", "not_bound"
+
+
+class BindingFault(Enum):
+    """Why a wearer is not bound. The value is the word in logs and traces; the wearer hears the
+    catalogue's sentence for it."""
+
+    NO_WEARER = "no_user_id"
+    NO_CODE = "code_missing"
+    UNKNOWN = "code_unknown"
+    USED = "code_used"
+    EXPIRED = "code_expired"
+    TAKEN = "bot_taken"
+
+
+class BindingRefused(TurnFailed):
+    """The photo binds its wearer to no bot."""
+
+    outcome = "rejected"
+
+    def __init__(self, fault: BindingFault) -> None:
+        self.fault = fault
+        self.code = fault.value
+        super().__init__(fault.value)
 
 
 class KeyRevoked(TurnFailed):

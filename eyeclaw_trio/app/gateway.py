@@ -10,16 +10,18 @@ import trio
 from attrs import define, field
 
 from eyeclaw_trio.app.background import Background
+from eyeclaw_trio.app.binding import StoreBinder
 from eyeclaw_trio.app.observer import Observer
 from eyeclaw_trio.app.shutdown import Shutdown
 from eyeclaw_trio.app.wearer_book import TracedWearers
 from eyeclaw_trio.core.invitations import Invitations
-from eyeclaw_trio.core.routing import ChatChoice
+from eyeclaw_trio.core.routing import Admission, ChatChoice
 from eyeclaw_trio.photos.guard import PhotoGuard
 from eyeclaw_trio.protocol.endpoint import PUSH_PATH
 from eyeclaw_trio.push.platform import Platform
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn_log import TurnLogs
+from eyeclaw_trio.server.binding_dialogue import BindingDialogue
 from eyeclaw_trio.server.cable_door import CableDoor
 from eyeclaw_trio.server.cable_socket import cable_kind
 from eyeclaw_trio.server.chat import PATH as CHAT_PATH
@@ -82,7 +84,8 @@ class Gateway:
         self.observer = Observer(store, self.switchboard, settings.providers, self._is_draining)
         gate = Gate(lambda: store.directory, self.observer.metrics.failed_keys.inc)
         origins = Origins(frozenset(settings.allowed_origins))
-        reception = self._make_reception(gate)
+        photos = self._make_photo_desk()
+        reception = self._make_reception(gate, photos)
         self.try_it = TryItDoor(reception, self._habits())
         platform = Platform(settings.push) if settings.push.account_key else None
         self._background = Background(
@@ -90,7 +93,7 @@ class Gateway:
             Pushes(platform, reception, TracedWearers(store)),
         )
         self.front_door = FrontDoor(
-            self._make_routes(gate, origins, reception),
+            self._make_routes(gate, origins, reception, self._make_binding(photos)),
             origins,
             settings.patience,
             attrs.evolve(settings.limits, connections=self.connections),
@@ -98,7 +101,16 @@ class Gateway:
         )
         self.observer.show_counts(lambda: self.front_door.open_connections)
 
-    def _make_reception(self, gate: Gate) -> Reception:
+    def _make_photo_desk(self) -> PhotoDesk:
+        settings = self.settings
+        guard = PhotoGuard.of(
+            settings.limits.image,
+            settings.patience.request_timeout,
+            allows_private=settings.wearer.allow_private_images,
+        )
+        return PhotoDesk(guard, settings.wearer.photo_question, settings.patience.keepalive)
+
+    def _make_reception(self, gate: Gate, photos: PhotoDesk) -> Reception:
         return Reception(
             gate=gate,
             switchboard=self.switchboard,
@@ -111,24 +123,21 @@ class Gateway:
             on_turn_begun=self.observer.note_turn_begun,
             keeps_content=self.settings.traces.keep_content,
             has_incident_codes=self.settings.incident_code,
-            photos=self._make_photo_desk(),
+            photos=photos,
+            admission=Admission(
+                frozenset(self.settings.allowed_users), self.settings.binding == "required"
+            ),
         )
 
-    def _make_photo_desk(self) -> PhotoDesk:
-        settings = self.settings
-        guard = PhotoGuard.of(
-            settings.limits.image,
-            settings.patience.request_timeout,
-            allows_private=settings.wearer.allow_private_images,
-        )
-        return PhotoDesk(guard, settings.wearer.photo_question, settings.patience.keepalive)
+    def _make_binding(self, photos: PhotoDesk) -> BindingDialogue:
+        return BindingDialogue(photos.guard, StoreBinder(self.store), photos.keepalive)
 
     def _make_routes(
-        self, gate: Gate, origins: Origins, reception: Reception
+        self, gate: Gate, origins: Origins, reception: Reception, binding: BindingDialogue
     ) -> dict[str, dict[str, Handler]]:
         settings, store, observer = self.settings, self.store, self.observer
         background = self._background
-        glasses = GlassesDoor(reception, self._habits(), settings.refuse_aloud)
+        glasses = GlassesDoor(reception, self._habits(), settings.refuse_aloud, binding)
         poll = PollDoor(gate, self._turn_logs, store.key_used)
         choice = ChatChoice(tuple(settings.providers), settings.chat_provider)
         chat = ChatDoor(reception, origins, choice, self._chat_kind(), self.roster.chats)

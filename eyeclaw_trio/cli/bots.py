@@ -1,5 +1,5 @@
-"""The commands about bots: bot add, list, default, token, unbind, remove. Each bot is named by
-its id or its name.
+"""The commands about bots: bot add, list, default, token, bind, unbind, remove. Each bot is named
+by its id or its name.
 
 They work whether a gateway runs on the folder or not; a running one obeys within a second.
 """
@@ -10,10 +10,11 @@ from typing import Final
 
 import click
 
+from eyeclaw_trio.app.binding import make_code, wait_until_used
 from eyeclaw_trio.app.data_folder import ListedBot, changing, read_bots, wait_until_known
 from eyeclaw_trio.cli.choices import AnyCommand, Choices, common_options, pass_choices
 from eyeclaw_trio.cli.kept_away import warn_if_kept_away
-from eyeclaw_trio.cli.showing import local_minute, show_json, show_table, shown
+from eyeclaw_trio.cli.showing import draw_code, local_minute, show_json, show_table, shown
 from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.store import bots
 from eyeclaw_trio.store.columns import read_clock
@@ -116,6 +117,42 @@ def rename_bot(choices: Choices, name: str, new_name: str) -> None:
     with changing(choices.load().data) as db:
         found = bots.rename_bot(db, bots.find_bot(db, name).id, new_name)
     _show_bot(choices, found, "has its new name")
+
+
+@bot.command("bind")
+@_bot_argument
+@common_options
+@pass_choices
+@click.pass_context
+def bind_bot(context: click.Context, choices: Choices, name: str) -> None:
+    """Show the QR code that binds a wearer to a bot, and wait until it is used: at most 5 minutes.
+
+    With `binding = "required"` the glasses ask for it whoever belongs to no bot yet.
+    """
+    settings = choices.load()
+    found, code = make_code(settings.data, name)
+    if choices.json:
+        show_json({"event": "code", "text": code.text, "expires_at": code.expires_at})
+    else:
+        for line in draw_code(code.text):
+            click.echo(click.style(line, fg="bright_white", bg="black"))
+        click.echo(f"Look at this with the glasses; it binds you to bot {_name(found)}.", err=True)
+    if settings.binding == "off":
+        click.echo('Nobody is asked for it: the settings say binding = "off".', err=True)
+    if found.rokid_user_id is not None:
+        click.echo("The bot is bound already: `eyeclaw bot unbind BOT` comes first.", err=True)
+    user_id = wait_until_used(settings.data, code)
+    if choices.json:
+        show_json({"event": "expired"} if user_id is None else _bound(user_id))
+    elif user_id is None:
+        click.echo("Nobody has used the code in time: say it again for a new one.", err=True)
+    else:
+        click.echo(f"Bound to wearer {shown(user_id)}.", err=True)
+    context.exit(0 if user_id is not None else 1)
+
+
+def _bound(user_id: str) -> Record:
+    return {"event": "bound", "user_id": user_id}
 
 
 @bot.command("unbind")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+import segno
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
@@ -15,7 +17,7 @@ from eyeclaw_trio.client.display import echo_json as show_json
 from eyeclaw_trio.core.time_line import local_time
 from eyeclaw_trio.protocol.harmless import harmless, harmless_line
 
-__all__ = ["local_minute", "show_json", "show_pairs", "show_table", "shown"]
+__all__ = ["draw_code", "local_minute", "show_json", "show_pairs", "show_table", "shown"]
 
 _PIPE_WIDTH: Final = 10_000  # columns; a table takes only what it needs
 
@@ -50,6 +52,14 @@ def show_pairs(pairs: Iterable[tuple[str, str]], *, right: bool = False) -> None
     for name, words in pairs:
         table.add_row(Text(_word(name)), Text(_word(words)))
     _print(table)
+
+
+def draw_code(text: str) -> list[str]:
+    """A QR code as lines of characters, two of its rows in each. What is light in it is drawn: the
+    lines are to be shown white on black."""
+    drawn = io.StringIO()
+    segno.make(text, error="m", micro=False).terminal(drawn, border=3, compact=True)
+    return drawn.getvalue().splitlines()
 
 
 def local_minute(stamp: str) -> str:

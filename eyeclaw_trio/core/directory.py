@@ -14,6 +14,8 @@ from typing import Final, Literal
 from attrs import field, frozen
 
 Origin = Literal["demo", "config", "command"]
+# What the owner has said of a wearer.
+Standing = Literal["allowed", "blocked"]
 
 KEY_PREFIX: Final = "ak_"
 # What a list shows of a key: enough to recognise it, far too little to guess the rest.
@@ -63,10 +65,11 @@ class Bot:
 
 @frozen
 class Directory:
-    """All keys and bots at one moment."""
+    """All keys and bots at one moment, and what was said of wearers, by their `user_id`."""
 
     keys: tuple[AccessKey, ...] = ()
     bots: Mapping[int, Bot] = field(factory=dict)
+    standings: Mapping[str, Standing] = field(factory=dict)
     _keys_by_digest: Mapping[bytes, AccessKey] = field(init=False, repr=False, eq=False)
     _bots_by_user: Mapping[str, Bot] = field(init=False, repr=False, eq=False)
     _bots_by_token: Mapping[bytes, Bot] = field(init=False, repr=False, eq=False)

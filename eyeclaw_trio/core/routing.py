@@ -8,7 +8,7 @@ from typing import Final
 from attrs import frozen
 
 from eyeclaw_trio.core.directory import AccessKey, Bot, Directory
-from eyeclaw_trio.errors import BotOffline, ProviderRefused, RequestRefused
+from eyeclaw_trio.errors import BotOffline, NotBound, ProviderRefused, RequestRefused, WearerRefused
 
 
 @frozen
@@ -21,14 +21,33 @@ class Asker:
     bot_id: int | None = None
 
 
-def choose_bot(directory: Directory, asker: Asker) -> Bot:
+@frozen
+class Admission:
+    """Which wearers may ask: `allowed_users` and whom the owner has allowed beside them, everybody
+    where it is empty; never who was blocked. With `requires_binding` each needs a bot of his own,
+    but for questions that name a `bot_id`."""
+
+    allowed_users: frozenset[str] = frozenset()
+    requires_binding: bool = False
+
+    def check(self, directory: Directory, user_id: str | None) -> None:
+        """Raises WearerRefused for a wearer who may not."""
+        standing = directory.standings.get(user_id or "")
+        is_named = standing == "allowed" or user_id in self.allowed_users
+        if standing == "blocked" or (self.allowed_users and not is_named):
+            raise WearerRefused
+
+
+def choose_bot(directory: Directory, asker: Asker, admission: Admission | None = None) -> Bot:
     """The bot that answers this asker.
 
     Raises RequestRefused: 403 where the key is made for another bot, 404 where `bot_id` names
     none. Raises BotOffline where no rule leads to a bot: the wearer must hear something, and can
-    do nothing about it.
+    do nothing about it. Raises WearerRefused and NotBound as `admission` says.
     """
-    bot = _find_bot(directory, asker)
+    admission = admission or Admission()
+    admission.check(directory, asker.user_id)
+    bot = _find_bot(directory, asker, is_bound=admission.requires_binding)
     if asker.key.bot_id is not None and bot.id != asker.key.bot_id:
         raise RequestRefused(403, "This key is not valid for this bot")
     return bot
@@ -143,7 +162,7 @@ def _find_model(directory: Directory, asker: CompletionAsker, name: str) -> Bot 
     return bot
 
 
-def _find_bot(directory: Directory, asker: Asker) -> Bot:
+def _find_bot(directory: Directory, asker: Asker, *, is_bound: bool) -> Bot:
     if asker.bot_id is not None:
         bot = directory.bots.get(asker.bot_id)
         if bot is None:
@@ -153,6 +172,8 @@ def _find_bot(directory: Directory, asker: Asker) -> Bot:
         bot = directory.find_bot_of_user(asker.user_id)
         if bot is not None:
             return bot
+    if is_bound:
+        raise NotBound
     bot = directory.find_bot_named(asker.agent_id)
     if bot is not None:
         return bot

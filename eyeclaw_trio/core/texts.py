@@ -10,6 +10,8 @@ from typing import Final, Literal
 
 from eyeclaw_trio.errors import (
     AnswerTooLong,
+    BindingFault,
+    BindingRefused,
     BotBusy,
     BotFailed,
     BotOffline,
@@ -17,11 +19,13 @@ from eyeclaw_trio.errors import (
     GatewayStopping,
     KeyOutdated,
     KeyRevoked,
+    NotBound,
     PhotoFault,
     PhotoRefused,
     ProviderRefused,
     Reason,
     TurnFailed,
+    WearerRefused,
 )
 
 Language = Literal["zh", "en"]
@@ -96,6 +100,48 @@ _PHOTOS: Final[dict[PhotoFault, dict[Language, str]]] = {
         "en": "There are too many photos just now. Please try again later.",
     },
 }
+_WEARER_REFUSED: Final = {
+    "zh": "你还不能使用这副助手，请联系它的主人。",
+    "en": "You may not use this assistant. Please ask its owner.",
+}
+_NOT_BOUND: Final = {
+    "zh": "你还没有绑定 Bot，请联系它的主人。",
+    "en": "You are not bound to a bot yet. Please ask its owner.",
+}
+_LOOK_AT_CODE: Final = {
+    "zh": "你还没有绑定。请看着绑定二维码，我来拍一张。",
+    "en": "You are not bound yet. Please look at the binding code: I will take a photo of it.",
+}
+_BOUND: Final = {
+    "zh": "绑定成功，现在可以提问了。",
+    "en": "You are bound now. Go ahead and ask.",
+}
+_BINDING: Final[dict[BindingFault, dict[Language, str]]] = {
+    BindingFault.NO_WEARER: {
+        "zh": "眼镜没有说明你是谁，无法绑定。",
+        "en": "The glasses do not say who you are, so you cannot be bound.",
+    },
+    BindingFault.NO_CODE: {
+        "zh": "照片里没有找到二维码，请靠近一些再试一次。",
+        "en": "There is no code in the photo. Please go closer and try again.",
+    },
+    BindingFault.UNKNOWN: {
+        "zh": "这不是有效的绑定二维码，请让主人重新生成一个。",
+        "en": "This is no valid binding code. Please ask the owner for a new one.",
+    },
+    BindingFault.USED: {
+        "zh": "这个二维码已经用过了，请让主人重新生成一个。",
+        "en": "This code was used already. Please ask the owner for a new one.",
+    },
+    BindingFault.EXPIRED: {
+        "zh": "这个二维码已经过期，请让主人重新生成一个。",
+        "en": "This code has expired. Please ask the owner for a new one.",
+    },
+    BindingFault.TAKEN: {
+        "zh": "这个 Bot 已经绑定了别人。",
+        "en": "This bot is bound to somebody else.",
+    },
+}
 
 # What only a chat client can be told: its user is no wearer, and sees words beside each other.
 _EMPTY: Final = {
@@ -146,6 +192,12 @@ def apology(failure: TurnFailed, language: Language) -> str:
             return _TOO_LONG[language]
         case PhotoRefused(fault=fault):
             return _PHOTOS[fault][language]
+        case WearerRefused():
+            return _WEARER_REFUSED[language]
+        case NotBound():
+            return _NOT_BOUND[language]
+        case BindingRefused(fault=fault):
+            return _BINDING[fault][language]
         case KeyOutdated():
             return _KEY_OUTDATED[language]
         case BotFailed(reason=reason) if reason in _REASONS:
@@ -153,6 +205,16 @@ def apology(failure: TurnFailed, language: Language) -> str:
             return _FAILED[language] + space + _REASONS[reason][language]
         case _:
             return _FAILED[language]
+
+
+def look_at_code(language: Language) -> str:
+    """What a wearer hears who is bound to no bot, before the glasses take a photo of the code."""
+    return _LOOK_AT_CODE[language]
+
+
+def is_bound(language: Language) -> str:
+    """What a wearer hears who is bound now."""
+    return _BOUND[language]
 
 
 def chat_apology(failure: TurnFailed, language: Language) -> str:

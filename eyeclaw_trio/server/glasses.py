@@ -11,12 +11,14 @@ from eyeclaw_trio.core.awaited_photos import Talk
 from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.texts import choose_language
-from eyeclaw_trio.errors import BotOffline, KeyOutdated
+from eyeclaw_trio.core.trace import Outcome
+from eyeclaw_trio.errors import BotOffline, KeyOutdated, NotBound, WearerRefused
 from eyeclaw_trio.protocol.endpoint import OTHER_SSE_PATH, SSE_PATH
 from eyeclaw_trio.protocol.rokid import Question
 from eyeclaw_trio.protocol.sse import AnswerFraming
+from eyeclaw_trio.server.binding_dialogue import BindingDialogue
 from eyeclaw_trio.server.front_door import Continuation
-from eyeclaw_trio.server.reception import Asked, Reception
+from eyeclaw_trio.server.reception import Asked, OpenAnswer, Reception, TracedTurn
 from eyeclaw_trio.server.sse_reply import SseReply, StreamHabits
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.request_reader import Request
@@ -32,6 +34,7 @@ class GlassesDoor:
     reception: Reception
     habits: StreamHabits = field(factory=StreamHabits)
     refuses_aloud: bool = False
+    binding: BindingDialogue | None = None
 
     async def answer(self, request: Request, connection: HttpConnection) -> Continuation:
         """Handle one POST: check it; what goes on finds the bot and relays the turn.
@@ -65,6 +68,17 @@ class GlassesDoor:
             talk = Talk(bot.id, question.user_id, question.message_id)
             reply.on_action = partial(photos.expect, talk, question.asked.text)
 
+    async def _bind(
+        self, asked: Asked, reply: SseReply, wording: Wording, turn: TracedTurn, unbound: NotBound
+    ) -> None:
+        trace = turn.trace
+        if self.binding is None:
+            trace.end(Outcome.REJECTED, reason=unbound.code)
+            await reply.apologise(unbound)
+            return
+        with self.reception.answers.one_more(OpenAnswer(trace.session_id, asked.key.id, None)):
+            await self.binding.talk(asked.question, asked.key, reply, wording.language, trace)
+
     async def _answer(self, asked: Asked, connection: HttpConnection) -> None:
         question = asked.question
         with self.reception.traced(asked, "rokid") as turn:
@@ -72,8 +86,11 @@ class GlassesDoor:
             reply = self._reply(question, connection, wording)
             try:
                 bot = self.reception.choose_bot(asked, turn.trace)
-            except BotOffline as offline:
-                await reply.apologise(offline)
+            except NotBound as unbound:
+                await self._bind(asked, reply, wording, turn, unbound)
+                return
+            except (BotOffline, WearerRefused) as failure:
+                await reply.apologise(failure)
                 return
             self._await_photo(question, bot, reply)
             relaying = self.reception.relay(asked, bot, reply, turn)

@@ -4,7 +4,7 @@ the reader sees meanwhile."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import attrs
 import trio
@@ -18,6 +18,8 @@ from eyeclaw_trio.errors import HungUp, ListenerGone, PhotoFault, PhotoRefused, 
 from eyeclaw_trio.photos.guard import PhotoGuard
 from eyeclaw_trio.protocol.to_bot import ExecuteCommand, fit_images
 from eyeclaw_trio.relay.turn import Reply
+
+Result = TypeVar("Result")
 
 # Bytes of a message to a linked bot around its command.
 ENVELOPE: Final = 8192
@@ -80,8 +82,8 @@ class PhotoDesk:
 
 
 async def wait_beside(
-    reply: Reply, keepalive: float, work: Callable[[], Awaitable[tuple[str, ...]]]
-) -> tuple[str, ...]:
+    reply: Reply, keepalive: float, work: Callable[[], Awaitable[Result]]
+) -> Result:
     """Open the reply, do this work, and show every `keepalive` seconds that it goes on.
 
     One task writes, and it is never cut in the middle of an event by the end of the work. Raises
@@ -105,20 +107,20 @@ async def wait_beside(
 
 
 @define
-class _Waiting:
+class _Waiting(Generic[Result]):
     """The work, and how it has ended."""
 
-    _work: Callable[[], Awaitable[tuple[str, ...]]]
+    _work: Callable[[], Awaitable[Result]]
     scope: trio.CancelScope = field(factory=trio.CancelScope)
     gone: ListenerGone | None = None
     _failure: TurnFailed | None = None
-    _result: tuple[str, ...] = ()
+    _results: list[Result] = field(factory=list)
     _done: trio.Event = field(factory=trio.Event)
 
     async def run(self) -> None:
         """Do it. Cancelled, it has no result."""
         try:
-            self._result = await self._work()
+            self._results.append(await self._work())
         except TurnFailed as failure:
             self._failure = failure
         self._done.set()
@@ -134,9 +136,9 @@ class _Waiting:
         self.gone = HungUp()
         self.scope.cancel()
 
-    def result(self) -> tuple[str, ...]:
+    def result(self) -> Result:
         if self.gone is not None:
             raise self.gone
         if self._failure is not None:
             raise self._failure
-        return self._result
+        return self._results[0]

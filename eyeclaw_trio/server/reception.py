@@ -16,7 +16,7 @@ from eyeclaw_trio.core.awaited_photos import Talk
 from eyeclaw_trio.core.directory import AccessKey, Bot, Directory
 from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.patience import Limits, Patience
-from eyeclaw_trio.core.routing import Asker, choose_bot
+from eyeclaw_trio.core.routing import Admission, Asker, choose_bot
 from eyeclaw_trio.core.shares import Portion, Shares
 from eyeclaw_trio.core.texts import Language, choose_language
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
@@ -26,6 +26,7 @@ from eyeclaw_trio.errors import (
     ListenerGone,
     RequestRefused,
     TurnFailed,
+    WearerRefused,
 )
 from eyeclaw_trio.protocol.rokid import Question, decode_question
 from eyeclaw_trio.protocol.to_bot import ExecuteCommand
@@ -130,6 +131,7 @@ class Reception:
     questions: Shares = field(factory=lambda: Shares(QUESTIONS))
     held: Shares = field(factory=lambda: Shares(HELD))
     photos: PhotoDesk | None = None
+    admission: Admission = field(factory=Admission)
 
     async def receive(
         self,
@@ -225,10 +227,11 @@ class Reception:
         return Wording(language, trace if self.has_incident_codes else None)
 
     def choose_bot(self, asked: Asked, trace: Trace) -> Bot:
-        """The bot that answers. Raises RequestRefused and BotOffline as `core/routing` does."""
+        """The bot that answers. Raises RequestRefused, BotOffline, WearerRefused and NotBound as
+        `core/routing` does."""
         question = asked.question
         asker = Asker(asked.key, question.agent_name, question.user_id, question.bot_id)
-        bot = self.choose(lambda directory: choose_bot(directory, asker), trace)
+        bot = self.choose(lambda directory: choose_bot(directory, asker, self.admission), trace)
         trace.bot_id = bot.id
         return bot
 
@@ -242,6 +245,9 @@ class Reception:
             raise
         except RequestRefused:
             trace.end(Outcome.REJECTED)
+            raise
+        except WearerRefused as refused:
+            trace.end(Outcome(refused.outcome), reason=refused.code)
             raise
 
     def relay(

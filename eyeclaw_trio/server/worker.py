@@ -16,7 +16,15 @@ from attrs import frozen
 from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.trace import Outcome, Trace
-from eyeclaw_trio.errors import BadMessage, BotOffline, HungUp, RequestRefused, TryLater
+from eyeclaw_trio.errors import (
+    BadMessage,
+    BotOffline,
+    HungUp,
+    NotBound,
+    RequestRefused,
+    TryLater,
+    WearerRefused,
+)
 from eyeclaw_trio.protocol.cable import read_bot_id
 from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.protocol.worker import LogEntry, describe_for_poll, describe_triggered
@@ -90,6 +98,9 @@ class TriggerDoor:
                 raise BotOffline
         except BotOffline as offline:
             raise RequestRefused(503, "Bot offline", wording.apology(offline)) from None
+        except (WearerRefused, NotBound) as refused:
+            trace.end(Outcome(refused.outcome), reason=refused.code)
+            raise RequestRefused(403, "Not allowed", wording.apology(refused)) from None
         if not self._turns.has_room(asked.key.id):
             trace.end(Outcome.REJECTED, reason="too_many_turns")
             self._reception.gate.peers.warning(

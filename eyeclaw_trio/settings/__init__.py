@@ -55,7 +55,7 @@ class Settings:
     listen: HostPort
     admin_listen: HostPort
     data: Path
-    binding: Literal["off"] = "off"
+    binding: Literal["off", "required"] = "off"
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     allowed_origins: tuple[str, ...] = ()
@@ -64,6 +64,7 @@ class Settings:
     keepalive_message: bool = True
     refuse_aloud: bool = False
     incident_code: bool = True
+    allowed_users: tuple[str, ...] = ()
     frame_shortcut: bool = True
     wearer: WearerSettings = field(factory=WearerSettings)
     patience: Patience = field(factory=Patience)
@@ -189,6 +190,7 @@ class _Reading(ProviderReading):
             keepalive_message=self.value(("keepalive_message",), True),
             refuse_aloud=self.value(("refuse_aloud",), False),
             incident_code=self.value(("incident_code",), True),
+            allowed_users=self.value(("allowed_users",), ()),
             frame_shortcut=self.value(("frame_shortcut",), True),
             wearer=WearerSettings(**self.values_of(("wearer",), WearerSettings)),
             patience=Patience(**self.values_of(("patience",), Patience)),

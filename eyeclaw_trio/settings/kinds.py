@@ -193,16 +193,6 @@ _UNFIT_HOST: Final = UnfitValue(
 )
 
 
-def _read_binding(value: object) -> str:
-    if value == "required":
-        raise UnfitValue(
-            '"required" (binding by QR code) will come with a later version; say "off" until then'
-        )
-    if value != "off":
-        raise _fail('"off"')
-    return "off"
-
-
 def _read_speech(value: object) -> str:
     if value == "clean":
         raise UnfitValue('"clean" will come with a later version; say "as_is" until then')
@@ -277,5 +267,4 @@ ORIGINS: Final = Kind(_read_origins, _parse_list)
 HOSTS: Final = Kind(_read_hosts, _parse_list)
 URL: Final = Kind(_read_url)
 EXTRA: Final = Kind(_read_extra, _parse_json)
-BINDING: Final = Kind(_read_binding)
 SPEECH: Final = Kind(_read_speech)

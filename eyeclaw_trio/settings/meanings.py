@@ -61,7 +61,10 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
         "密钥、Bot、跟踪记录；Linux 上默认是 ~/.local/share/eyeclaw",
         example='"…"',
     ),
-    ("binding",): _M("no other value yet", "目前只有这个值"),
+    ("binding",): _M(
+        'or "required": a wearer whom no bot belongs to is asked for its QR code first',
+        '或 "required"：还没有绑定 Bot 的佩戴者要先扫描它的二维码',
+    ),
     ("tls_certificate",): _M(
         "and tls_key: TLS by the gateway itself",
         "和 tls_key 一起：由网关自己提供 TLS",
@@ -92,6 +95,10 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
     ("incident_code",): _M(
         "a short code behind the text of a failure, which finds its trace",
         "出错的提示后面附一个短码，用它可以找到跟踪记录",
+    ),
+    ("allowed_users",): _M(
+        "the user_id of wearers who may ask; empty: all",
+        "哪些佩戴者（user_id）可以提问；空表示所有人",
     ),
     ("frame_shortcut",): _M(
         "simple frames past the WebSocket library; off only to look for a fault",

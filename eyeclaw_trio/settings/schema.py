@@ -12,7 +12,6 @@ from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.providers.catalogue import KINDS
 from eyeclaw_trio.settings.kinds import (
     ADDRESS,
-    BINDING,
     COUNT,
     EXTRA,
     HOSTS,
@@ -57,7 +56,7 @@ SCHEMA: Final[Mapping[str, Schema]] = {
     "listen": ADDRESS,
     "admin_listen": ADDRESS,
     "data": PATH,
-    "binding": BINDING,
+    "binding": one_of("off", "required"),
     "tls_certificate": PATH,
     "tls_key": PATH,
     "allowed_origins": ORIGINS,
@@ -66,6 +65,7 @@ SCHEMA: Final[Mapping[str, Schema]] = {
     "keepalive_message": SWITCH,
     "refuse_aloud": SWITCH,
     "incident_code": SWITCH,
+    "allowed_users": NAMES,
     "frame_shortcut": SWITCH,
     "wearer": {"photo_question": TEXT, "allow_private_images": SWITCH},
     "patience": {each.name: SECONDS for each in attrs.fields(Patience)},
@@ -113,7 +113,6 @@ SCHEMA: Final[Mapping[str, Schema]] = {
 # refused with a word of its own: accepted without effect it would be a lie, and unknown it is not.
 PLANNED: Final[frozenset[tuple[str, ...]]] = frozenset(
     {
-        ("allowed_users",),
         *(
             ("wearer", name)
             for name in (

@@ -54,7 +54,7 @@ def add_bot(
             " VALUES (?, ?, ?, ?, ?, ?)",
             (name, provider, origin, is_default, _digest_of(token), to_stamp(now)),
         )
-        return _get_bot(db, cursor.lastrowid), token
+        return get_bot(db, cursor.lastrowid), token
 
 
 def list_bots(db: sqlite3.Connection) -> tuple[Bot, ...]:
@@ -80,6 +80,15 @@ def list_bots(db: sqlite3.Connection) -> tuple[Bot, ...]:
     )
 
 
+def get_bot(db: sqlite3.Connection, bot_id: int | None) -> Bot:
+    """The bot with this id. Raises NoSuchRecord."""
+    # Bots are few: one way of reading them is worth more than a faster second one.
+    for bot in list_bots(db):
+        if bot.id == bot_id:
+            return bot
+    raise NoSuchRecord(f"there is no bot {bot_id}")
+
+
 def find_bot(db: sqlite3.Connection, name: str) -> Bot:
     """The bot whose id or name this is; an id comes first. Raises NoSuchRecord."""
     known = {bot.id: bot for bot in list_bots(db)}
@@ -96,7 +105,7 @@ def new_token(db: sqlite3.Connection, bot_id: int) -> str:
     """
     token = _make_token()
     with transaction(db):
-        bot = _get_bot(db, bot_id)
+        bot = get_bot(db, bot_id)
         if bot.provider is not None:
             raise StoreError(
                 f"bot {bot_id} is embedded: its provider answers within the gateway, "
@@ -109,9 +118,9 @@ def new_token(db: sqlite3.Connection, bot_id: int) -> str:
 def unbind_bot(db: sqlite3.Connection, bot_id: int) -> Bot:
     """Take the bot from its wearer; of a bot that has none nothing changes. Raises NoSuchRecord."""
     with transaction(db):
-        bot = _get_bot(db, bot_id)
+        bot = get_bot(db, bot_id)
         db.execute("UPDATE bots SET rokid_user_id = NULL WHERE id = ?", (bot.id,))
-        return _get_bot(db, bot_id)
+        return get_bot(db, bot_id)
 
 
 def make_default(db: sqlite3.Connection, bot_id: int) -> Bot:
@@ -120,9 +129,9 @@ def make_default(db: sqlite3.Connection, bot_id: int) -> Bot:
     A configuration that marks a bot has the last word at each start.
     """
     with transaction(db):
-        bot = _get_bot(db, bot_id)
+        bot = get_bot(db, bot_id)
         db.execute("UPDATE bots SET is_default = (id = ?)", (bot.id,))
-        return _get_bot(db, bot_id)
+        return get_bot(db, bot_id)
 
 
 def rename_bot(db: sqlite3.Connection, bot_id: int, name: str) -> Bot:
@@ -133,13 +142,13 @@ def rename_bot(db: sqlite3.Connection, bot_id: int, name: str) -> Bot:
     """
     name = check_name(name)
     with transaction(db):
-        bot = _get_bot(db, bot_id)
+        bot = get_bot(db, bot_id)
         if bot.origin == "config" and bot.is_configured:
             raise StoreError(f"bot {bot_id} stands in the configuration: rename it there")
         if name != bot.name:
             _refuse_taken_name(db, name)
         db.execute("UPDATE bots SET name = ? WHERE id = ?", (name, bot_id))
-        return _get_bot(db, bot_id)
+        return get_bot(db, bot_id)
 
 
 def change_provider(db: sqlite3.Connection, bot_id: int, provider: str) -> Bot:
@@ -148,13 +157,13 @@ def change_provider(db: sqlite3.Connection, bot_id: int, provider: str) -> Bot:
     Raises NoSuchRecord, and StoreError for a linked bot and for one of the configuration.
     """
     with transaction(db):
-        bot = _get_bot(db, bot_id)
+        bot = get_bot(db, bot_id)
         if bot.provider is None:
             raise StoreError(f"bot {bot_id} is linked: what answers is at the other end")
         if bot.origin == "config" and bot.is_configured:
             raise StoreError(f"bot {bot_id} stands in the configuration: change it there")
         db.execute("UPDATE bots SET provider = ? WHERE id = ?", (provider, bot_id))
-        return _get_bot(db, bot_id)
+        return get_bot(db, bot_id)
 
 
 def remove_bot(db: sqlite3.Connection, bot_id: int) -> None:
@@ -163,7 +172,7 @@ def remove_bot(db: sqlite3.Connection, bot_id: int) -> None:
     A bot of the configuration comes back at the next start, with another id.
     """
     with transaction(db):
-        bot = _get_bot(db, bot_id)
+        bot = get_bot(db, bot_id)
         # Keys and sessions go with it (schema.sql, ON DELETE CASCADE).
         db.execute("DELETE FROM bots WHERE id = ?", (bot.id,))
 
@@ -212,11 +221,3 @@ def _make_token() -> str:
 
 def _digest_of(token: str | None) -> bytes | None:
     return digest(token) if token is not None else None
-
-
-def _get_bot(db: sqlite3.Connection, bot_id: int | None) -> Bot:
-    # Bots are few: one way of reading them is worth more than a faster second one.
-    for bot in list_bots(db):
-        if bot.id == bot_id:
-            return bot
-    raise NoSuchRecord(f"there is no bot {bot_id}")

@@ -15,6 +15,7 @@ from eyeclaw_trio.store.bots import list_bots
 from eyeclaw_trio.store.database import roll_back, translated
 from eyeclaw_trio.store.keys import is_past, list_keys
 from eyeclaw_trio.store.trouble import Trouble
+from eyeclaw_trio.store.wearers import list_standings
 
 
 def load_directory(db: sqlite3.Connection, now: datetime | None = None) -> Directory:
@@ -24,7 +25,8 @@ def load_directory(db: sqlite3.Connection, now: datetime | None = None) -> Direc
         # One read transaction: a key and the bot it was made for are seen together or not at all.
         db.execute("BEGIN")
         try:
-            return Directory(keys=list_keys(db, now), bots={bot.id: bot for bot in list_bots(db)})
+            bots = {bot.id: bot for bot in list_bots(db)}
+            return Directory(list_keys(db, now), bots, list_standings(db))
         finally:
             roll_back(db)
 

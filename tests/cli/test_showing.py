@@ -7,9 +7,12 @@ import json
 import sys
 
 import pytest
+import zxingcpp
+from PIL import Image
 
-from eyeclaw_trio.cli.showing import show_table
+from eyeclaw_trio.cli.showing import draw_code, show_table
 from eyeclaw_trio.client.display import echo_json
+from eyeclaw_trio.core.binding import write_code
 
 ROWS = [
     {"id": 1, "name": "n" * 30, "wearer": "w" * 32, "when": "2026-01-31 13:00"},
@@ -66,3 +69,18 @@ def test_a_terminal_without_a_character_shows_another_and_json_an_escape(
     echo_json({"text": "你好 – ✓ é"})
     monkeypatch.undo()
     assert json.loads(terminal.text()) == {"text": "你好 – ✓ é"}
+
+
+def test_a_code_that_is_drawn_in_characters_can_be_read() -> None:
+    text = write_code(b"\x05" * 16)
+    lines = draw_code(text)
+    assert len({len(line) for line in lines}) == 1
+    picture = Image.new("L", (len(lines[0]), 2 * len(lines)), 0)
+    for row, line in enumerate(lines):
+        for column, character in enumerate(line):
+            upper, lower = {" ": (0, 0), "▀": (255, 0), "▄": (0, 255), "█": (255, 255)}[character]
+            picture.putpixel((column, 2 * row), upper)
+            picture.putpixel((column, 2 * row + 1), lower)
+    large = picture.resize((8 * picture.width, 8 * picture.height), Image.Resampling.NEAREST)
+    [found] = zxingcpp.read_barcodes(large)
+    assert found.text == text

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import pytest
+from fakes import make_bot, make_key
 
-from eyeclaw_trio.core.directory import AccessKey, Bot, Directory, Origin, digest
+from eyeclaw_trio.core.directory import AccessKey, Bot, Directory, Origin, Standing, digest
 from eyeclaw_trio.core.routing import (
+    Admission,
     Asker,
     ChatChoice,
     CompletionAsker,
@@ -16,7 +20,7 @@ from eyeclaw_trio.core.routing import (
     list_models,
 )
 from eyeclaw_trio.core.texts import provider_refused
-from eyeclaw_trio.errors import BotOffline, ProviderRefused, RequestRefused
+from eyeclaw_trio.errors import BotOffline, NotBound, ProviderRefused, RequestRefused, WearerRefused
 
 _REAL_GLASSES = "0f0e0d0c0b0a09080706050403020100"
 
@@ -295,3 +299,54 @@ def test_a_key_for_one_bot_lists_no_other() -> None:
         *("eyeclaw", "nvidia1", "home", "work"),
     ]
     assert list(list_models(directory, a_key(2), ("nvidia1",))) == ["work", "eyeclaw"]
+
+
+# ---- who may ask, and who has to be bound -------------------------------------------------------
+
+
+def admitted(
+    user_id: str | None = None, bot_id: int | None = None, agent_id: str = "home", **rules: Any
+) -> int:
+    """The bot that a wearer reaches, of `home` (1, the default) and `other` (2, anna's)."""
+    other = attrs.evolve(make_bot(2, "other", token=None), rokid_user_id="anna")
+    standings: dict[str, Standing] = {"bad": "blocked", "friend": "allowed"}
+    known = Directory(
+        bots={1: attrs.evolve(make_bot(), is_default=True), 2: other}, standings=standings
+    )
+    asker = Asker(make_key(), agent_id, user_id, bot_id)
+    return choose_bot(known, asker, Admission(**rules)).id
+
+
+def test_where_wearers_must_be_bound_only_a_bound_one_or_a_bot_id_reaches_a_bot() -> None:
+    assert admitted("anna", requires_binding=True) == 2
+    assert admitted(None, bot_id=1, requires_binding=True) == 1
+    for user_id in (None, "", "ben"):
+        for agent_id in ("home", "other", "1", "0f0e0d0c0b0a09080706050403020100"):
+            with pytest.raises(NotBound):
+                admitted(user_id, agent_id=agent_id, requires_binding=True)
+    assert admitted("ben") == 1
+
+
+def test_a_key_made_for_one_bot_does_not_bind_its_wearers() -> None:
+    known = Directory(bots={1: make_bot()})
+    with pytest.raises(NotBound):
+        choose_bot(known, Asker(make_key(bot_id=1), "1", "ben"), Admission(requires_binding=True))
+
+
+@pytest.mark.parametrize("requires", [False, True])
+def test_a_wearer_who_is_blocked_reaches_no_bot(requires: bool) -> None:
+    for allowed in ([], ["bad"]):
+        with pytest.raises(WearerRefused):
+            admitted("bad", allowed_users=frozenset(allowed), requires_binding=requires)
+    with pytest.raises(WearerRefused):
+        admitted("bad", bot_id=1)
+
+
+def test_where_some_are_allowed_nobody_else_reaches_a_bot() -> None:
+    allowed = frozenset({"anna"})
+    assert admitted("anna", allowed_users=allowed) == 2
+    assert admitted("friend", allowed_users=allowed) == 1  # by a page, beside the settings
+    for user_id in ("ben", "", None):
+        with pytest.raises(WearerRefused):
+            admitted(user_id, allowed_users=allowed)
+    assert admitted("ben", allowed_users=frozenset()) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import attrs
 import pytest
 import trio
 import trio.testing
@@ -13,11 +14,12 @@ from trio.testing import MockClock
 from worker_fakes import OTHER_KEY, WorkerGateway, poll, poll_target, text_of, trigger
 
 from eyeclaw_trio.core.patience import Limits
+from eyeclaw_trio.core.routing import Admission
 from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd
 from eyeclaw_trio.relay.turn_log import KEPT_FOR, TurnLogs
-from eyeclaw_trio.server.worker import POLL_WAITS
+from eyeclaw_trio.server.worker import POLL_WAITS, TRIGGER_PATH, TriggerDoor
 
 
 async def test_a_trigger_says_which_turn_it_began_and_the_bot_is_asked() -> None:
@@ -279,3 +281,26 @@ async def test_row_24_unknown_foreign_and_expired_turns_are_told_alike(
             bot.answer(turn, "完")
             await trio.sleep(KEPT_FOR + 1)
             assert await refusal(turn) == unknown
+
+
+async def test_a_wearer_who_may_not_ask_or_is_not_bound_triggers_nothing() -> None:
+    for rules, detail in (
+        (Admission(frozenset({"anna"})), "你还不能使用这副助手，请联系它的主人。"),
+        (Admission(requires_binding=True), "你还没有绑定 Bot，请联系它的主人。"),
+    ):
+        gateway = WorkerGateway()
+        reception = attrs.evolve(gateway.reception, admission=rules)
+        door = TriggerDoor(reception, gateway.turns)
+        gateway.open_doors({TRIGGER_PATH: {"POST": door.answer}})
+        bot = gateway.bot()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(door.run)
+            with bot.station.attached(bot):
+                async with gateway.glasses() as glasses:
+                    status, told = await trigger(glasses, question())
+                    assert (status, told["detail"]) == (403, detail)
+                    if rules.requires_binding:  # but whoever names the bot needs no binding
+                        status, _ = await trigger(glasses, question(bot_id=1))
+                        assert status == 200
+            nursery.cancel_scope.cancel()
+        assert gateway.traces[0].outcome is Outcome.REJECTED

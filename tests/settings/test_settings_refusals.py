@@ -78,7 +78,6 @@ def test_what_commands_take_from_the_environment_is_no_typo(folder: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ('binding = "required"', "binding"),
         ('[[bots]]\nname = "a"\nprovider = "echo"\nspeech = "clean"', "bots[0].speech"),
     ],
 )
@@ -89,9 +88,15 @@ def test_what_is_not_built_yet_is_refused_in_clear_words(folder: Path, text: str
     assert "will come with a later version" in fault.problem
 
 
-def test_what_is_not_built_yet_is_refused_in_the_environment_too(folder: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"env EYECLAW_BINDING: .*later version"):
-        load(folder, environ={"EYECLAW_BINDING": "required"})
+def test_who_may_ask_is_said_by_words_and_by_a_list(folder: Path) -> None:
+    assert (load(folder).binding, load(folder).allowed_users) == ("off", ())
+    environ = {"EYECLAW_BINDING": "required", "EYECLAW_ALLOWED_USERS": "anna, 00000001"}
+    settings = load(folder, environ=environ)
+    assert (settings.binding, settings.allowed_users) == ("required", ("anna", "00000001"))
+    with pytest.raises(ConfigurationError, match=r'env EYECLAW_BINDING: .*"off" or "required"'):
+        load(folder, environ={"EYECLAW_BINDING": "on"})
+    for bad in ("allowed_users = 'anna'", "allowed_users = [7]", "allowed_users = ['a', 'a']"):
+        assert only_fault(folder, bad).key == "allowed_users"
 
 
 def test_how_long_traces_are_kept_can_be_said(folder: Path) -> None:
@@ -216,7 +221,6 @@ def test_a_byte_order_mark_does_no_harm(folder: Path) -> None:
 
 
 PLANNED_LINES = [
-    "allowed_users = ['u1']",
     "[wearer]\nstyle = 'short'",
     "[cluster]\nurl = 'redis://127.0.0.1'",
     "[patience]\nlate_after = 1.0",
@@ -225,7 +229,6 @@ PLANNED_LINES = [
     "[[bots]]\nname = 'a'\nprovider = 'echo'\nlate = 'push'",
     "[[bots]]\nname = 'a'\nprovider = 'echo'\n[bots.wearer]\nemoji = true",
     "[[bots]]\nname = 'a'\nprovider = 'echo'\nspeech = 'clean'",
-    "binding = 'required'",
 ]
 
 

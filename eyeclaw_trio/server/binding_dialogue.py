@@ -1,0 +1,100 @@
+"""What a wearer hears whom no bot belongs to yet: look at the code, and then whose he is now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+from attrs import frozen
+
+from eyeclaw_trio.core.directory import AccessKey, Bot
+from eyeclaw_trio.core.reply_events import DeviceAction, ReplyEvent
+from eyeclaw_trio.core.texts import Language, is_bound, look_at_code
+from eyeclaw_trio.core.trace import Outcome, Trace
+from eyeclaw_trio.errors import (
+    BindingFault,
+    BindingRefused,
+    BotFailed,
+    ListenerGone,
+    NotBound,
+    StoreError,
+    TurnFailed,
+)
+from eyeclaw_trio.photos.guard import PhotoGuard
+from eyeclaw_trio.protocol.rokid import Question
+from eyeclaw_trio.relay.turn import Reply
+from eyeclaw_trio.server.photo_desk import wait_beside
+
+log = structlog.get_logger(__name__)
+
+
+class Binder(Protocol):
+    """Who keeps what belongs to whom."""
+
+    async def bind(self, texts: Sequence[str], user_id: str, only_bot: int | None) -> Bot:
+        """Bind this wearer by one of these codes. Raises BindingRefused and StoreError. Cancelled,
+        it may be done or not."""
+
+
+@frozen
+class BindingDialogue:
+    """Asks an unknown wearer for the code of a bot, reads it, and binds. `keepalive` in seconds."""
+
+    guard: PhotoGuard
+    binder: Binder
+    keepalive: float
+
+    async def talk(
+        self, question: Question, key: AccessKey, reply: Reply, language: Language, trace: Trace
+    ) -> None:
+        """Answer this question of a wearer who is bound to no bot; the reply is whole then, and
+        `trace` says how it went.
+
+        Raises nothing but bugs. Cancelled, the wearer may be bound or not, and the reply may hold
+        half an event.
+        """
+        try:
+            try:
+                await self._answer(question, key, reply, language, trace)
+            except TurnFailed as failure:
+                trace.end(Outcome(failure.outcome), reason=failure.code)
+                await reply.apologise(failure)
+        except ListenerGone as gone:
+            trace.end(Outcome(gone.outcome))
+
+    async def _answer(
+        self, question: Question, key: AccessKey, reply: Reply, language: Language, trace: Trace
+    ) -> None:
+        user_id = question.user_id
+        if not user_id:
+            raise BindingRefused(BindingFault.NO_WEARER)
+        if not question.photos:
+            await _say(reply, [look_at_code(language), DeviceAction("take_photo", {})])
+            trace.end(Outcome.REJECTED, reason=NotBound.code)
+            return
+
+        async def read_and_bind() -> Bot:
+            texts = await self.guard.read_codes(question.photos[0], key.id)
+            return await self._bind(texts, user_id, key)
+
+        bot = await wait_beside(reply, self.keepalive, read_and_bind)
+        log.info("wearer.bound", bot_id=bot.id)
+        trace.bot_id = bot.id
+        await _say(reply, [is_bound(language)])
+        trace.end(Outcome.ANSWERED, reason="bound")
+
+    async def _bind(self, texts: Sequence[str], user_id: str, key: AccessKey) -> Bot:
+        try:
+            return await self.binder.bind(texts, user_id, key.bot_id)
+        except StoreError as error:
+            log.error("wearer.not_bound", why=str(error))
+            raise BotFailed from error
+
+
+async def _say(reply: Reply, events: Sequence[ReplyEvent]) -> None:
+    """These events, and the end of the answer."""
+    await reply.open()
+    if not reply.send_nowait(events):
+        await reply.drain()
+    await reply.finish()
