@@ -242,8 +242,7 @@ class NotBound(TurnFailed):
 
 
 class BindingFault(Enum):
-    """Why a wearer is not bound. The value is the word in logs and traces; the wearer hears the
-    catalogue's sentence for it."""
+    """Why a wearer is not bound; as `PhotoFault`."""
 
     NO_WEARER = "no_user_id"
     NO_CODE = "code_missing"

@@ -14,6 +14,7 @@ import trio
 from attrs import define, evolve, field
 from trio_websocket import ConnectionClosed, ConnectionRejected
 
+from eyeclaw_trio.causes import leaves
 from eyeclaw_trio.client.ask import AskedQuestion, ask
 from eyeclaw_trio.client.chat_target import ChatTarget
 from eyeclaw_trio.client.display import Shown
@@ -25,7 +26,7 @@ from eyeclaw_trio.core.doctor import (
     judge_stream,
     judge_wrong_key,
 )
-from eyeclaw_trio.errors import EyeclawError, leaves
+from eyeclaw_trio.errors import EyeclawError
 from eyeclaw_trio.protocol.endpoint import Endpoint
 from eyeclaw_trio.store.inspection import find_turn
 from eyeclaw_trio.trust import trusted_context

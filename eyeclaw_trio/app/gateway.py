@@ -15,7 +15,7 @@ from eyeclaw_trio.app.observer import Observer
 from eyeclaw_trio.app.shutdown import Shutdown
 from eyeclaw_trio.app.wearer_book import TracedWearers
 from eyeclaw_trio.core.invitations import Invitations
-from eyeclaw_trio.core.routing import Admission, ChatChoice
+from eyeclaw_trio.core.routing import ChatChoice, WearerRules
 from eyeclaw_trio.photos.guard import PhotoGuard
 from eyeclaw_trio.protocol.endpoint import PUSH_PATH
 from eyeclaw_trio.push.platform import Platform
@@ -124,7 +124,7 @@ class Gateway:
             keeps_content=self.settings.traces.keep_content,
             has_incident_codes=self.settings.incident_code,
             photos=photos,
-            admission=Admission(
+            wearer_rules=WearerRules(
                 frozenset(self.settings.allowed_users), self.settings.binding == "required"
             ),
         )

@@ -22,7 +22,7 @@ class Asker:
 
 
 @frozen
-class Admission:
+class WearerRules:
     """Which wearers may ask: `allowed_users` and whom the owner has allowed beside them, everybody
     where it is empty; never who was blocked. With `requires_binding` each needs a bot of his own,
     but for questions that name a `bot_id`."""
@@ -38,16 +38,16 @@ class Admission:
             raise WearerRefused
 
 
-def choose_bot(directory: Directory, asker: Asker, admission: Admission | None = None) -> Bot:
+def choose_bot(directory: Directory, asker: Asker, rules: WearerRules | None = None) -> Bot:
     """The bot that answers this asker.
 
     Raises RequestRefused: 403 where the key is made for another bot, 404 where `bot_id` names
     none. Raises BotOffline where no rule leads to a bot: the wearer must hear something, and can
-    do nothing about it. Raises WearerRefused and NotBound as `admission` says.
+    do nothing about it. Raises WearerRefused and NotBound as `rules` say.
     """
-    admission = admission or Admission()
-    admission.check(directory, asker.user_id)
-    bot = _find_bot(directory, asker, is_bound=admission.requires_binding)
+    rules = rules or WearerRules()
+    rules.check(directory, asker.user_id)
+    bot = _find_bot(directory, asker, is_bound=rules.requires_binding)
     if asker.key.bot_id is not None and bot.id != asker.key.bot_id:
         raise RequestRefused(403, "This key is not valid for this bot")
     return bot

@@ -16,7 +16,7 @@ from eyeclaw_trio.core.awaited_photos import Talk
 from eyeclaw_trio.core.directory import AccessKey, Bot, Directory
 from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.patience import Limits, Patience
-from eyeclaw_trio.core.routing import Admission, Asker, choose_bot
+from eyeclaw_trio.core.routing import Asker, WearerRules, choose_bot
 from eyeclaw_trio.core.shares import Portion, Shares
 from eyeclaw_trio.core.texts import Language, choose_language
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
@@ -131,7 +131,7 @@ class Reception:
     questions: Shares = field(factory=lambda: Shares(QUESTIONS))
     held: Shares = field(factory=lambda: Shares(HELD))
     photos: PhotoDesk | None = None
-    admission: Admission = field(factory=Admission)
+    wearer_rules: WearerRules = field(factory=WearerRules)
 
     async def receive(
         self,
@@ -231,7 +231,7 @@ class Reception:
         `core/routing` does."""
         question = asked.question
         asker = Asker(asked.key, question.agent_name, question.user_id, question.bot_id)
-        bot = self.choose(lambda directory: choose_bot(directory, asker, self.admission), trace)
+        bot = self.choose(lambda directory: choose_bot(directory, asker, self.wearer_rules), trace)
         trace.bot_id = bot.id
         return bot
 

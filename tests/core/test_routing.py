@@ -10,10 +10,10 @@ from fakes import make_bot, make_key
 
 from eyeclaw_trio.core.directory import AccessKey, Bot, Directory, Origin, Standing, digest
 from eyeclaw_trio.core.routing import (
-    Admission,
     Asker,
     ChatChoice,
     CompletionAsker,
+    WearerRules,
     choose_bot,
     choose_for_chat,
     choose_for_completion,
@@ -314,7 +314,7 @@ def admitted(
         bots={1: attrs.evolve(make_bot(), is_default=True), 2: other}, standings=standings
     )
     asker = Asker(make_key(), agent_id, user_id, bot_id)
-    return choose_bot(known, asker, Admission(**rules)).id
+    return choose_bot(known, asker, WearerRules(**rules)).id
 
 
 def test_where_wearers_must_be_bound_only_a_bound_one_or_a_bot_id_reaches_a_bot() -> None:
@@ -330,7 +330,7 @@ def test_where_wearers_must_be_bound_only_a_bound_one_or_a_bot_id_reaches_a_bot(
 def test_a_key_made_for_one_bot_does_not_bind_its_wearers() -> None:
     known = Directory(bots={1: make_bot()})
     with pytest.raises(NotBound):
-        choose_bot(known, Asker(make_key(bot_id=1), "1", "ben"), Admission(requires_binding=True))
+        choose_bot(known, Asker(make_key(bot_id=1), "1", "ben"), WearerRules(requires_binding=True))
 
 
 @pytest.mark.parametrize("requires", [False, True])

@@ -15,7 +15,7 @@ from photo_hosts import ADDRESS, Opened, Script, guard_of, respond
 
 from eyeclaw_trio.core.directory import Bot, Directory
 from eyeclaw_trio.core.incident import Wording
-from eyeclaw_trio.core.routing import Admission
+from eyeclaw_trio.core.routing import WearerRules
 from eyeclaw_trio.core.texts import apology
 from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.errors import BindingFault, BindingRefused, StoreError
@@ -51,9 +51,9 @@ def bound_gateway(script: Script = (), **admission: Any) -> tuple[Gateway, Codes
     """A gateway that asks unknown wearers for the code that is in the photo."""
     gateway = Gateway()
     codes = Codes(gateway)
-    rules = Admission(**{"requires_binding": True, **admission})
+    rules = WearerRules(**{"requires_binding": True, **admission})
     door = GlassesDoor(
-        attrs.evolve(gateway.reception, admission=rules),
+        attrs.evolve(gateway.reception, wearer_rules=rules),
         binding=BindingDialogue(guard_of(script, Opened()), codes, 7.0),
     )
     gateway.open_doors({path: {"POST": door.answer} for path in PATHS})

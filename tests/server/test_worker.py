@@ -14,7 +14,7 @@ from trio.testing import MockClock
 from worker_fakes import OTHER_KEY, WorkerGateway, poll, poll_target, text_of, trigger
 
 from eyeclaw_trio.core.patience import Limits
-from eyeclaw_trio.core.routing import Admission
+from eyeclaw_trio.core.routing import WearerRules
 from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd
@@ -285,11 +285,11 @@ async def test_row_24_unknown_foreign_and_expired_turns_are_told_alike(
 
 async def test_a_wearer_who_may_not_ask_or_is_not_bound_triggers_nothing() -> None:
     for rules, detail in (
-        (Admission(frozenset({"anna"})), "你还不能使用这副助手，请联系它的主人。"),
-        (Admission(requires_binding=True), "你还没有绑定 Bot，请联系它的主人。"),
+        (WearerRules(frozenset({"anna"})), "你还不能使用这副助手，请联系它的主人。"),
+        (WearerRules(requires_binding=True), "你还没有绑定 Bot，请联系它的主人。"),
     ):
         gateway = WorkerGateway()
-        reception = attrs.evolve(gateway.reception, admission=rules)
+        reception = attrs.evolve(gateway.reception, wearer_rules=rules)
         door = TriggerDoor(reception, gateway.turns)
         gateway.open_doors({TRIGGER_PATH: {"POST": door.answer}})
         bot = gateway.bot()
