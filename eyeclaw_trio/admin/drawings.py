@@ -79,8 +79,8 @@ def draw_bar(beats: Sequence[Beat]) -> list[Stroke]:
     """The strokes of a heartbeat bar, the oldest at the left."""
     step = WIDTH / len(beats)
     return [
-        Stroke(_round(place * step), _round(step * _FILLED), beat, minute_stamp(beat.first))
-        for place, beat in enumerate(beats)
+        Stroke(_round(index * step), _round(step * _FILLED), beat, minute_stamp(beat.first))
+        for index, beat in enumerate(beats)
     ]
 
 
@@ -90,15 +90,15 @@ def draw_columns(sums: Sequence[TurnCounts], first: int, width: int) -> list[Col
     top = max([1, *(each.turns for each in sums)])
     step = WIDTH / len(sums)
     columns = []
-    for place, each in enumerate(sums):
+    for index, each in enumerate(sums):
         blocks, floor = [], float(HEIGHT)
         for number, kind in ((each.turns - each.failed, "good"), (each.failed, "bad")):
             if number:
                 height = number / top * HEIGHT
                 floor -= height
                 blocks.append(Block(_round(floor), _round(height), kind))
-        began = to_stamp(datetime.fromtimestamp(first + place * width, UTC))
-        x, wide = _round(place * step), _round(step * _FILLED)
+        began = to_stamp(datetime.fromtimestamp(first + index * width, UTC))
+        x, wide = _round(index * step), _round(step * _FILLED)
         columns.append(Column(x, wide, began, each, tuple(blocks)))
     return columns
 
@@ -144,13 +144,13 @@ def _draw_chart(counts: Sequence[Sequence[int]], bounds: Sequence[float]) -> Cha
 def _draw_curve(name: str, values: Sequence[float | None], top: float) -> Curve:
     step = WIDTH / len(values)
     pieces: list[list[str]] = [[]]
-    for place, value in enumerate(values):
+    for index, value in enumerate(values):
         if value is None:
             pieces.append([])
             continue
         y = _round(HEIGHT - value / top * HEIGHT)
         # A short stroke for each, so that a value that stands alone is seen too.
-        left, right = _round(place * step), _round((place + _FILLED) * step)
+        left, right = _round(index * step), _round((index + _FILLED) * step)
         pieces[-1] += [f"{left},{y}", f"{right},{y}"]
     known = [value for value in values if value is not None]
     lines = tuple(" ".join(piece) for piece in pieces if piece)

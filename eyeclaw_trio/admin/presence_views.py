@@ -79,7 +79,8 @@ class PresenceHistory:
 
 
 async def recent_history(request: Request, span: Span) -> PresenceHistory:
-    """As `read_history`; for open pages, which ask every second, it is read once a minute."""
+    """As `read_history`, also when cancelled; for open pages, which ask every second, it is read
+    once a minute."""
     kept, work = kept_of(request), partial(read_history, request, span)
     found = await kept.read(("history", span), freshness(request, 60.0), work)
     return found if found.is_recent() else await kept.read(("history", span), 0.0, work)

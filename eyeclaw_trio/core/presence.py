@@ -168,23 +168,23 @@ def find_flapping(bots: Mapping[int, Hours], last: int) -> frozenset[int]:
 
 def letter_at(hours: Hours, minute: int) -> str:
     """What this minute (since 1970) was like."""
-    hour, place = divmod(minute, MINUTES)
-    return hours.get(hour, NOTHING_KNOWN)[place]
+    hour, index = divmod(minute, MINUTES)
+    return hours.get(hour, NOTHING_KNOWN)[index]
 
 
-def with_letter(minutes: str, place: int, letter: str) -> str:
-    """An hour in which the minute at this place is known now."""
-    return minutes[:place] + letter + minutes[place + 1 :]
+def with_letter(minutes: str, index: int, letter: str) -> str:
+    """An hour in which this minute is known now."""
+    return minutes[:index] + letter + minutes[index + 1 :]
 
 
 def _letters(hours: Hours, first: int, end: int) -> Iterator[str]:
     """The letters of minutes one after the other, hour by hour."""
     minute = first
     while minute < end:
-        hour, place = divmod(minute, MINUTES)
-        until = min(end - minute + place, MINUTES)
-        yield from hours.get(hour, NOTHING_KNOWN)[place:until]
-        minute += until - place
+        hour, index = divmod(minute, MINUTES)
+        until = min(end - minute + index, MINUTES)
+        yield from hours.get(hour, NOTHING_KNOWN)[index:until]
+        minute += until - index
 
 
 def _count(first: int, width: int, letters: Iterable[str]) -> Beat:

@@ -258,14 +258,14 @@ class Reassembly:
         if not written.is_in(text, 0):
             return None
         rest = text[written.characters :]
-        place = 0
+        at = 0
         for sequence in sorted(self._held):
             # What did arrive must be in there, or the summary would take text away.
             content = self._held[sequence]
-            place = rest.find(content, place)
-            if place < 0:
+            at = rest.find(content, at)
+            if at < 0:
                 return None
-            place += len(content)
+            at += len(content)
         return rest
 
 

@@ -87,10 +87,10 @@ def quantile(bounds: Sequence[float], counts: Sequence[int], share: float) -> fl
     if not wanted:
         return None
     before = 0
-    for place, count in enumerate(counts[:-1]):
+    for index, count in enumerate(counts[:-1]):
         if count and before + count >= wanted:
-            low = bounds[place - 1] if place else 0.0
-            return low + (bounds[place] - low) * (wanted - before) / count
+            low = bounds[index - 1] if index else 0.0
+            return low + (bounds[index] - low) * (wanted - before) / count
         before += count
     return float(bounds[-1])
 
@@ -99,7 +99,7 @@ def gather(counted: Iterable[CountedTime], first: int, width: int, number: int) 
     """As many sums of `width` seconds each, from `first` on (seconds since 1970)."""
     sums = [TurnCounts() for _ in range(number)]
     for each in counted:
-        place = (each.began - first) // width
-        if 0 <= place < number:
-            sums[place].add(each.counts)
+        index = (each.began - first) // width
+        if 0 <= index < number:
+            sums[index].add(each.counts)
     return sums

@@ -194,9 +194,9 @@ def _lost(
     known = sorted(zip(trace.chunk_sequences, came, strict=True))
     numbers = [sequence for sequence, _ in known]
     for first, last in ranges_of(missing):
-        place = bisect_left(numbers, first)
-        before = known[place - 1][1] if place else 0.0
-        behind = known[place][1] if place < len(known) else whole.until
+        index = bisect_left(numbers, first)
+        before = known[index - 1][1] if index else 0.0
+        behind = known[index][1] if index < len(known) else whole.until
         at = (before + behind) / 2
         if window.since <= at <= window.until:
             yield Lost(window.x(at), first, last)

@@ -30,10 +30,10 @@ class Imprint:
     characters: int
     digest: bytes
 
-    def is_in(self, text: str, place: int) -> bool:
-        """Whether it stands at this place of the text."""
-        end = place + self.characters
-        return end <= len(text) and _digest(text[place:end]) == self.digest
+    def is_in(self, text: str, at: int) -> bool:
+        """Whether it stands there in the text."""
+        end = at + self.characters
+        return end <= len(text) and _digest(text[at:end]) == self.digest
 
 
 class WrittenText:
@@ -109,13 +109,13 @@ class FailedWords:
         if self._imprints is None:
             return 0
         for first in range(len(self._imprints)):
-            place = 0
+            at = 0
             for imprint in list(self._imprints)[first:]:
-                if not imprint.is_in(summary, place):
+                if not imprint.is_in(summary, at):
                     break
-                place += imprint.characters
+                at += imprint.characters
             else:
-                return place
+                return at
         return 0
 
 

@@ -129,10 +129,10 @@ def _slices(text: str) -> list[str]:
 def _cut_object(piece: str) -> list[str]:
     if "{" not in piece or "}" not in piece:  # nearly always
         return [piece]
-    seen = [place for place, character in enumerate(piece) if not _is_invisible(character)]
+    seen = [index for index, character in enumerate(piece) if not _is_invisible(character)]
     if piece[seen[0]] != "{" or piece[seen[-1]] != "}":
         return [piece]
-    cut = next(place for place in seen if piece[place] != "{")
+    cut = next(index for index in seen if piece[index] != "{")
     return [piece[:cut], piece[cut:]]
 
 

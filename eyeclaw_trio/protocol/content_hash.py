@@ -42,6 +42,6 @@ _ROW: Final = 74
 _ROW_SIZE: Final = 4 * _ROW  # bytes
 _ROW_STEP: Final = pow(31, _ROW, 2**32)
 # 31 to the power of 73, 72, … 0: what the units of the last row count.
-_POWERS: Final = tuple(pow(31, _ROW - 1 - place, 2**32) for place in range(_ROW))
+_POWERS: Final = tuple(pow(31, _ROW - 1 - index, 2**32) for index in range(_ROW))
 _LANES: Final = sum(0xFFFFFFFF << 64 * lane for lane in range(_ROW // 2))
 _LANE_STRUCT: Final = Struct(f"<{_ROW // 2}Q")

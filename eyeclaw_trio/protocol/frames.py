@@ -151,47 +151,47 @@ class FrameSieve:
         if self._held:
             data, self._held = self._held + data, b""
         self.has_more = False
-        place, end = 0, len(data)
+        at, end = 0, len(data)
         kept_from = 0  # what lies before has been taken, skipped, or is in `passed`
         passed: list[bytes] = []
         frames = 0
         is_over = False
-        while place < end:
+        while at < end:
             if self._passing:
-                size = min(self._passing, end - place)
-                place += size
+                size = min(self._passing, end - at)
+                at += size
                 self._passing -= size
                 if self._is_skipping:
-                    kept_from = place
+                    kept_from = at
                 continue
             if frames == FRAMES_AT_A_TIME:
                 self.has_more = True
                 break
-            taken, is_refused = self._take_texts(data, place, end)
-            if taken > place:
-                if kept_from < place:
-                    passed.append(data[kept_from:place])
-                place = kept_from = taken
+            taken, is_refused = self._take_texts(data, at, end)
+            if taken > at:
+                if kept_from < at:
+                    passed.append(data[kept_from:at])
+                at = kept_from = taken
             if is_refused and not self._is_stopped:
-                self._give_up(end - place)
+                self._give_up(end - at)
                 is_over = True
                 break
-            if place == end or self._is_text_to_come(data[place : place + 4]):
+            if at == end or self._is_text_to_come(data[at : at + 4]):
                 break
-            is_left, is_over = self._leave_frame(data, place, end)
+            is_left, is_over = self._leave_frame(data, at, end)
             if not is_left or is_over:
                 break
             if self._is_skipping:
-                if kept_from < place:
-                    passed.append(data[kept_from:place])
+                if kept_from < at:
+                    passed.append(data[kept_from:at])
             else:
                 frames += 1
-        if kept_from < place:
-            passed.append(data[kept_from:place])
+        if kept_from < at:
+            passed.append(data[kept_from:at])
         if is_over:
-            passed.append(self._take_surplus(_with_known_code(data[place:]), self._surplus or 0))
+            passed.append(self._take_surplus(_with_known_code(data[at:]), self._surplus or 0))
         else:
-            self._held = data[place:]
+            self._held = data[at:]
         self.is_midway = bool(self._held or self._passing or self._is_fragmented or self.fault)
         return passed[0] if len(passed) == 1 else b"".join(passed)
 
@@ -211,33 +211,33 @@ class FrameSieve:
         self._surplus = surplus - len(left)
         return left
 
-    def _take_texts(self, data: bytes, place: int, end: int) -> tuple[int, bool]:
+    def _take_texts(self, data: bytes, at: int, end: int) -> tuple[int, bool]:
         """Take the simple texts that follow each other from here on, as far as they are whole;
         returns where they end, and whether the next one was refused. It is the hottest loop of all,
         and calls nothing but `take`."""
         take, number = self._take, int.from_bytes
         if take is None or self._is_fragmented or self._in_library or self._is_stopped:
-            return place, False
-        while end - place >= _SHORT_HEAD.size + _KEY_SIZE and data[place] == _WHOLE_TEXT:
-            size = data[place + 1] - _MASKED
-            start = place + _SHORT_HEAD.size + _KEY_SIZE
+            return at, False
+        while end - at >= _SHORT_HEAD.size + _KEY_SIZE and data[at] == _WHOLE_TEXT:
+            size = data[at + 1] - _MASKED
+            start = at + _SHORT_HEAD.size + _KEY_SIZE
             if size == _TWO_MORE_BYTES:
-                size = data[place + 2] << 8 | data[place + 3]
+                size = data[at + 2] << 8 | data[at + 3]
                 start += 2
                 if size < _TWO_MORE_BYTES:  # a fault, and the library's to find
-                    return place, False
+                    return at, False
             elif not 0 <= size < _TWO_MORE_BYTES:
-                return place, False
+                return at, False
             stop = start + size
             if stop > end:
-                return place, False
+                return at, False
             # XOR with the repeated key: as one large number, far quicker than byte by byte.
             mask = (data[start - _KEY_SIZE : start] * ((size >> 2) + 1))[:size]
             plain = number(data[start:stop], "little") ^ number(mask, "little")
             if not take(plain.to_bytes(size, "little")):
-                return place, True
-            place = stop
-        return place, False
+                return at, True
+            at = stop
+        return at, False
 
     def _is_text_to_come(self, head: bytes) -> bool:
         """Whether a simple text begins so, as far as can be seen, that is not whole yet."""
@@ -253,29 +253,29 @@ class FrameSieve:
             return True
         return _TWO_MORE_BYTES <= (head[2] << 8 | head[3]) <= self.limit
 
-    def _leave_frame(self, data: bytes, place: int, end: int) -> tuple[bool, bool]:
+    def _leave_frame(self, data: bytes, at: int, end: int) -> tuple[bool, bool]:
         """Leave the frame that begins here to the library, or skip it; returns whether its head is
         there, and whether nothing behind can be told from anything else: it will be refused."""
-        first = data[place]
+        first = data[at]
         opcode = first & 0x0F
         if first == _FIN | _CLOSE:
-            if end - place < 2 or (data[place + 1] >= _MASKED + 2 and end - place < _CODE_END):
+            if end - at < 2 or (data[at + 1] >= _MASKED + 2 and end - at < _CODE_END):
                 return False, False
             self._is_stopped = False  # whatever came before: this it gets
         if first & _RESERVED_BITS or opcode not in _KNOWN or opcode == _CLOSE:
             self._give_up(SURPLUS)
             return True, True
-        if end - place < 2:
+        if end - at < 2:
             return False, False
-        size = data[place + 1] & 0x7F
+        size = data[at + 1] & 0x7F
         head = 2 + (0 if size < 126 else 2 if size == 126 else 8)
-        if end - place < head:
+        if end - at < head:
             return False, False
         if size >= 126:
-            size = int.from_bytes(data[place + 2 : place + head], "big")
+            size = int.from_bytes(data[at + 2 : at + head], "big")
         is_final, is_control = bool(first & _FIN), bool(opcode & _IS_CONTROL)
         is_fault = (
-            not data[place + 1] & _MASKED
+            not data[at + 1] & _MASKED
             or (is_control and (not is_final or size > _CONTROL_LIMIT))
             or (not is_control and (opcode == _CONTINUATION) is not self._is_fragmented)
             or size < _LEAST[head]

@@ -107,8 +107,8 @@ def decode_completion_request(body: bytes) -> Question:
     wrong or missing.
     """
     wire = build(read_json(body), _CompletionOnTheWire)
-    place = max(i for i, entry in enumerate(wire.messages) if entry.role == "user")
-    before, asked = wire.messages[:place], wire.messages[place]
+    index = max(i for i, entry in enumerate(wire.messages) if entry.role == "user")
+    before, asked = wire.messages[:index], wire.messages[index]
     temperature = wire.temperature
     return Question(
         message_id="",

@@ -157,8 +157,8 @@ def read_history(messages: tuple[Opaque, ...]) -> tuple[Entry, ...]:
             entries.append(_read_entry(build(message, _EntryOnTheWire)))
         except BadMessage:
             continue
-    place, _ = _find_question(entries) if entries else (0, None)
-    return tuple(entry for entry in entries[:place] if entry.as_text)
+    index, _ = _find_question(entries) if entries else (0, None)
+    return tuple(entry for entry in entries[:index] if entry.as_text)
 
 
 def name_photos(addresses: Sequence[str], words: str) -> str:
@@ -180,15 +180,15 @@ def _find_question(entries: Sequence[Entry]) -> tuple[int, Entry]:
     """Where the question begins, and the question: the last entry of role `user`, the first of all
     where there is none, with the one right before it where one is a photo and the other its
     words."""
-    places = reversed(range(len(entries)))
-    place = next((i for i in places if entries[i].role == "user"), 0)
-    asked, before = entries[place], entries[place - 1] if place else None
+    indices = reversed(range(len(entries)))
+    index = next((i for i in indices if entries[i].role == "user"), 0)
+    asked, before = entries[index], entries[index - 1] if index else None
     if before is not None and before.role == asked.role == "user":
         if asked.image and not asked.text and before.text and not before.image:
-            return place - 1, Entry("user", before.text, asked.image)
+            return index - 1, Entry("user", before.text, asked.image)
         if asked.text and not asked.image and before.image and not before.text:
-            return place - 1, Entry("user", asked.text, before.image)
-    return place, asked
+            return index - 1, Entry("user", asked.text, before.image)
+    return index, asked
 
 
 def _read_entry(wire: _EntryOnTheWire) -> Entry:

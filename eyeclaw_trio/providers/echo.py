@@ -77,9 +77,9 @@ class _EchoedPieces:
     async def __anext__(self) -> str:
         if not self._pieces:
             raise ProviderFailed(Reason.EMPTY_ANSWER, "there was nothing to echo")
-        for place, piece in self._left:
+        for index, piece in self._left:
             # No wait before the first piece; a checkpoint all the same.
-            await trio.sleep(self._delay if place else 0)
+            await trio.sleep(self._delay if index else 0)
             return piece
         raise StopAsyncIteration
 

@@ -289,8 +289,8 @@ class ChatSession:
                 openclaw_session_id=self._speaker.name,
                 trace_id=trace.trace_id,
                 full_messages=tuple(
-                    {"role": ("user", "agent")[place % 2], "type": "text", "text": text}
-                    for place, text in enumerate([*said, question.message])
+                    {"role": ("user", "agent")[index % 2], "type": "text", "text": text}
+                    for index, text in enumerate([*said, question.message])
                 ),
             ),
             timestamp=format_timestamp(time.time_ns()),

@@ -150,7 +150,7 @@ class FrameStream(trio.abc.Stream):
                     self._moved_at = trio.current_time()
 
     async def wait_send_all_might_not_block(self) -> None:
-        """As the transport."""
+        """Wait for room in the transport's buffer. Cancellation changes nothing."""
         await self._transport.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:

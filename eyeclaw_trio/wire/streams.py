@@ -142,19 +142,19 @@ class EagerStream(trio.abc.HalfCloseableStream):
             raise self._failure() from error
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """As `NowaitStream`."""
+        """Write all of it. A cancelled write may have left a part: nothing can follow it."""
         await self._stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """As `NowaitStream`."""
+        """Wait for room in the system's buffer. Cancellation changes nothing."""
         await self._stream.wait_send_all_might_not_block()
 
     async def send_eof(self) -> None:
-        """As trio.SocketStream."""
+        """Say that nothing more comes. Cancelled, it has said nothing."""
         await self._stream.send_eof()
 
     async def aclose(self) -> None:
-        """As trio.SocketStream."""
+        """Close it, also when cancelled."""
         await self._stream.aclose()
 
     async def abort(self) -> None:
@@ -211,34 +211,35 @@ class PatientStream(trio.abc.HalfCloseableStream):
         return None
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """As the stream below."""
+        """As the stream below; cancellation loses nothing."""
         return await self._stream.receive_some(max_bytes)
 
     async def receive_admitted(self, max_bytes: int, admission: Admission) -> bytes | bytearray:
-        """As `NowaitStream`."""
+        """As `NowaitStream`: cancelled while it waits for its admission, what has come is lost."""
         data = await self._stream.receive_some(max_bytes)
         await admission()
         return data
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """As the stream below."""
+        """As the stream below. A cancelled write may have left a part: TLS is broken then."""
         await self._stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """As the stream below."""
+        """Wait as the stream below does. Cancellation changes nothing."""
         await self._stream.wait_send_all_might_not_block()
 
     async def send_eof(self) -> None:
-        """As the stream below; TLS cannot end one side alone, and goes on as it is."""
+        """Say that nothing more comes; TLS cannot end one side alone, and goes on as it is.
+        Cancelled, it has said nothing."""
         if isinstance(self._stream, trio.abc.HalfCloseableStream):
             await self._stream.send_eof()
 
     async def aclose(self) -> None:
-        """As the stream below."""
+        """Say goodbye and close; cancelled, it is closed without a goodbye."""
         await self._stream.aclose()
 
     async def abort(self) -> None:
-        """As `NowaitStream`."""
+        """Close it now, also when cancelled."""
         await trio.aclose_forcefully(self._stream)
 
 
@@ -287,29 +288,30 @@ class ReplayedStream(trio.abc.Stream):
         return await self._stream.receive_some(max_bytes)
 
     async def receive_admitted(self, max_bytes: int, admission: Admission) -> bytes | bytearray:
-        """As the stream below; what is replayed was admitted."""
+        """What is replayed was admitted, and is not lost by a cancellation; else as the stream
+        below, where it may be."""
         if self._replay:
             return await self.receive_some(max_bytes)
         return await self._stream.receive_admitted(max_bytes, admission)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """As the stream below."""
+        """Write all of it. A cancelled write may have left a part: nothing can follow it."""
         await self._stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """As the stream below."""
+        """Wait as the stream below does. Cancellation changes nothing."""
         await self._stream.wait_send_all_might_not_block()
 
     async def send_eof(self) -> None:
-        """As the stream below."""
+        """Say that nothing more comes, as the stream below can. Cancelled, it has said nothing."""
         await self._stream.send_eof()
 
     async def aclose(self) -> None:
-        """As `abort`."""
+        """As `abort`: closed now, also when cancelled."""
         await self.abort()
 
     async def abort(self) -> None:
-        """As the stream below."""
+        """Close the stream below now, also when cancelled."""
         await self._stream.abort()
 
     def _take(self, max_bytes: int | None) -> bytes:

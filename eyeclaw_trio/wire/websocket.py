@@ -127,15 +127,15 @@ class ServerSocket:
 
     def write_nowait(self) -> None:
         """Write the outbox as far as the system takes it now; the rest has a task to wait for."""
-        line = self._open
-        if line is None:
+        opened = self._open
+        if opened is None:
             return
         try:
-            is_written = self._outbox.write_nowait(line.stream, parting=self._state > _OPEN)
+            is_written = self._outbox.write_nowait(opened.stream, parting=self._state > _OPEN)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the reader notices too, and ends the socket
         if not is_written:
-            line.nursery.start_soon(self._write_rest, line)
+            opened.nursery.start_soon(self._write_rest, opened)
 
     async def drain(self) -> None:
         """Return when all that was put in is written; for one waiter at a time.
@@ -303,16 +303,16 @@ class ServerSocket:
         if self._outbox.note_due():
             self._kind.services.flusher.enqueue(self)
 
-    async def _write_rest(self, line: _Open) -> None:
+    async def _write_rest(self, opened: _Open) -> None:
         """Write what has been begun and what comes behind it; then close if that is wanted."""
         try:
-            await self._outbox.write_rest(line.stream)
+            await self._outbox.write_rest(opened.stream)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the reader notices too, and ends the socket
         if self.is_closing:
             self._state = State.PARTING
             with trio.move_on_after(CLOSE_WITHIN):
-                await line.ws.aclose(*self._last_words)
+                await opened.ws.aclose(*self._last_words)
             self.abort()
 
     def _note_slow(self) -> None:
