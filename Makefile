@@ -8,9 +8,9 @@ BIN := .venv/bin
 RUN := .run
 QUESTION := {"message_id":"1","agent_id":"1","message":[{"role":"user","type":"text","text":"你好，若琪，今天天气怎么样？"}]}
 
-.PHONY: run test test-browser test-processes test-attacks test-binary test-reproducible test-wheel \
+.PHONY: run test test-browser test-processes test-attacks test-binary test-reproducible test-wheel test-deb \
   test-newest test-openclaw screenshots check chaos fuzz bench bench-smoke format binary wheel \
-  lock clean
+  lock deb docs clean
 
 # The gateway with an embedded bot that needs no key and no account. The demo key stays in a file
 # that only its owner can read, so that the line can be printed again; the gateway keeps its hash.
@@ -65,6 +65,13 @@ test-binary: binary .venv/.installed-for-tests
 	$(BIN)/pytest $(AGAIN) tests/binary -rP
 	EYECLAW=dist/eyeclaw $(BIN)/pytest $(AGAIN) tests/end_to_end
 
+# A package for Debian and Ubuntu out of the folder; `make test-deb` installs, upgrades and purges it
+# in a Debian that has nothing else (root only; 75: such a one cannot be had here).
+deb: binary
+	packaging/build-deb
+test-deb: deb
+	@packaging/try-deb || [ $$? = 75 ]
+
 # The same from another folder: all bytes have to be equal.
 test-reproducible: binary
 	WORK=$(CURDIR)/build/again DIST=$(CURDIR)/build/again/dist PYTHON=$(PYTHON) packaging/build-binary
@@ -88,6 +95,10 @@ lock: .venv/.installed-for-packaging
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
 	  --python-version 3.11 --custom-compile-command 'make lock' \
 	  pyproject.toml packaging/binary.in --output-file packaging/requirements.txt
+
+# What is generated in docs/: the list of all commands and options.
+docs: .venv/.installed
+	$(BIN)/python packaging/describe.py docs
 
 # The pictures of the pages in docs/images, and all pages in every way in build/screenshots.
 screenshots: .venv/.installed-for-tests

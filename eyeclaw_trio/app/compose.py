@@ -53,6 +53,7 @@ from eyeclaw_trio.store.store import Store, open_store
 from eyeclaw_trio.store.waiting_backup import restore_waiting
 from eyeclaw_trio.wakeup import Wakeup
 from eyeclaw_trio.wire.accepting import accept_connections
+from eyeclaw_trio.wire.service_manager import ServiceManager
 
 log = structlog.get_logger(__name__)
 
@@ -109,15 +110,24 @@ async def _serve_until_told(
             nursery.start_soon(gateway.observer.history.run)
             if listeners.certificate is not None:
                 await nursery.start(listeners.certificate.keep_renewed)
-            await _serve_connections(gateway, listeners, signals, recent)
+            manager = ServiceManager.of(os.environ)
+            gateway.shutdown.on_draining = partial(manager.say_nowait, STOPPING="1")
+            nursery.start_soon(manager.keep_alive)
+            await _serve_connections(gateway, listeners, signals, recent, manager)
+            manager.close()
             nursery.cancel_scope.cancel()
     return gateway.shutdown.cut_answers
 
 
 async def _serve_connections(
-    gateway: Gateway, listeners: Listeners, signals: AsyncIterator[int], recent: RecentLines
+    gateway: Gateway,
+    listeners: Listeners,
+    signals: AsyncIterator[int],
+    recent: RecentLines,
+    manager: ServiceManager,
 ) -> None:
-    """Accept, say so on stdout, and serve until told to stop; pages end a little later."""
+    """Accept, say so on stdout and to the service manager, and serve until told to stop; pages end
+    a little later."""
     settings, observer = gateway.settings, gateway.observer
     stopping = trio.Event()
     pages = make_admin_app(
@@ -147,6 +157,7 @@ async def _serve_connections(
                 "pid": os.getpid(),
             }
             _print_event(ready)
+            manager.say_nowait(READY="1", STATUS=f"listens on {ready['listen']}")
             public.start_soon(gateway.shutdown.stop_on, signals, public.cancel_scope)
         if gateway.shutdown.is_hurried:
             nursery.cancel_scope.cancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import structlog
@@ -29,14 +29,16 @@ GOODBYES_A_SECOND: Final = 500.0
 class Shutdown:
     """Lets running answers finish, says goodbye, and ends what is left.
 
-    `is_draining` says that no new turn may begin; `is_hurried` that a second signal has come, and
-    `cut_answers` how many answers it has cut off.
+    `is_draining` says that no new turn may begin, and `on_draining` is called when that is so;
+    `is_hurried` says that a second signal has come, and `cut_answers` how many answers it has cut
+    off.
     """
 
     drain_timeout: float
     switchboard: Switchboard
     roster: Roster
     turn_logs: TurnLogs
+    on_draining: Callable[[], None] = lambda: None
     is_draining: bool = False
     is_hurried: bool = False
     cut_answers: int = 0
@@ -54,6 +56,7 @@ class Shutdown:
                     scope.cancel()
                     return
                 self.is_draining = True
+                self.on_draining()
                 for chat in self.roster.chats:
                     chat.leave_for_restart()
                 log.info("gateway.draining", answers=self.roster.answers.count)

@@ -37,6 +37,7 @@ _COMMANDS: Final = {
     "config": "configuration",
     "doctor": "doctoring",
     "selftest": "selftesting",
+    "completion": "completing",
 }
 
 

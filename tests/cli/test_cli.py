@@ -47,6 +47,7 @@ COMMANDS = [
     ["config", "check"],
     ["selftest"],
     ["doctor"],
+    ["completion"],
 ]
 
 

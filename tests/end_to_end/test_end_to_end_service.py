@@ -1,0 +1,55 @@
+"""The gateway as a service manager starts it, and the shell's completion."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import trio
+from house import House
+
+WATCHDOG_USEC = "300000"
+
+
+async def test_systemd_is_told_when_it_is_ready_alive_and_stopping(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    with closing(trio.socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as told:
+        await told.bind(str(tmp_path / "notify"))
+        environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": WATCHDOG_USEC}
+        async with house.serve(**environ) as gateway:
+            said: list[str] = []
+            while "WATCHDOG=1" not in said[1:]:
+                said += (await told.recv(4096)).decode().split("\n")
+            assert "READY=1" in said
+            assert f"STATUS=listens on 127.0.0.1:{gateway.port}" in said
+            gateway.process.terminate()
+            while said[-1] != "STOPPING=1":
+                said += (await told.recv(4096)).decode().split("\n")
+            assert await gateway.process.wait() == 0
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+async def test_a_shell_can_read_its_completion(tmp_path: Path, shell: str) -> None:
+    printed = await House(tmp_path).command("completion", shell)
+    assert printed.status == 0
+    assert "_EYECLAW_COMPLETE" in printed.stdout
+    file = tmp_path / "completion"
+    file.write_text(printed.stdout, "utf-8")
+    if shutil.which(shell) is not None:
+        await trio.run_process([shell, "-n", str(file)])
+
+
+async def test_commands_and_options_are_completed(tmp_path: Path) -> None:
+    house = House(tmp_path)
+
+    async def complete(words: str) -> list[str]:
+        asked = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        done = await house.command(_EYECLAW_COMPLETE="bash_complete", **asked)
+        return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+    assert await complete("eyeclaw tr") == ["trace"]
+    assert await complete("eyeclaw bot d") == ["default"]
+    assert "--provider" in await complete("eyeclaw bot add --pro")
