@@ -44,10 +44,12 @@ MODEL: Final = (sys.executable, str(Path(__file__).with_name("scripted_model.py"
 
 @define
 class House:
-    """A folder with settings and data; `key` is the one that the first start has shown."""
+    """A folder with settings and data; `key` is the one that the first start has shown, and
+    `lifetime` the seconds that a gateway on it has."""
 
     folder: Path
     key: str = field(default="", repr=False)
+    lifetime: float = LIFETIME
 
     @property
     def data(self) -> Path:
@@ -100,8 +102,8 @@ class House:
     async def serve(
         self, *arguments: str, scheme: str = "http", **environ: str
     ) -> AsyncIterator[Gateway]:
-        """A gateway that is ready; it and everything in the block have LIFETIME."""
-        with trio.fail_after(LIFETIME):
+        """A gateway that is ready; it and everything in the block have the house's lifetime."""
+        with trio.fail_after(self.lifetime):
             async with self.run("serve", *_serve(arguments), **environ) as child:
                 with trio.fail_after(READY_WITHIN):
                     ready = await child.line()

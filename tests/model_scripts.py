@@ -190,6 +190,7 @@ SCRIPTS: dict[str, Callable[..., Script]] = {
         *(piece(PIECES[0]), *ENDING),
     ),
     "endless-line": lambda: (Head(), *([Send(b"x" * 65536)] * 17), FOREVER),
+    "loops": lambda: (Head(), ROLE, *([piece("ha " * 2_000)] * 2_000), FOREVER),
     "hang-before-head": lambda: (FOREVER,),
     "hang-after-head": lambda: (Head(), ROLE, FOREVER),
     "hang": _answer_with(FOREVER),

@@ -227,6 +227,7 @@ class FrameStream(trio.abc.Stream):
                         await self._transport.send_all(self._begun + frame_close(code))
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     pass
+        self._begun = b""
         await self._transport.abort()
 
 

@@ -121,8 +121,11 @@ class Outbox:
             raise HungUp
 
     def end(self) -> None:
-        """Nothing is written any more, and whoever waits for it need not wait."""
+        """Nothing is written any more: what waits is given back, as somebody may know of the socket
+        for a minute still, and whoever waits for it need not wait."""
         self._has_ended = True
+        self._frames.clear()
+        self._size = 0
         self._writing = _CLOSED
         if self._portion.size:
             self._portion.release()

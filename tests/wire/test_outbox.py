@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import cast
 
 import pytest
@@ -87,3 +88,13 @@ async def test_one_socket_may_have_some_times_its_limit_within_a_moment_and_no_m
     outbox = opened(Shares(100 * OUTBOX_LIMIT))
     assert outbox.put([b"x" * UNTRIED * OUTBOX_LIMIT])
     assert not outbox.put([b"x"])
+
+
+async def test_a_socket_that_has_ended_keeps_nothing_of_what_waited() -> None:
+    """A bot's place remembers its link for a minute, and with it all that the link was told."""
+    outbox, frame = opened(Shares(1_000_000)), bytes(100_000)
+    before = sys.getrefcount(frame)
+    outbox.put([frame])
+    assert sys.getrefcount(frame) > before
+    outbox.end()
+    assert sys.getrefcount(frame) == before
