@@ -24,9 +24,9 @@ log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 
-# Bytes of photos that are here at the same time before they are opened, of all keys together.
+# What all owners share, so that one who takes all he can get leaves enough for the others: bytes of
+# photos that are here before they are opened, and photos that are fetched at the same time.
 ROOM: Final = 64 * 1_048_576
-# Photos that are fetched at the same time; more than this are no photos of wearers.
 AT_ONCE: Final = 64
 # A photo may take this part of the time that a request may: the sentence has to come within it.
 _SHARE_OF_TIME: Final = 0.8
@@ -40,7 +40,7 @@ class PhotoGuard:
     within: float
     pictures: Pictures = field(factory=Pictures)
     _room: Shares = field(factory=lambda: Shares(ROOM), init=False)
-    _open: int = field(default=0, init=False)
+    _open: Shares = field(factory=lambda: Shares(AT_ONCE), init=False)
 
     @classmethod
     def of(cls, limit: int, request_timeout: float, *, allows_private: bool = False) -> PhotoGuard:
@@ -53,8 +53,8 @@ class PhotoGuard:
     async def take_in(self, address: str, owner: Hashable) -> str:
         """The photo at this address (http, https or data:) as a `data:` URL of a JPEG.
 
-        `owner` is who shares the room with all others: a key's id. Raises PhotoRefused, within
-        `within` seconds. Cancelled, nothing of it is left.
+        `owner` is who shares the room with all others: a wearer with his key. Raises PhotoRefused,
+        within `within` seconds. Cancelled, nothing of it is left.
         """
         return make_data_url(await self._take(address, owner, self.pictures.make_jpeg))
 
@@ -68,12 +68,11 @@ class PhotoGuard:
     async def _take(
         self, address: str, owner: Hashable, use: Callable[[bytes], Awaitable[Result]]
     ) -> Result:
-        if self._open >= AT_ONCE:
-            raise PhotoRefused(PhotoFault.BUSY, f"{AT_ONCE} photos are being fetched already")
-        self._open += 1
-        room = self._room.portion(owner)
+        place, room = self._open.portion(owner), self._room.portion(owner)
         began = trio.current_time()
         try:
+            if not place.take(1):
+                raise PhotoRefused(PhotoFault.BUSY, "too many photos come at the same time")
             with trio.move_on_after(self.within):
                 data = await self._receive(address, room.take)
                 result = await use(data)
@@ -86,7 +85,7 @@ class PhotoGuard:
             raise
         finally:
             room.release()
-            self._open -= 1
+            place.release()
 
     async def _receive(self, address: str, take: Callable[[int], bool]) -> bytes:
         if not is_data_url(address):

@@ -55,6 +55,12 @@ class Question:
     original_metadata: Opaque = field(factory=dict)
     bot_id: int | None = None
     wishes: Wishes = NO_WISHES
+    photos: tuple[str, ...] = field(repr=False)
+    """The addresses of its photos, `data:` among them."""
+
+    @photos.default
+    def _photo_asked(self) -> tuple[str, ...]:
+        return () if self.asked.image is None else (self.asked.image,)
 
     @property
     def agent_name(self) -> str:
@@ -64,12 +70,7 @@ class Question:
     @property
     def text(self) -> str:
         """What the bot is asked; never empty."""
-        return self.asked.as_text
-
-    @property
-    def photos(self) -> tuple[str, ...]:
-        """The addresses of its photos."""
-        return () if self.asked.image is None else (self.asked.image,)
+        return name_photos(self.photos, self.asked.text)
 
 
 def _check_role(role: str) -> None:

@@ -34,7 +34,8 @@ class Reply(Protocol):
     """
 
     async def open(self) -> None:
-        """Show at once that somebody is at work; what fails before that needs none.
+        """Show at once that somebody is at work; what fails before that needs none. Done already,
+        nothing happens.
 
         Raises ListenerGone. Cancellation leaves the reply broken, as for all writes.
         """

@@ -75,7 +75,7 @@ class BindingDialogue:
             return
 
         async def read_and_bind() -> Bot:
-            texts = await self.guard.read_codes(question.photos[0], key.id)
+            texts = await self.guard.read_codes(question.photos[0], (key.id, user_id))
             return await self._bind(texts, user_id, key)
 
         bot = await wait_beside(reply, self.keepalive, read_and_bind)

@@ -60,8 +60,8 @@ class PhotoDesk:
         """
 
         async def take_all() -> tuple[str, ...]:
-            key = photos.key.id
-            return tuple([await self.guard.take_in(each, key) for each in photos.addresses])
+            owner = (photos.key.id, photos.talk.user_id)
+            return tuple([await self.guard.take_in(each, owner) for each in photos.addresses])
 
         words = self._find_words(photos)  # also of a photo that is refused: it is taken once
         images = await wait_beside(reply, self.keepalive, take_all)

@@ -53,7 +53,9 @@ async def test_what_the_opening_says_is_passed_on() -> None:
     assert refused.value is failure
 
 
-async def test_one_key_cannot_take_all_the_room_for_photos(autojump_clock: trio.abc.Clock) -> None:
+async def test_one_owner_cannot_take_all_the_room_for_photos(
+    autojump_clock: trio.abc.Clock,
+) -> None:
     guard = guard_of(respond(b"photo"), Opened(seconds=5.0), limit=50_000_000)
     large = make_data_url(b"x" * 30_000_000)
     outcomes: list[str] = []
@@ -74,22 +76,25 @@ async def test_one_key_cannot_take_all_the_room_for_photos(autojump_clock: trio.
     await guard.take_in(large, 1)  # the room was given back
 
 
-async def test_more_photos_than_wearers_can_have_are_refused(
+async def test_one_owner_cannot_take_all_the_places_either(
     autojump_clock: trio.abc.Clock,
 ) -> None:
     guard = guard_of(respond(b"photo"), Opened(seconds=1.0))
     refused: list[PhotoFault] = []
 
-    async def take() -> None:
+    async def take(owner: str) -> None:
         try:
-            await guard.take_in("data:image/png;base64,eA==", 1)
+            await guard.take_in("data:image/png;base64,eA==", owner)
         except PhotoRefused as refusal:
             refused.append(refusal.fault)
 
     async with trio.open_nursery() as nursery:
-        for _ in range(AT_ONCE + 3):
-            nursery.start_soon(take)
-    assert refused == [PhotoFault.BUSY] * 3
+        for _ in range(AT_ONCE):
+            nursery.start_soon(take, "greedy")
+        await trio.testing.wait_all_tasks_blocked()
+        for owner in "abcde":
+            nursery.start_soon(take, owner)
+    assert refused == [PhotoFault.BUSY] * (AT_ONCE // 2)
     await guard.take_in(ADDRESS, 1)
 
 
