@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from eyeclaw_trio.core.routing import WearerRules
+
 
 class Surroundings(Protocol):
     """What is around the gateway. Nothing here waits."""
@@ -12,6 +14,11 @@ class Surroundings(Protocol):
     @property
     def address(self) -> str:
         """Where the public listener listens, as a URL."""
+        ...
+
+    @property
+    def wearer_rules(self) -> WearerRules:
+        """Who may ask, as the settings have it."""
         ...
 
     @property

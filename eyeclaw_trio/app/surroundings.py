@@ -10,6 +10,7 @@ import trio
 from attrs import frozen
 
 from eyeclaw_trio.app.gateway import Gateway
+from eyeclaw_trio.core.routing import WearerRules
 from eyeclaw_trio.server.invitation import PATH
 
 _CODE_BYTES: Final = 32
@@ -21,6 +22,12 @@ class HouseSurroundings:
 
     gateway: Gateway
     address: str
+
+    @property
+    def wearer_rules(self) -> WearerRules:
+        """As the Protocol says."""
+        settings = self.gateway.settings
+        return WearerRules(frozenset(settings.allowed_users), settings.binding == "required")
 
     @property
     def provider_names(self) -> Sequence[str]:

@@ -30,11 +30,15 @@ class WearerRules:
     allowed_users: frozenset[str] = frozenset()
     requires_binding: bool = False
 
-    def check(self, directory: Directory, user_id: str | None) -> None:
-        """Raises WearerRefused for a wearer who may not."""
+    def lets_ask(self, directory: Directory, user_id: str | None) -> bool:
+        """Whether this wearer may."""
         standing = directory.standings.get(user_id or "")
         is_named = standing == "allowed" or user_id in self.allowed_users
-        if standing == "blocked" or (self.allowed_users and not is_named):
+        return standing != "blocked" and (is_named or not self.allowed_users)
+
+    def check(self, directory: Directory, user_id: str | None) -> None:
+        """Raises WearerRefused for a wearer who may not."""
+        if not self.lets_ask(directory, user_id):
             raise WearerRefused
 
 

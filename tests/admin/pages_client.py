@@ -24,6 +24,7 @@ from eyeclaw_trio.admin.sessions import Doorkeeper
 from eyeclaw_trio.admin.settings import AdminSettings
 from eyeclaw_trio.admin.site import AdminParts, make_admin_app
 from eyeclaw_trio.admin.workshop import Workshop
+from eyeclaw_trio.core.routing import WearerRules
 from eyeclaw_trio.metrics import Metrics
 from eyeclaw_trio.store.store import Store, open_store
 
@@ -65,6 +66,7 @@ class FakeSurroundings:
     providers: dict[str, dict[str, Any]] = field(factory=dict)
     reasons: dict[int, str] = field(factory=dict)
     invitations: list[str] = field(factory=list)
+    wearer_rules: WearerRules = field(factory=WearerRules)
 
     def describe_providers(self) -> dict[str, dict[str, Any]]:
         return self.providers

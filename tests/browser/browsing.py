@@ -175,13 +175,14 @@ class Visit:
         self.page.screenshot(path=file, full_page=True)
 
 
-def ask(site: Site, key: str = "", bot_id: int = 1) -> int:
+def ask(site: Site, key: str = "", bot_id: int = 1, user_id: str | None = None) -> int:
     """The status of a question of glasses to this bot, with this key or that of the site's first
     start; an answer is read to its end."""
     body = {
         "message_id": "1",
         "agent_id": str(bot_id),
         "message": [{"role": "user", "type": "text", "text": "你好"}],
+        "user_id": user_id,
     }
     request = urllib.request.Request(
         f"{site.gateway.url}/sse/rokid",

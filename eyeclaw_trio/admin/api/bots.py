@@ -25,6 +25,7 @@ from eyeclaw_trio.admin.presence_views import read_history, span_of
 from eyeclaw_trio.core.invitations import LIFETIME
 from eyeclaw_trio.protocol.endpoint import read_endpoint
 from eyeclaw_trio.store import bots
+from eyeclaw_trio.store.bindings import make_binding_code
 from eyeclaw_trio.store.columns import read_clock
 from eyeclaw_trio.store.database import Database
 from eyeclaw_trio.store.sessions import list_bot_sessions
@@ -115,6 +116,13 @@ async def invite(request: Request) -> Response:
     return answer_json({"url": url, "seconds": int(LIFETIME)}, 201)
 
 
+async def make_code(request: Request) -> Response:
+    """`POST /admin/api/bots/ID/binding`: what stands in a QR code that binds a wearer. Raises
+    NoSuchRecord and StoreError; cancelled, it may be made, and nobody has seen it."""
+    work = partial(make_binding_code, bot_id=_id_of(request), now=read_clock())
+    return answer_json(await office_of(request).desk.run(work), 201)
+
+
 async def unbind(request: Request) -> Response:
     """`POST /admin/api/bots/ID/unbind`. Raises and is cancelled as `remove`."""
     office, bot_id = office_of(request), _id_of(request)
@@ -182,6 +190,7 @@ RESOURCE: Final = Resource(
         Route(_ONE, remove, methods=["DELETE"]),
         Route(_ONE + "/token", make_token, methods=["POST"]),
         Route(_ONE + "/invitation", invite, methods=["POST"]),
+        Route(_ONE + "/binding", make_code, methods=["POST"]),
         Route(_ONE + "/unbind", unbind, methods=["POST"]),
         Route(_ONE + "/presence", show_presence),
         Route(_ONE + "/sessions", list_sessions),

@@ -31,9 +31,11 @@ from eyeclaw_trio.admin.public_address import (
     is_for_others,
     remember_address,
 )
+from eyeclaw_trio.admin.qr_code import draw_code
 from eyeclaw_trio.admin.view import render, render_part
+from eyeclaw_trio.core.binding import LIFETIME, BindingCode
 from eyeclaw_trio.core.directory import Bot
-from eyeclaw_trio.store import bots
+from eyeclaw_trio.store import bindings, bots
 from eyeclaw_trio.store.columns import read_clock
 from eyeclaw_trio.store.database import Database
 from eyeclaw_trio.store.sessions import list_bot_sessions
@@ -53,6 +55,7 @@ async def read_one(request: Request) -> Mapping[str, Markup]:
     bot_id = each.bot.id
     return {
         "state": render_part(request, "_bot_state.html", each=each),
+        "wearer": render_part(request, "_bot_wearer.html", each=each),
         "history": render_part(
             request,
             "_bot_history.html",
@@ -78,8 +81,10 @@ async def show_list(request: Request) -> Response:
     )
 
 
-async def show_one(request: Request, token: str = "", invitation: str = "") -> Response:
-    """`GET /admin/bots/ID`; `token` and `invitation` were made just now. Raises as
+async def show_one(
+    request: Request, token: str = "", invitation: str = "", code: BindingCode | None = None
+) -> Response:
+    """`GET /admin/bots/ID`; `token`, `invitation` and `code` were made just now. Raises as
     `read_one`, cancellation too."""
     office = office_of(request)
     each: ShownBot = await show_bot(office, _id_of(request))
@@ -97,6 +102,10 @@ async def show_one(request: Request, token: str = "", invitation: str = "") -> R
         span=span_of(request).name.lower(),
         token=token,
         invitation=invitation,
+        code=code,
+        lasts=int(LIFETIME.total_seconds()),
+        drawn=None if code is None else draw_code(code.text),
+        rules=office.surroundings.wearer_rules,
         form_fields=FORM_FIELDS,
         provider_names=office.surroundings.provider_names,
         address=address,
@@ -130,6 +139,13 @@ async def invite(request: Request) -> Response:
     office = office_of(request)
     address = address_of(request, office.surroundings.address)
     return await show_one(request, invitation=await invite_agent(office, _id_of(request), address))
+
+
+async def make_binding_code(request: Request) -> Response:
+    """`POST /admin/bots/ID/binding`: a code that binds a wearer, shown this once. Raises and is
+    cancelled as `add`."""
+    work = partial(bindings.make_binding_code, bot_id=_id_of(request), now=read_clock())
+    return await show_one(request, code=await office_of(request).desk.run(work))
 
 
 async def rename(request: Request) -> Response:
@@ -201,6 +217,7 @@ PAGE: Final = Page(
         Route("/admin/bots/{bot_id:int}/default", make_default, methods=["POST"]),
         Route("/admin/bots/{bot_id:int}/token", make_token, methods=["POST"]),
         Route("/admin/bots/{bot_id:int}/invitation", invite, methods=["POST"]),
+        Route("/admin/bots/{bot_id:int}/binding", make_binding_code, methods=["POST"]),
         Route("/admin/bots/{bot_id:int}/unbind", unbind, methods=["POST"]),
         Route("/admin/bots/{bot_id:int}/remove", remove, methods=["POST"]),
     ],

@@ -165,6 +165,25 @@ document.addEventListener("submit", (event) => {
   }
 });
 
+// ---- what counts for some minutes only -----------------------------------------------------------
+
+function countDown(shown) {
+  const left = shown.querySelector("[data-left]");
+  const before = left.querySelector("time");
+  const words = left.firstChild.textContent.trim();
+  const until = performance.now() + 1000 * shown.dataset.seconds; // whatever the reader's clock says
+  const tick = () => {
+    const seconds = Math.max(0, Math.round((until - performance.now()) / 1000));
+    left.textContent = seconds
+      ? `${words} ${before.textContent} (${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")})`
+      : shown.dataset.over;
+    shown.classList.toggle("over", !seconds);
+    if (!seconds) clearInterval(timer);
+  };
+  const timer = setInterval(tick, 1000);
+  tick();
+}
+
 // ---- try it -----------------------------------------------------------------------------------
 
 // What a reader could not see, or what would turn the text around it, is named.
@@ -286,6 +305,7 @@ for (const form of document.querySelectorAll("form[data-upload]")) {
 }
 
 showTimes(document);
+for (const shown of document.querySelectorAll("[data-seconds]")) countDown(shown);
 // A strip of the menu that is wider than a phone shows where one is.
 document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 if (body.dataset.liveAddress) follow(body.dataset.liveAddress);

@@ -16,7 +16,6 @@ WORDS: Final = {
     "bots.answers_by": ("Answers by", "回答方式"),
     "bots.link": ("a link", "远程连接"),
     "bots.wearer": ("Wearer", "佩戴者"),
-    "bots.nobody": ("nobody", "无"),
     "bots.heard": ("Last heard", "最近心跳"),
     "bots.default": ("default", "默认"),
     "bots.links": ("Links", "连接数"),
@@ -53,6 +52,31 @@ WORDS: Final = {
     "bots.default_about": (
         "It answers whoever asks for no other.",
         "没有指定智能体的提问都由它回答。",
+    ),
+    "bots.bound": ("bound", "已绑定"),
+    "bots.unbound": ("nobody", "未绑定"),
+    "bots.unbound_about": (
+        "Nobody is bound to this bot.",
+        "还没有佩戴者绑定到这个智能体。",
+    ),
+    "bots.make_code": ("Make a binding code", "生成绑定二维码"),
+    "bots.code": ("QR code that binds a wearer to this bot", "绑定佩戴者与智能体的二维码"),
+    "bots.code_about": (
+        "Look at it with the glasses when they ask for it. It binds one wearer, once.",
+        "眼镜提示时，用眼镜看这个二维码。每个二维码只能绑定一位佩戴者。",
+    ),
+    "bots.code_until": ("It counts until", "有效期至"),
+    "bots.code_over": (
+        "This code does not count any more: make a new one.",
+        "这个二维码已失效，请重新生成。",
+    ),
+    "bots.code_asked": (
+        "The glasses ask for it a wearer who belongs to no bot.",
+        "没有绑定的佩戴者提问时，眼镜会提示扫码。",
+    ),
+    "bots.code_off": (
+        'Nobody is asked for it while the settings say `binding = "off"`.',
+        '当前设置为 `binding = "off"`，眼镜不会提示扫码。',
     ),
     "bots.unbind": ("Part it from its wearer", "解除绑定"),
     "bots.unbind_sure": ("Part this bot from its wearer?", "解除这个智能体与佩戴者的绑定？"),
