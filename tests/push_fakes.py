@@ -14,7 +14,6 @@ from fakes import KEY, Gateway
 from eyeclaw_trio.errors import PushFailed, StoreBusy
 from eyeclaw_trio.protocol.endpoint import PUSH_PATH
 from eyeclaw_trio.protocol.push import PushMessage
-from eyeclaw_trio.server.front_door import FrontDoor
 from eyeclaw_trio.server.push import PushDoor
 from eyeclaw_trio.server.pushes import Addressee, Pushes
 
@@ -89,8 +88,7 @@ class PushGateway(Gateway):
         super().__attrs_post_init__()
         self.pushes = Pushes(self.platform, self.reception, self.wearers)
         door = PushDoor(self.pushes, lambda _: None)
-        routes = {PUSH_PATH: {"POST": door.answer}}
-        self.front_door = FrontDoor(routes, self.origins, self.patience, self.limits)
+        self.open_doors({PUSH_PATH: {"POST": door.answer}})
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:

@@ -33,6 +33,7 @@ from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
 from eyeclaw_trio.server.invitation import PATH as INVITATION_PATH
 from eyeclaw_trio.server.invitation import InvitationDoor
+from eyeclaw_trio.server.late import LateTurns
 from eyeclaw_trio.server.operations import HealthDoor, StatsDoor, WelcomeDoor
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.photo_desk import PhotoDesk
@@ -88,9 +89,11 @@ class Gateway:
         reception = self._make_reception(gate, photos)
         self.try_it = TryItDoor(reception, self._habits())
         platform = Platform(settings.push) if settings.push.account_key else None
+        may_be_late = frozenset(bot.name for bot in settings.bots if bot.late == "push")
         self._background = Background(
             TriggerDoor(reception, self._turn_logs),
             Pushes(platform, reception, TracedWearers(store)),
+            LateTurns(platform, reception, may_be_late),
         )
         self.front_door = FrontDoor(
             self._make_routes(gate, origins, reception, self._make_binding(photos)),
@@ -137,7 +140,9 @@ class Gateway:
     ) -> dict[str, dict[str, Handler]]:
         settings, store, observer = self.settings, self.store, self.observer
         background = self._background
-        glasses = GlassesDoor(reception, self._habits(), settings.refuse_aloud, binding)
+        glasses = GlassesDoor(
+            reception, self._habits(), settings.refuse_aloud, binding, background.late
+        )
         poll = PollDoor(gate, self._turn_logs, store.key_used)
         choice = ChatChoice(tuple(settings.providers), settings.chat_provider)
         chat = ChatDoor(reception, origins, choice, self._chat_kind(), self.roster.chats)

@@ -30,6 +30,7 @@ from eyeclaw_trio.core.turn_messages import (
     PlaceGranted,
     PlaceMoved,
     QueuedOut,
+    ReaderLeft,
     Revoked,
     TurnMessage,
 )
@@ -213,6 +214,8 @@ class Answer:
                 self._note_anomaly(Anomaly.FOREIGN, now)
             case Revoked():
                 self._fail(KeyRevoked(), now)
+            case ReaderLeft(seconds):
+                self._clock.give(seconds, now)
             case DrainOver():
                 # What has ended needs no apology behind it: it waits for a summary at most.
                 if self._ended_at is None:

@@ -19,6 +19,8 @@ class BotClock:
         "_back_at",
         "_has_spoken",
         "_heard_at",
+        "_idle_timeout",
+        "_late_due",
         "_lost_at",
         "_patience",
         "_queued_at",
@@ -26,6 +28,8 @@ class BotClock:
 
     def __init__(self, patience: Patience, now: float) -> None:
         self._patience = patience
+        self._idle_timeout = patience.idle_timeout
+        self._late_due = math.inf  # when an answer that nobody reads is given up
         self._queued_at = now
         self._heard_at: float | None = None  # None: still in the queue
         self._lost_at: float | None = None  # None: the link lives
@@ -46,6 +50,11 @@ class BotClock:
         self._heard_at = now
         self._back_at = None
         self._has_spoken = True
+
+    def give(self, seconds: float, now: float) -> None:
+        """The reader has left, and the bot has so long from now, silent or not."""
+        self._idle_timeout = seconds
+        self._late_due = now + seconds
 
     def lost(self, now: float) -> None:
         """No link of the bot lives any more."""
@@ -86,6 +95,9 @@ class BotClock:
 
     def due(self) -> float:
         """When the patience is over if nothing comes."""
+        return min(self._late_due, self._due_by_silence())
+
+    def _due_by_silence(self) -> float:
         patience = self._patience
         if self._lost_at is not None:
             offline = self._lost_at + patience.resume_grace
@@ -93,13 +105,17 @@ class BotClock:
             return min(offline, self._queue_due()) if self._heard_at is None else offline
         if self._heard_at is None:
             return self._queue_due()
-        idle = self._heard_at + patience.idle_timeout
+        idle = self._heard_at + self._idle_timeout
         if self._back_at is None:
             return idle
         return min(idle, self._back_at + patience.resume_grace)
 
     def verdict(self, now: float) -> TurnFailed:
         """What has happened, now that the patience is over."""
+        if now >= self._late_due:
+            late = BotSilent()
+            late.code = "late_timeout"
+            return late
         if self._heard_at is None and now >= self._queue_due():
             return BotBusy()
         is_doubted = self._back_at is not None and (

@@ -32,7 +32,7 @@ def _count(default: int) -> int:
 
 @frozen
 class Patience:
-    """The durations of `[patience]`, all in seconds and above zero."""
+    """The durations of `[patience]`, in seconds and above zero; a `late_after` of 0 is never."""
 
     idle_timeout: float = _seconds(60.0)
     keepalive: float = _seconds(7.0)
@@ -43,6 +43,10 @@ class Patience:
     drain_timeout: float = _seconds(30.0)
     request_timeout: float = _seconds(10.0)
     write_timeout: float = _seconds(10.0)
+    late_after: float = field(
+        default=0.0, converter=float, validator=[validators.ge(0), validators.lt(1e9)]
+    )
+    late_timeout: float = _seconds(600.0)
 
 
 @frozen

@@ -165,6 +165,7 @@ _OTHER_PROVIDER: Final = {
     "zh": "此密钥只对一个 Bot 有效，不能指定这个模型。",
     "en": "This key is for one bot, and not for this provider.",
 }
+_LATER: Final = {"zh": "我做好后告诉你。", "en": "I will tell you when it is done."}
 _ANSWERING: Final = {
     "zh": "上一条回答还在进行，请等它结束或先取消。",
     "en": "An answer is running already: wait for its end, or cancel it first.",
@@ -235,6 +236,11 @@ def provider_refused(refused: ProviderRefused, language: Language) -> str:
     if not refused.known:
         return _OTHER_PROVIDER[language]
     return _NO_PROVIDER[language] + _SEPARATOR[language].join(refused.known)
+
+
+def later(language: Language) -> str:
+    """What the wearer hears where the answer will be pushed (PROTOCOL 7)."""
+    return _LATER[language]
 
 
 def still_answering(language: Language) -> str:

@@ -59,6 +59,14 @@ class Revoked:
 
 
 @frozen
+class ReaderLeft:
+    """Nobody reads any more, and the answer is wanted all the same: the bot has so many seconds
+    from now, and may be silent as long."""
+
+    seconds: float
+
+
+@frozen
 class ForeignWord:
     """Another bot has said something of this turn; it was ignored."""
 
@@ -73,6 +81,7 @@ Notice = (
     | EarlierWords
     | DrainOver
     | Revoked
+    | ReaderLeft
     | ForeignWord
 )
 TurnMessage = StreamMessage | Status | Notice

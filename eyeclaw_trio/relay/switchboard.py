@@ -8,6 +8,7 @@ from typing import Final
 import trio
 
 from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.core.turn_messages import ReaderLeft
 from eyeclaw_trio.relay.station import Station
 from eyeclaw_trio.relay.turns import OpenTurns
 
@@ -78,6 +79,14 @@ class Switchboard:
         """The drain is over: tell every open turn."""
         for station in self.stations:
             station.end_turns()
+
+    def let_go_on(self, session_id: str, seconds: float) -> bool:
+        """The reader of this turn has left, and its bot may go on for so long; false where the turn
+        is not open."""
+        turn = self._turns.find(session_id)
+        if turn is not None:
+            turn.tell(ReaderLeft(seconds), self.now())
+        return turn is not None
 
     def revoke_turn(self, session_id: str) -> None:
         """End this turn, if it is open: its key or its bot is gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
@@ -18,6 +19,7 @@ from eyeclaw_trio.protocol.rokid import Question
 from eyeclaw_trio.protocol.sse import AnswerFraming
 from eyeclaw_trio.server.binding_dialogue import BindingDialogue
 from eyeclaw_trio.server.front_door import Continuation
+from eyeclaw_trio.server.late import LateTurns
 from eyeclaw_trio.server.reception import Asked, OpenAnswer, Reception, TracedTurn
 from eyeclaw_trio.server.sse_reply import SseReply, StreamHabits
 from eyeclaw_trio.wire.http_connection import HttpConnection
@@ -35,6 +37,7 @@ class GlassesDoor:
     habits: StreamHabits = field(factory=StreamHabits)
     refuses_aloud: bool = False
     binding: BindingDialogue | None = None
+    late: LateTurns | None = None
 
     async def answer(self, request: Request, connection: HttpConnection) -> Continuation:
         """Handle one POST: check it; what goes on finds the bot and relays the turn.
@@ -81,7 +84,8 @@ class GlassesDoor:
 
     async def _answer(self, asked: Asked, connection: HttpConnection) -> None:
         question = asked.question
-        with self.reception.traced(asked, "rokid") as turn:
+        with ExitStack() as life:
+            turn = life.enter_context(self.reception.traced(asked, "rokid"))
             wording = self.reception.wording_for(asked, turn.trace)
             reply = self._reply(question, connection, wording)
             try:
@@ -93,6 +97,9 @@ class GlassesDoor:
                 await reply.apologise(failure)
                 return
             self._await_photo(question, bot, reply)
+            if self.late is not None and self.late.take(bot, question.user_id):
+                await self.late.relay(asked, bot, reply, turn, life.pop_all())
+                return
             relaying = self.reception.relay(asked, bot, reply, turn)
             del asked, question  # an answer may take minutes, and needs them no more
             await relaying

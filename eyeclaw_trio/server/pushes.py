@@ -216,7 +216,7 @@ class Pushes:
     ) -> None:
         with turn:
             try:
-                await deliver(self.platform, content, turn.trace, recipient)
+                await self._deliver(shorten_push(content), recipient, turn.trace)
             except PushFailed as failed:
                 turn.trace.end(Outcome.REJECTED, reason=failed.code)
             else:
@@ -224,22 +224,27 @@ class Pushes:
             finally:
                 room.release()
 
+    async def _deliver(self, text: str, recipient: _Recipient, trace: Trace) -> None:
+        if self.platform is None:
+            raise RuntimeError("a push without an account key")
+        began = trio.current_time()
+        trace.note_chunk(began, None, text)
+        trace.chunks_received = 1
+        message = PushMessage(trace.message_id, recipient.user_id, recipient.agent_id, text)
+        await deliver(self.platform, message, trace)
+        trace.note_written(trio.current_time(), began, [text])
+
 
 async def deliver(
-    platform: PushPlatform | None,
-    content: str,
+    platform: PushPlatform,
+    message: PushMessage,
     trace: Trace,
-    recipient: Addressee,
     may_go_on: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Have the platform say this, and note in the trace how it went: what is said, and each
-    attempt. Raises PushFailed. Cancelled, the trace says no more than what was tried."""
-    if platform is None:
-        raise RuntimeError("a push without an account key")
-    text = shorten_push(content)
-    began = trio.current_time()
-    trace.note_chunk(began, None, text)
-    trace.chunks_received = max(trace.chunks_received, 1)
+    """Have the platform say this, and note each attempt in the trace.
+
+    Raises PushFailed. Cancelled, the trace says no more than what was tried.
+    """
     attempts = 0
 
     def note(failed: PushFailed | None) -> None:
@@ -252,6 +257,4 @@ async def deliver(
         if failed is not None:
             log.warning("push.failed", trace_id=trace.trace_id, attempt=attempts, why=str(failed))
 
-    message = PushMessage(trace.message_id, recipient.user_id, recipient.agent_id, text)
     await platform.send(message, note, may_go_on)
-    trace.note_written(trio.current_time(), began, [text])

@@ -108,6 +108,10 @@ class SseReply:
             ending = self.framing.error(text) + ending
         await self._end(ending)
 
+    async def say_last(self, text: str) -> None:
+        """Write a text that ends the answer, and end the response; cancelled as all writes."""
+        await self._end(self.framing.last_text(text) + self.framing.done())
+
     def monitor_hangup(
         self, nursery: trio.Nursery, leave: Callable[[], None]
     ) -> AbstractContextManager[None]:

@@ -40,6 +40,7 @@ class ConfiguredBotSettings:
     name: str
     provider: str
     default: bool = False
+    late: Literal["end", "push"] = "end"
 
 
 @frozen
@@ -176,7 +177,10 @@ class _Reading(ProviderReading):
 
     def build(self, file: Path | None) -> Settings:
         providers, unconfigured = self.build_providers()
-        bots = self.build_bots(providers)
+        bots, push = self.build_bots(providers), self.read_push()
+        for index, bot in zip(sorted(self.names_in("bots")), bots, strict=False):
+            if bot.late == "push" and push.account_key is None:
+                self.refuse(("bots", index, "late"), "needs [push] account_key")
         settings = Settings(
             listen=self.value(("listen",), HostPort("127.0.0.1", 8001)),
             admin_listen=self.value(("admin_listen",), HostPort("127.0.0.1", 8002)),
@@ -197,7 +201,7 @@ class _Reading(ProviderReading):
             limits=Limits(**self.values_of(("limits",), Limits)),
             traces=TraceSettings(**self.values_of(("traces",), TraceSettings)),
             admin=AdminSettings(**self.values_of(("admin",), AdminSettings)),
-            push=self.read_push(),
+            push=push,
             providers=providers,
             unconfigured=unconfigured,
             bots=bots,

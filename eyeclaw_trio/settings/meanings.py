@@ -143,6 +143,17 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
         "对方读得慢时，写每一小块最多等多久",
         "seconds",
     ),
+    ("patience", "late_after"): _M(
+        'of silence before a turn goes on without its reader (bots with late = "push"); '
+        "0: only when he hangs up",
+        '多久没有回应，就不让对方再等（late = "push" 的 Bot）；0 表示只在对方挂断时',
+        "seconds",
+    ),
+    ("patience", "late_timeout"): _M(
+        "that such a turn may go on, from its reader's leaving",
+        "对方走后，这样的回答最多还能进行多久",
+        "seconds",
+    ),
     ("limits", "request_body"): _M(
         "largest request, and chat message", "一个请求、一条聊天消息最多多少", "bytes"
     ),
@@ -262,5 +273,9 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
     ),
     ("bots", 0, "speech"): _M(
         "no other value yet", "目前只有这个值", example='"as_is"', is_usual=True
+    ),
+    ("bots", 0, "late"): _M(
+        'or "push": an answer that outlives its reader is pushed to the glasses',
+        '或 "push"：对方走后才完成的回答，推送到眼镜',
     ),
 }

@@ -45,6 +45,8 @@ class Listed:
     inner: Mapping[str, Kind]
 
 
+LATE: Final = one_of("end", "push")
+
 Schema = Kind | Named | Listed | Mapping[str, Kind]
 
 
@@ -68,7 +70,8 @@ SCHEMA: Final[Mapping[str, Schema]] = {
     "allowed_users": NAMES,
     "frame_shortcut": SWITCH,
     "wearer": {"photo_question": TEXT, "allow_private_images": SWITCH},
-    "patience": {each.name: SECONDS for each in attrs.fields(Patience)},
+    "patience": {each.name: SECONDS for each in attrs.fields(Patience)}
+    | {"late_after": number(0.0, 999_999_999.0)},
     "limits": {each.name: COUNT for each in attrs.fields(Limits)},
     "traces": {
         each.name: SWITCH if each.name == "keep_content" else COUNT
@@ -106,7 +109,9 @@ SCHEMA: Final[Mapping[str, Schema]] = {
             "target_cold_total": SECONDS,
         }
     ),
-    "bots": Listed({"name": TEXT, "provider": TEXT, "default": SWITCH, "speech": SPEECH}),
+    "bots": Listed(
+        {"name": TEXT, "provider": TEXT, "default": SWITCH, "speech": SPEECH, "late": LATE}
+    ),
 }
 
 # What the contract names and no part of the program obeys yet; `*` is any name or number. To be
@@ -121,10 +126,7 @@ PLANNED: Final[frozenset[tuple[str, ...]]] = frozenset(
             )
         ),
         ("cluster",),
-        ("patience", "late_after"),
-        ("patience", "late_timeout"),
         ("providers", "*", "tools"),
-        ("bots", "*", "late"),
         ("bots", "*", "wearer"),
     }
 )

@@ -223,13 +223,18 @@ def test_a_byte_order_mark_does_no_harm(folder: Path) -> None:
 PLANNED_LINES = [
     "[wearer]\nstyle = 'short'",
     "[cluster]\nurl = 'redis://127.0.0.1'",
-    "[patience]\nlate_after = 1.0",
-    "[patience]\nlate_timeout = 1.0",
     f"{OPENCLAW}tools = false",
-    "[[bots]]\nname = 'a'\nprovider = 'echo'\nlate = 'push'",
     "[[bots]]\nname = 'a'\nprovider = 'echo'\n[bots.wearer]\nemoji = true",
     "[[bots]]\nname = 'a'\nprovider = 'echo'\nspeech = 'clean'",
 ]
+
+
+def test_a_bot_may_be_late_only_where_there_is_somebody_to_push_to(folder: Path) -> None:
+    text = "[[bots]]\nname = 'a'\nprovider = 'echo'\nlate = 'push'"
+    fault = only_fault(folder, text)
+    assert (fault.key, fault.problem) == ("bots[0].late", "needs [push] account_key")
+    assert load(folder, f"[push]\naccount_key = 'k'\n{text}").bots[0].late == "push"
+    assert load(folder, "[patience]\nlate_after = 0").patience.late_after == 0.0
 
 
 @pytest.mark.parametrize("text", PLANNED_LINES)
@@ -244,7 +249,6 @@ def test_a_setting_of_what_is_not_built_yet_is_refused_with_a_clear_word(
     [
         "EYECLAW_WEARER__STYLE",
         "EYECLAW_CLUSTER__URL",
-        "EYECLAW_BOTS__0__LATE",
         "EYECLAW_PROVIDERS__OPENCLAW__TOOLS",
     ],
 )
