@@ -113,6 +113,37 @@ async def test_the_model_sees_the_photo_upright_and_small_beside_the_words(
         assert server.asked == ["/turned.jpg", "/photo.webp", "/photo.webp"]
 
 
+@pytest.mark.parametrize("room", [1_048_576, 10_000])
+async def test_an_sdk_gets_the_address_as_it_expects_it_and_the_photo_if_it_fits(
+    tmp_path: Path, room: int
+) -> None:
+    house = House(tmp_path)
+    house.configure(f"[limits]\ncable_message = {room}\n[wearer]\nallow_private_images = true\n")
+    bot = house.add_bot("linked")
+    async with (
+        open_photo_server(PHOTOS) as photos,
+        house.serve() as gateway,
+        gateway.sdk(bot) as sdk,
+    ):
+        await sdk.link()
+        async with gateway.glasses() as glasses:
+            url = photos.url("/photo.webp")
+            entry = {"role": "user", "type": "image", "text": "这是什么？", "image_url": url}
+            await gateway.send(glasses, message=[entry], agent_id=str(bot["id"]))
+            command = await sdk.receive_command()
+            assert command["params"] == {"message": f"[图片] {url} 这是什么？"}
+            images = command["metadata"].get("images")
+            if room > 100_000:
+                [image] = images
+                assert picture_in({"image_url": {"url": image}}).size == (1568, 784)
+            else:
+                assert images is None
+            session_id = command["metadata"]["session_id"]
+            await sdk.chunk(session_id, 0, "一面旗")
+            await sdk.end(session_id, "一面旗", 1)
+            assert_whole([": connected", *await glasses.receive_answer()], "一面旗")
+
+
 REQUEST_TIMEOUT: Final = 10.0  # `[patience] request_timeout`, seconds
 HOSTILE: Final = {
     "/5gb": "照片太大，请换一张小一点的。",
