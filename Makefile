@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := .run
 QUESTION := {"message_id":"1","agent_id":"1","message":[{"role":"user","type":"text","text":"你好，若琪，今天天气怎么样？"}]}
 
-.PHONY: run test test-browser test-processes test-attacks test-binary test-reproducible test-wheel test-deb \
+.PHONY: run test test-browser test-processes test-attacks test-binary test-reproducible test-wheel test-deb test-proxies \
   test-newest test-openclaw screenshots check chaos fuzz bench bench-smoke format binary wheel \
   lock deb docs clean
 
@@ -38,13 +38,18 @@ run: .venv/.installed
 JOBS ?= 2
 PROCESSES := tests/end_to_end tests/reliability tests/test_random_faults.py tests/test_bench_smoke.py
 test: check test-browser
-	$(BIN)/pytest $(AGAIN) -n $(JOBS) --dist loadfile --ignore=tests/browser --ignore=tests/binary $(PROCESSES:%=--ignore=%)
+	$(BIN)/pytest $(AGAIN) -n $(JOBS) --dist loadfile --ignore=tests/browser --ignore=tests/binary --ignore=tests/proxies $(PROCESSES:%=--ignore=%)
 	$(BIN)/pytest $(AGAIN) tests/end_to_end/test_end_to_end.py
 
 # Real processes watched by the clock, one test at a time: every command as a user gives it, and
 # what the gateway survives (RELIABILITY). With a minute of random faults, and the bench's smallest.
 test-processes: .venv/.installed-for-tests
 	$(BIN)/pytest $(AGAIN) -m 'not attack' $(PROCESSES)
+
+# The configurations in packaging/proxies with the real nginx, Caddy and HAProxy: two minutes, most of
+# them a silence. What the machine lacks is skipped, with a word.
+test-proxies: .venv/.installed-for-tests
+	$(BIN)/pytest $(AGAIN) tests/proxies
 
 # What one peer can do to all others (RELIABILITY 35, 36): some minutes of real attacks.
 test-attacks: .venv/.installed-for-tests

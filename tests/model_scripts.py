@@ -163,6 +163,11 @@ SCRIPTS: dict[str, Callable[..., Script]] = {
         *(Head(), event({"choices": [{"delta": {"reasoning_content": "hm"}}]})),
         *(piece(PIECES[0]), *ENDING),
     ),
+    "long-silence": lambda seconds: (
+        *(Head(), ROLE, piece(PIECES[0]), Wait(seconds)),
+        *(piece(text) for text in PIECES[1:]),
+        *ENDING,
+    ),
     "space-then-pieces": lambda: (
         *(Head(), piece("\n"), Wait(0.05)),
         *(piece(text) for text in PIECES),

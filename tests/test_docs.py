@@ -104,6 +104,11 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             assert anchor in anchors, f"{page.name}: {link}"
 
 
+@pytest.mark.parametrize("face", ["README.md", "README.zh-CN.md"])
+def test_a_newcomer_reads_the_face_to_its_end(face: str) -> None:
+    assert len((ROOT / face).read_text("utf-8").splitlines()) <= 150
+
+
 def test_every_page_is_named_on_the_face() -> None:
     for page in PAGES:
         face = "README.zh-CN.md" if page.parent.name == "zh" else "README.md"
