@@ -134,9 +134,9 @@ class Places(Generic[L]):
     def free_at(self) -> float:
         """When silence alone frees a place (inf for never). Look again then: not before, and as
         long as there is no link, not at all."""
-        if not self._links:
+        if not self._left or not self._links:
             return math.inf
-        return min(map(self._silent_at, self._left.values()), default=math.inf)
+        return min(map(self._silent_at, self._left.values()))
 
     # ---- links ----------------------------------------------------------------------------------
 
@@ -160,8 +160,10 @@ class Places(Generic[L]):
         """The older links that nothing holds any more (RELIABILITY 25): a link is busy with what
         it answers, also for a reader who has left, and with the last words of a turn that
         somebody still reads."""
+        if len(self._links) < 2:
+            return
         newest = self._newest_attached
-        if newest is None or len(self._links) < 2:
+        if newest is None:
             return
         holding = (*self._taken.values(), *self._left.values(), *self._over.values())
         busy = {id(place.link) for place in holding}
@@ -203,8 +205,10 @@ class Places(Generic[L]):
         """Give the places that are free: owners in turns, and of one owner's in order. The turn of
         each is to `begin`."""
         self._forget_silent(now)
+        granted: list[Place[L]] = []
+        if not self._queue:
+            return granted
         link = self.newest
-        granted = []
         while link is not None and self._queue and self.taken < link.capacity:
             place = self._queue.pop()
             self._taken[place.session_id] = place
@@ -214,11 +218,13 @@ class Places(Generic[L]):
     def grant_again(self, now: float) -> list[Place[L]]:
         """After a link has come or gone: the turns that are to `begin` again, because their
         command was never sent, or may have died with its link where that is safe to repeat."""
+        unheard = [each for each in self._taken.values() if each.stage is Stage.BUSY]
+        if all(place.has_spoken for place in unheard):
+            return []
         link = self.newest
         if link is None:
             return []
-        unheard = [place for place in self._taken.values() if self._is_unheard(place, link)]
-        return [_granted(place, now) for place in unheard]
+        return [_granted(place, now) for place in unheard if self._is_unheard(place, link)]
 
     def begin(self, place: Place[L], now: float) -> L | None:
         """The turn sends its command: on which link. None where there is no need any more, and
@@ -266,7 +272,10 @@ class Places(Generic[L]):
 
     @property
     def _newest_attached(self) -> _Attached[L] | None:
-        return next((each for each in reversed(self._links) if each.link.is_alive), None)
+        for each in reversed(self._links):  # each turn asks some times: no generator for one link
+            if each.link.is_alive:
+                return each
+        return None
 
     def _find_holder(self) -> str:
         """Whose turn is in the way: of several the one that was silent for longest."""
@@ -275,7 +284,7 @@ class Places(Generic[L]):
         return holder.trace_id if holder is not None else ""
 
     def _is_unheard(self, place: Place[L], link: L) -> bool:
-        if place.stage is not Stage.BUSY or place.has_spoken:
+        if place.has_spoken:
             return False
         is_attached = any(attached.link is place.link for attached in self._links)
         return place.link is None or (link.can_resume and not is_attached)
@@ -293,9 +302,10 @@ class Places(Generic[L]):
         return min(sooner, place.heard_at + self._idle_timeout)
 
     def _forget_silent(self, now: float) -> None:
-        silent = [key for key, place in self._left.items() if self._silent_at(place) <= now]
-        for session_id in silent:
-            del self._left[session_id]
+        if self._left:
+            silent = [key for key, place in self._left.items() if self._silent_at(place) <= now]
+            for session_id in silent:
+                del self._left[session_id]
 
 
 def _granted(place: Place[L], now: float) -> Place[L]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import trio
@@ -24,13 +25,15 @@ NEWCOMERS: Final = 256
 # left for another. Most gateways have one key, and a wearer needs one connection.
 GENEROSITY: Final = 3
 
+_UNTOUCHED: Final = nullcontext()
+
 
 @define(eq=False)
 class Newcomer:
     """One connection, from `Newcomers.enter` to its end: whether, and which, key it has shown."""
 
     _all: Newcomers
-    _peer: str = ""
+    peer: str = ""
     was_served: bool = False
     """It has asked for something, and waits for the next thing, or to be told what was wrong."""
     is_unwanted: bool = False
@@ -44,8 +47,10 @@ class Newcomer:
         if self.is_unwanted:
             end()
 
-    def ending_here(self) -> trio.CancelScope:
-        """A scope that is cancelled when the connection has to make room."""
+    def ending_here(self) -> AbstractContextManager[object]:
+        """A block that is cancelled when the connection has to make room, as long as it may."""
+        if self not in self._all and not self.is_unwanted:
+            return _UNTOUCHED  # it has shown a key, and asks again and again
         scope = trio.CancelScope()
         self.ends_with(scope.cancel)
         return scope
@@ -54,7 +59,7 @@ class Newcomer:
         """Wait until something may be done for it; not at all once it has shown a key. As
         `Admission.wait`, also when it is cancelled."""
         if self in self._all:
-            await self._all.admission.wait(self._peer, was_served=self.was_served)
+            await self._all.admission.wait(self.peer, was_served=self.was_served)
 
     def vouch(self, owner: Hashable = None) -> bool:
         """It has shown what this owner is known by, or one who is counted elsewhere: it is no

@@ -127,7 +127,7 @@ class RequestReader:
                 self.method = event.method.decode("ascii")
                 if len(self._raw) - len(self._h11.trailing_data[0]) > HEAD_LIMIT:
                     raise RequestRefused(431, "Request head too large")
-                return _read_head(event, self._stream.peer, newcomer)
+                return _read_head(event, newcomer.peer, newcomer)
             if event is not h11.NEED_DATA:
                 return None
             try:
