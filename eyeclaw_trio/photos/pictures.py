@@ -97,6 +97,7 @@ class Pictures:
                     stderr=subprocess.DEVNULL,
                     check=False,
                     deliver_cancel=_kill,
+                    start_new_session=True,  # Ctrl-C in the terminal lets running answers finish
                     env={name: os.environ[name] for name in _KEPT if name in os.environ},
                 )
             )

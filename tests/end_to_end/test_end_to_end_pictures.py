@@ -135,3 +135,10 @@ async def test_our_own_program_is_the_worker_where_it_is_called_so() -> None:
     pictures = Pictures((sys.executable, "-m", "eyeclaw_trio", "picture-worker"))
     with trio.fail_after(LIFETIME):
         assert (await pictures.make_jpeg(turned(6))).startswith(b"\xff\xd8")
+
+
+async def test_ctrl_c_in_the_terminal_is_none_of_the_workers_business(tmp_path: Path) -> None:
+    source = "import json, os; print(json.dumps({'codes': [str(os.getpgrp())]}))"
+    with trio.fail_after(LIFETIME):
+        [group] = await script(tmp_path, source).read_codes(b"")
+    assert int(group) != os.getpgrp()
