@@ -29,20 +29,33 @@ class Talk:
 
 
 @frozen
+class _Asked:
+    question: str
+    until: float
+    is_awaited: bool
+
+
+@frozen
 class AwaitedPhotos:
     """What is awaited now; the oldest is forgotten first."""
 
-    _questions: OrderedDict[Talk, tuple[str, float]] = field(factory=OrderedDict, init=False)
+    _asked: OrderedDict[Talk, _Asked] = field(factory=OrderedDict, init=False)
 
     def expect(self, talk: Talk, question: str, now: float) -> None:
-        """The glasses were told to take a photo for this question; empty: for none."""
-        self._questions.pop(talk, None)
+        """The glasses were told to take a photo for this question; empty: for that of the photo
+        before, which was not good enough."""
+        before = self._asked.pop(talk, None)
+        if not question and before is not None and before.until > now:
+            question = before.question
         if question:
-            self._questions[talk] = (question[:KEPT], now + WITHIN)
-        if len(self._questions) > MOST:
-            self._questions.popitem(last=False)
+            self._asked[talk] = _Asked(question[:KEPT], now + WITHIN, is_awaited=True)
+        if len(self._asked) > MOST:
+            self._asked.popitem(last=False)
 
     def take(self, talk: Talk, now: float) -> str | None:
         """The question that a photo of this conversation answers, once; else None."""
-        question, until = self._questions.pop(talk, ("", now))
-        return question if until > now else None
+        asked = self._asked.get(talk)
+        if asked is None or not asked.is_awaited or asked.until <= now:
+            return None
+        self._asked[talk] = _Asked(asked.question, asked.until, is_awaited=False)
+        return asked.question

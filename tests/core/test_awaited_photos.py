@@ -23,9 +23,19 @@ def test_another_wearer_bot_or_conversation_has_its_own_and_the_last_question_co
     for other in (Talk(2, "wearer", "1021"), Talk(1, None, "1021"), Talk(1, "wearer", "1022")):
         assert awaited.take(other, 2.0) is None
     assert awaited.take(TALK, 2.0) == "二"
-    awaited.expect(TALK, "三", 3.0)
-    awaited.expect(TALK, "", 4.0)
-    assert awaited.take(TALK, 5.0) is None
+
+
+def test_a_second_photo_may_be_wanted_for_the_same_question() -> None:
+    awaited = AwaitedPhotos()
+    awaited.expect(TALK, "", 0.0)
+    assert awaited.take(TALK, 1.0) is None
+    awaited.expect(TALK, "上面写着什么？", 2.0)
+    assert awaited.take(TALK, 3.0) == "上面写着什么？"
+    awaited.expect(TALK, "", 4.0)  # closer, please: said in answer to a photo without words
+    assert awaited.take(TALK, 5.0) == "上面写着什么？"
+    assert awaited.take(TALK, 6.0) is None
+    awaited.expect(TALK, "", 4.0 + WITHIN)
+    assert awaited.take(TALK, 5.0 + WITHIN) is None
 
 
 def test_what_is_remembered_is_bounded() -> None:
