@@ -19,10 +19,10 @@ from trio_websocket import (
     wrap_client_stream,
 )
 
+from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.errors import ProviderFailed, Reason
 from eyeclaw_trio.protocol.content_hash import hash_content
 from eyeclaw_trio.providers.provider import ProviderQuestion
-from eyeclaw_trio.providers.settings import Conversation
 from eyeclaw_trio.wire.accepting import accept_connections
 
 HOST = "127.0.0.1"

@@ -129,7 +129,9 @@ def paths_of(schema: Mapping[str, Schema | Kind], above: str = "") -> Iterator[s
     for name, kind in schema.items():
         path = f"{above}{name}"
         if isinstance(kind, Named | Listed):
-            yield from paths_of(kind.inner, f"{path}.")
+            # A table within them says again for one bot what stands above for all.
+            inner = {key: each for key, each in kind.inner.items() if isinstance(each, Kind)}
+            yield from paths_of(inner, f"{path}.")
         elif isinstance(kind, Mapping):
             yield from paths_of(kind, f"{path}.")
         else:

@@ -31,6 +31,7 @@ from eyeclaw_trio.app.listening import (
     port_of,
 )
 from eyeclaw_trio.app.pages import make_office, open_door
+from eyeclaw_trio.app.recollection import recall_kept
 from eyeclaw_trio.app.workshop import make_workshop
 from eyeclaw_trio.connector.drain import Drain
 from eyeclaw_trio.connector.embedded_bots import EmbeddedBots
@@ -93,6 +94,7 @@ async def _serve_until_told(
             # Behind listening: a start that fails must not have shown a key.
             await enter_bots_and_keys(store, settings.bots, settings.providers)
             gateway = Gateway(settings, store, allow_connections(settings.limits.connections))
+            await recall_kept(gateway.occasions, store)
             embedded = EmbeddedBots(
                 nursery,
                 gateway.switchboard,
@@ -176,6 +178,7 @@ async def _follow_directory(
         await changes.wait()
         embedded.follow(store.directory.bots.values())
         gateway.revocation.enforce(store.directory)
+        gateway.occasions.memory.take(store.directory.beginnings)
         await announce()
 
 

@@ -12,6 +12,7 @@ from attrs import define, field
 from eyeclaw_trio.app.background import Background
 from eyeclaw_trio.app.binding import StoreBinder
 from eyeclaw_trio.app.observer import Observer
+from eyeclaw_trio.app.recollection import make_occasions
 from eyeclaw_trio.app.shutdown import Shutdown
 from eyeclaw_trio.app.wearer_book import TracedWearers
 from eyeclaw_trio.core.invitations import Invitations
@@ -34,6 +35,7 @@ from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
 from eyeclaw_trio.server.invitation import PATH as INVITATION_PATH
 from eyeclaw_trio.server.invitation import InvitationDoor
 from eyeclaw_trio.server.late import LateTurns
+from eyeclaw_trio.server.occasion import Occasions
 from eyeclaw_trio.server.operations import HealthDoor, StatsDoor, WelcomeDoor
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.photo_desk import PhotoDesk
@@ -111,7 +113,7 @@ class Gateway:
             settings.patience.request_timeout,
             allows_private=settings.wearer.allow_private_images,
         )
-        return PhotoDesk(guard, settings.wearer.photo_question, settings.patience.keepalive)
+        return PhotoDesk(guard, settings.patience.keepalive)
 
     def _make_reception(self, gate: Gate, photos: PhotoDesk) -> Reception:
         return Reception(
@@ -127,10 +129,16 @@ class Gateway:
             keeps_content=self.settings.traces.keep_content,
             has_incident_codes=self.settings.incident_code,
             photos=photos,
+            occasions=make_occasions(self.settings, self.store),
             wearer_rules=WearerRules(
                 frozenset(self.settings.allowed_users), self.settings.binding == "required"
             ),
         )
+
+    @property
+    def occasions(self) -> Occasions:
+        """What wearers' questions are asked within."""
+        return self.try_it.reception.occasions
 
     def _make_binding(self, photos: PhotoDesk) -> BindingDialogue:
         return BindingDialogue(photos.guard, StoreBinder(self.store), photos.keepalive)

@@ -30,6 +30,7 @@ _COMMANDS: Final = {
     "key": "keys",
     "bot": "bots",
     "trace": "traces",
+    "forget": "forgetting",
     "providers": "providers",
     "admin": "admin",
     "backup": "backups",

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 import attrs
 import structlog
 
+from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.errors import BotFailed, ProviderFailed, Reason
 from eyeclaw_trio.protocol.bot import (
     StreamChunk,
@@ -23,7 +24,6 @@ from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.protocol.rokid import read_history
 from eyeclaw_trio.protocol.to_bot import CommandMetadata, ExecuteCommand
 from eyeclaw_trio.providers.provider import Provider, ProviderQuestion
-from eyeclaw_trio.providers.settings import Conversation
 
 log = structlog.get_logger(__name__)
 
@@ -40,8 +40,11 @@ LONGEST_CHUNK: Final = 16_384
 LARGEST_SUMMARY: Final = 524_288
 
 
-async def answer_command(command: ExecuteCommand, provider: Provider, say: Say) -> None:
+async def answer_command(
+    command: ExecuteCommand, provider: Provider, say: Say, conversation: Conversation = "shared"
+) -> None:
     """Ask the provider and say the answer: chunks numbered from 0, then end and summary.
+    `conversation` says what shares one context of the model's.
 
     A failure of the provider is said as StreamError with its reason; any other exception is
     logged and said as one with an unknown reason, so that a bug costs one answer. Cancellation
@@ -54,7 +57,7 @@ async def answer_command(command: ExecuteCommand, provider: Provider, say: Say) 
         nonlocal closing
         closing = said
 
-    question = attrs.evolve(ask(command, provider.conversation), on_closing=note_closing)
+    question = attrs.evolve(ask(command, conversation), on_closing=note_closing)
     try:
         async with provider.answer(question) as pieces:
             async for piece in pieces:
@@ -96,6 +99,7 @@ def ask(command: ExecuteCommand, conversation: Conversation) -> ProviderQuestion
         conversation=name_conversation(metadata, conversation) if is_remembered else "",
         wishes=command.wishes,
         images=metadata.images,
+        system_text=metadata.system_text,
     )
 
 

@@ -40,7 +40,7 @@ async def run_embedded_bot(
     async with trio.open_nursery() as nursery:
         if keeps_warm:
             nursery.start_soon(keep_warm, provider)
-        link = EmbeddedLink(station, Runs(nursery, provider))
+        link = EmbeddedLink(station, Runs(nursery, provider, "shared"))
         with station.attached(link):
             task_status.started(link)
             while True:

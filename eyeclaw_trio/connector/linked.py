@@ -49,7 +49,7 @@ class LinkedBot:
 
     def __init__(self, nursery: trio.Nursery, provider: Provider, max_concurrency: int) -> None:
         self.max_concurrency = max_concurrency
-        self._runs = Runs(nursery, provider)
+        self._runs = Runs(nursery, provider, provider.conversation)
         self._open: dict[str, _Outgoing] = {}
         self._closed: dict[str, _Outgoing] = {}  # the oldest first; waiting for the doubt to pass
         self._news = trio.Event()

@@ -10,6 +10,7 @@ import trio
 
 from eyeclaw_trio.connector.answering import Say, answer_command
 from eyeclaw_trio.connector.delivery import Unacknowledged
+from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.errors import BotFailed, Reason
 from eyeclaw_trio.protocol.to_bot import ExecuteCommand
 from eyeclaw_trio.providers.provider import Provider
@@ -29,10 +30,17 @@ WARM_EVERY: Final = 90.0
 
 
 class Runs:
-    """What runs now, and what has run. The nursery is the bot's, not a link's."""
+    """What runs now, and what has run. The nursery is the bot's, not a link's.
 
-    def __init__(self, nursery: trio.Nursery, provider: Provider) -> None:
+    `conversation` says what shares one context of the model's: "shared" where the gateway has named
+    it as it is to be.
+    """
+
+    def __init__(
+        self, nursery: trio.Nursery, provider: Provider, conversation: Conversation
+    ) -> None:
         self._nursery = nursery
+        self._conversation: Conversation = conversation
         self._provider = provider
         self._scopes: dict[str, trio.CancelScope] = {}
         self._over: deque[str] = deque()
@@ -70,7 +78,7 @@ class Runs:
     async def _run(self, command: ExecuteCommand, say: Say, scope: trio.CancelScope) -> None:
         try:
             with scope:
-                await answer_command(command, self._provider, say)
+                await answer_command(command, self._provider, say, self._conversation)
         except Exception:
             # Not even a failure to say that it failed may end the other answers.
             log.exception("answer.crashed", session_id=command.session_id)

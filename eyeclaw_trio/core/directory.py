@@ -13,6 +13,8 @@ from typing import Final, Literal
 
 from attrs import field, frozen
 
+from eyeclaw_trio.core.beginnings import Beginning
+
 Origin = Literal["demo", "config", "command"]
 # What the owner has said of a wearer.
 Standing = Literal["allowed", "blocked"]
@@ -65,11 +67,13 @@ class Bot:
 
 @frozen
 class Directory:
-    """All keys and bots at one moment, and what was said of wearers, by their `user_id`."""
+    """All keys and bots at one moment, what was said of wearers, by their `user_id`, and which
+    conversations have begun anew."""
 
     keys: tuple[AccessKey, ...] = ()
     bots: Mapping[int, Bot] = field(factory=dict)
     standings: Mapping[str, Standing] = field(factory=dict)
+    beginnings: tuple[Beginning, ...] = ()
     _keys_by_digest: Mapping[bytes, AccessKey] = field(init=False, repr=False, eq=False)
     _bots_by_user: Mapping[str, Bot] = field(init=False, repr=False, eq=False)
     _bots_by_token: Mapping[bytes, Bot] = field(init=False, repr=False, eq=False)

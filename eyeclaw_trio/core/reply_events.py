@@ -34,6 +34,13 @@ class FollowUps:
     texts: Sequence[str]
 
 
+@frozen
+class Aside:
+    """A word of ours for the wearer: written as text is, and no part of the answer."""
+
+    text: str
+
+
 # A piece of the answer's text, never empty, is a plain `str`: nearly every event is one, and an
 # object around each would be the dearest part of its way.
-ReplyEvent = str | KeepAlive | DeviceAction | FollowUps
+ReplyEvent = str | Aside | KeepAlive | DeviceAction | FollowUps

@@ -143,6 +143,8 @@ _BINDING: Final[dict[BindingFault, dict[Language, str]]] = {
     },
 }
 
+_NEW_CHAT: Final = {"zh": "好，我们重新开始。", "en": "All right, we start anew."}
+
 # What only a chat client can be told: its user is no wearer, and sees words beside each other.
 _EMPTY: Final = {
     "zh": "Bot 没有给出回答，请换个问法重试。",
@@ -229,6 +231,11 @@ def chat_apology(failure: TurnFailed, language: Language) -> str:
             return _STOPPING[language]
         case _:
             return apology(failure, language)
+
+
+def new_chat(language: Language) -> str:
+    """What a wearer hears who has asked for a new conversation (PROTOCOL 5)."""
+    return _NEW_CHAT[language]
 
 
 def provider_refused(refused: ProviderRefused, language: Language) -> str:

@@ -189,6 +189,10 @@ class Trace:
             if self.keeps_content:
                 self._kept_texts().note_written(texts)
 
+    def note_aside(self) -> None:
+        """A word of ours was written: it counts as written, and is no part of the answer's text."""
+        self.chunks_written += 1
+
     def end(self, outcome: Outcome, *, reason: str = "", said: str = "") -> None:
         """Record how it ended; the first word counts."""
         if self.outcome is None:

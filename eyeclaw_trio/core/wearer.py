@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from eyeclaw_trio.core.wearer_context import PARTS, Part
+
 
 @frozen
 class WearerSettings:
-    """`photo_question` is what a model is asked about a photo that came without words.
-    `allow_private_images` is for tests: photos from private addresses."""
+    """What of a request goes to the model, and what is said and remembered for its wearer.
 
+    `style` is what kind of answer is wanted, empty for nothing; None: the usual one, in the
+    wearer's language. `filler` is said behind `filler_after` seconds without a text, 0: never.
+    Behind `forget_after` seconds of silence a new conversation begins, 0: never.
+    `photo_question` is what a model is asked about a photo that came without words.
+    `allow_private_images` is for tests: photos from private addresses.
+    """
+
+    context: tuple[Part, ...] = PARTS
+    style: str | None = None
+    filler_after: float = 0.0
+    filler: str = "嗯，"
+    status_words: bool = True
     photo_question: str = "图里是什么？"
+    keep_history: bool = False
     allow_private_images: bool = False
+    forget_after: float = 0.0

@@ -68,6 +68,12 @@ class Question:
         return str(self.agent_id)
 
     @property
+    def has_history(self) -> bool:
+        """Whether it brings along what was said before: nothing is to be added to that."""
+        roles = (message.get("role") for message in self.messages)
+        return self.wishes.is_whole_history or any(role not in (None, "user") for role in roles)
+
+    @property
     def text(self) -> str:
         """What the bot is asked; never empty."""
         return name_photos(self.photos, self.asked.text)

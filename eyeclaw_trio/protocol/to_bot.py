@@ -23,7 +23,8 @@ class CommandMetadata:
 
     `message_id` is the platform's conversation; it is beyond what the SDK knows (and ignores), for
     our connector's `conversation = "per_conversation"`. So are `images`, the photos of the question
-    as `data:` URLs, and `photo_words`, what a model is asked about them.
+    as `data:` URLs, and `photo_words`, what a model is asked about them, and `system_text`, what it
+    is told of the wearer and of the answer that is wanted.
     """
 
     agent_id: str | int | float
@@ -37,6 +38,7 @@ class CommandMetadata:
     original_metadata: Opaque = field(factory=dict)
     images: tuple[str, ...] = field(default=(), repr=False)
     photo_words: str | None = None
+    system_text: str = ""
 
 
 @frozen

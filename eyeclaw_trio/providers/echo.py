@@ -10,10 +10,11 @@ from typing import Final
 import trio
 from attrs import field, frozen
 
+from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.errors import ProviderFailed, Reason
 from eyeclaw_trio.providers.kind import ProviderKind
 from eyeclaw_trio.providers.provider import Note, ProviderQuestion
-from eyeclaw_trio.providers.settings import Conversation, ProviderSettings
+from eyeclaw_trio.providers.settings import ProviderSettings
 
 # Seconds between two pieces: long enough to see them come one by one.
 DELAY: Final = 0.05

@@ -10,9 +10,9 @@ import structlog
 import trio
 from attrs import frozen
 
+from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.errors import ProviderFailed
 from eyeclaw_trio.providers.provider import Provider, ProviderQuestion
-from eyeclaw_trio.providers.settings import Conversation
 
 log: Final = structlog.get_logger()
 

@@ -11,7 +11,9 @@ import httpx2
 import structlog
 import trio
 
+from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.core.provider_timing import ProviderAnswer
+from eyeclaw_trio.core.system_text import join_system_text
 from eyeclaw_trio.errors import ProviderFailed
 from eyeclaw_trio.protocol.completions import ChatMessage, Closing, CompletionRequest
 from eyeclaw_trio.providers.client import open_client
@@ -21,7 +23,7 @@ from eyeclaw_trio.providers.kind import ProviderKind
 from eyeclaw_trio.providers.pieces import WHOLE_LIMIT, Pieces
 from eyeclaw_trio.providers.provider import Note, ProviderQuestion, ignore
 from eyeclaw_trio.providers.response_body import ResponseBody
-from eyeclaw_trio.providers.settings import Conversation, ProviderSettings
+from eyeclaw_trio.providers.settings import ProviderSettings
 
 log: Final = structlog.get_logger()
 
@@ -60,9 +62,8 @@ class OpenAIProvider:
         """
         settings, wishes = self._settings, question.wishes
         remembered = self._is_openclaw and question.conversation
-        prompt = settings.system_prompt
-        prompts = (*wishes.system, *([prompt] if prompt is not None else []))
-        first = tuple(ChatMessage("system", each) for each in prompts)
+        prompt = join_system_text(settings.system_prompt, question.system_text)
+        first = tuple(ChatMessage("system", each) for each in (*wishes.system, prompt) if each)
         history = () if remembered else question.history
         request = CompletionRequest(
             settings.model,

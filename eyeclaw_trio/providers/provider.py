@@ -8,10 +8,10 @@ from typing import Protocol, TypeAlias
 
 from attrs import field, frozen
 
+from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.core.provider_timing import ProviderAnswer
 from eyeclaw_trio.protocol.completions import ChatMessage, Closing
 from eyeclaw_trio.protocol.wishes import NO_WISHES, Wishes
-from eyeclaw_trio.providers.settings import Conversation
 
 # Is told of every answer of a provider, and of every failure; it must not wait, nor raise.
 Note: TypeAlias = Callable[[ProviderAnswer], None]
@@ -30,13 +30,15 @@ class ProviderQuestion:
     """What a model is asked; `images` are `data:` URLs of what it is asked about.
 
     `history` is what was said before, oldest first. `conversation` names the context for models
-    that remember it themselves (`user` upstream); empty: none. `on_closing` is told once of a
+    that remember it themselves (`user` upstream); empty: none. `system_text` goes behind the
+    provider's own prompt. `on_closing` is told once of a
     whole answer what the model has said of it, where it says such things; it must not wait.
     """
 
     text: str
     history: tuple[ChatMessage, ...] = ()
     conversation: str = ""
+    system_text: str = ""
     wishes: Wishes = NO_WISHES
     on_closing: Callable[[Closing], None] = _forget
     images: tuple[str, ...] = field(default=(), repr=False)

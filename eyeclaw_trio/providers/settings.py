@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from attrs import field, frozen
 
+from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.core.provider_timing import Region, Targets, resolve_targets
-
-Conversation = Literal["shared", "per_user", "per_conversation"]
 
 
 @frozen

@@ -17,7 +17,7 @@ from attrs import define
 
 from eyeclaw_trio.core.answer import Answer
 from eyeclaw_trio.core.patience import LATE
-from eyeclaw_trio.core.reply_events import ReplyEvent
+from eyeclaw_trio.core.reply_events import Aside, ReplyEvent
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.core.turn_messages import PlaceGranted, TurnMessage
 from eyeclaw_trio.errors import BotBusy, BotFailed, ListenerGone, SlowReader, TurnFailed
@@ -174,7 +174,11 @@ class _Flow:
 
     def _note_written(self, events: Sequence[ReplyEvent]) -> None:
         texts = [event for event in events if event.__class__ is str]
-        if texts:  # the other events are no part of the answer's text
+        if len(texts) < len(events):  # the others are no part of the answer's text
+            for event in events:
+                if isinstance(event, Aside):
+                    self._trace.note_aside()
+        if texts:
             since = self._turn.inbox.waiting_since
             self._trace.note_written(trio.current_time(), since, texts)
         self._station.acknowledge(self._turn, self._answer.written())

@@ -19,7 +19,7 @@ from attrs import define, frozen
 
 from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.patience import ANSWER_LIMIT
-from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, ReplyEvent
+from eyeclaw_trio.core.reply_events import Aside, DeviceAction, FollowUps, KeepAlive, ReplyEvent
 from eyeclaw_trio.core.shares import Portion, Shares
 from eyeclaw_trio.errors import AnswerTooLong, GatewayStopping, TurnFailed
 from eyeclaw_trio.protocol.worker import LogEntry, LoggedChunk, LoggedEnd, LoggedError
@@ -86,7 +86,7 @@ class TurnLog:
         """
         for event in events:
             match event:
-                case str(text):
+                case str(text) | Aside(text):
                     self._take_room(_ENTRY_COST + sys.getsizeof(text))
                     self._entries.append(LoggedChunk(self.last_id + 1, time.time(), text))
                 case KeepAlive():

@@ -5,20 +5,17 @@ from __future__ import annotations
 import time
 
 from eyeclaw_trio.core.trace import Trace
-from eyeclaw_trio.protocol.rokid import LONGEST_ID, Question
+from eyeclaw_trio.protocol.rokid import Question
 from eyeclaw_trio.protocol.timestamps import format_timestamp
 from eyeclaw_trio.protocol.to_bot import CommandMetadata, CommandParams, ExecuteCommand
+from eyeclaw_trio.server.occasion import Occasion
 
 
-def make_command(question: Question, bot_id: int, trace: Trace) -> ExecuteCommand:
-    """The command that asks a bot this question (PROTOCOL 2, `execute_command`).
-
-    The conversation is the bot's shared one unless the request's metadata names one. Whatever is
-    named stays within this bot's own: a key for it opens no other's (RELIABILITY 37).
-    """
-    named = question.metadata.get("openclaw_session_id")
-    is_named = isinstance(named, str) and 0 < len(named) <= LONGEST_ID
-    shared = f"bot_{bot_id}"
+def make_command(
+    question: Question, bot_id: int, trace: Trace, occasion: Occasion | None = None
+) -> ExecuteCommand:
+    """The command that asks a bot this question (PROTOCOL 2, `execute_command`), within this
+    occasion; without one in the bot's shared conversation, as it is."""
     return ExecuteCommand(
         params=CommandParams(question.text),
         metadata=CommandMetadata(
@@ -26,10 +23,11 @@ def make_command(question: Question, bot_id: int, trace: Trace) -> ExecuteComman
             user_id=question.user_id,
             message_id=question.message_id or None,
             session_id=trace.session_id,
-            openclaw_session_id=f"{shared}_session_{named}" if is_named else shared,
+            openclaw_session_id=f"bot_{bot_id}" if occasion is None else occasion.thread.name,
             trace_id=trace.trace_id,
-            full_messages=question.messages,
+            full_messages=(*(occasion.earlier if occasion else ()), *question.messages),
             original_metadata=question.original_metadata,
+            system_text=occasion.system_text if occasion is not None else "",
         ),
         timestamp=format_timestamp(time.time_ns()),
         wishes=question.wishes,

@@ -44,7 +44,8 @@ from eyeclaw_trio.server.chat_reply import ChatReply, encode_failure
 from eyeclaw_trio.server.front_door import Continuation, Upgrade
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.origins import Origins
-from eyeclaw_trio.server.reception import Reception, TracedTurn
+from eyeclaw_trio.server.reception import Reception
+from eyeclaw_trio.server.traced_turn import TracedTurn
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.peer_log import PeerLog
 from eyeclaw_trio.wire.request_reader import Request
@@ -83,7 +84,7 @@ class ChatDoor:
     kind: SocketKind
     peers: PeerLog = field(factory=PeerLog, kw_only=True)
     chats: LiveSet[ChatSession] = field(factory=LiveSet)
-    conversations: Conversations = field(factory=Conversations)
+    conversations: Conversations[Speaker] = field(factory=Conversations)
 
     async def serve(self, request: Request, _: HttpConnection) -> Continuation:
         """Handle one upgrade. Raises RequestRefused before it: 404 for a foreign browser's

@@ -11,7 +11,7 @@ from attrs import define, field
 
 from eyeclaw_trio.core.conversation import KEPT_BYTES
 from eyeclaw_trio.core.incident import Wording
-from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, ReplyEvent
+from eyeclaw_trio.core.reply_events import Aside, DeviceAction, FollowUps, KeepAlive, ReplyEvent
 from eyeclaw_trio.errors import HungUp, TurnFailed
 from eyeclaw_trio.protocol.chat import DONE, ChatFraming, encode_error
 from eyeclaw_trio.wire.streams import SLICE
@@ -58,6 +58,8 @@ class ChatReply:
             match event:
                 case str(text):
                     self._unsaid.append(text)
+                case Aside():
+                    pass  # a chat client's own display says that it waits
                 case KeepAlive():
                     pass  # WebSocket pings are the sign of life
                 case DeviceAction() | FollowUps():

@@ -11,7 +11,7 @@ import trio
 from attrs import define, field
 
 from eyeclaw_trio.core.incident import Wording
-from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, ReplyEvent
+from eyeclaw_trio.core.reply_events import Aside, DeviceAction, FollowUps, KeepAlive, ReplyEvent
 from eyeclaw_trio.core.shares import Portion
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.errors import AnswerTooLong, TurnFailed
@@ -119,6 +119,8 @@ class StreamedCompletion(_CompletionReply):
                     return self.framing.text(text)
                 self._has_role = True
                 return self.framing.role() + self.framing.text(text)
+            case Aside():
+                return b""  # no part of the answer, which is all that a client asks for
             case KeepAlive():
                 return KEEP_ALIVE
             case DeviceAction() | FollowUps():
@@ -154,6 +156,8 @@ class WholeCompletion(_CompletionReply):
                     if not self.room.take(_PIECE_COST + sys.getsizeof(text)):
                         raise AnswerTooLong
                     self._texts.append(text)
+                case Aside():
+                    pass  # no part of the answer, which is all that a client asks for
                 case KeepAlive():
                     pass  # a response in one piece has no room for a sign of life
                 case DeviceAction() | FollowUps():

@@ -30,7 +30,8 @@ from eyeclaw_trio.server.bot_command import make_command
 from eyeclaw_trio.server.completion_reply import StreamedCompletion, WholeCompletion
 from eyeclaw_trio.server.front_door import Continuation
 from eyeclaw_trio.server.gate import Gate
-from eyeclaw_trio.server.reception import Asked, Reception, TracedTurn
+from eyeclaw_trio.server.reception import Asked, Reception
+from eyeclaw_trio.server.traced_turn import TracedTurn
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.request_reader import Request
 

@@ -20,8 +20,9 @@ from eyeclaw_trio.protocol.sse import AnswerFraming
 from eyeclaw_trio.server.binding_dialogue import BindingDialogue
 from eyeclaw_trio.server.front_door import Continuation
 from eyeclaw_trio.server.late import LateTurns
-from eyeclaw_trio.server.reception import Asked, OpenAnswer, Reception, TracedTurn
+from eyeclaw_trio.server.reception import Asked, OpenAnswer, Reception
 from eyeclaw_trio.server.sse_reply import SseReply, StreamHabits
+from eyeclaw_trio.server.traced_turn import TracedTurn
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.request_reader import Request
 

@@ -24,8 +24,9 @@ from eyeclaw_trio.errors import ListenerGone, PushFailed
 from eyeclaw_trio.protocol.push import PushMessage, shorten_push
 from eyeclaw_trio.server.late_reply import LateReply
 from eyeclaw_trio.server.pushes import PushPlatform, deliver
-from eyeclaw_trio.server.reception import Asked, Reception, TracedTurn
+from eyeclaw_trio.server.reception import Asked, Reception
 from eyeclaw_trio.server.sse_reply import SseReply
+from eyeclaw_trio.server.traced_turn import TracedTurn
 
 log = structlog.get_logger(__name__)
 

@@ -27,12 +27,13 @@ ENVELOPE: Final = 8192
 
 @frozen
 class AskedPhotos:
-    """The photos of one question: their addresses, the words that came with them, and whose they
-    are. What they become takes its part of `room`, and fits into a message of `limit` bytes where
-    there is a limit."""
+    """The photos of one question: their addresses, the words that came with them, what is asked
+    where they came without any and answer no other question, and whose they are. What they become
+    takes its part of `room`, and fits into a message of `limit` bytes where there is a limit."""
 
     addresses: Sequence[str]
     said: str
+    usual: str
     talk: Talk
     key: AccessKey
     room: Portion
@@ -41,11 +42,9 @@ class AskedPhotos:
 
 @frozen
 class PhotoDesk:
-    """Takes the photos of questions. `question` is for a photo that answers no other; `keepalive`
-    in seconds."""
+    """Takes the photos of questions; `keepalive` in seconds."""
 
     guard: PhotoGuard
-    question: str
     keepalive: float
     awaited: AwaitedPhotos = field(factory=AwaitedPhotos)
 
@@ -78,7 +77,7 @@ class PhotoDesk:
 
     def _find_words(self, photos: AskedPhotos) -> str:
         awaited = self.awaited.take(photos.talk, trio.current_time())
-        return photos.said or awaited or self.question
+        return photos.said or awaited or photos.usual
 
 
 async def wait_beside(

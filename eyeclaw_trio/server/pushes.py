@@ -17,7 +17,8 @@ from eyeclaw_trio.core.trace import PUSH_SOURCE, Happening, Outcome, Trace
 from eyeclaw_trio.errors import BadMessage, PushFailed, RequestRefused, StoreError, TryLater
 from eyeclaw_trio.protocol.bot import PushAsked
 from eyeclaw_trio.protocol.push import PushMessage, PushRequest, build_push_request, shorten_push
-from eyeclaw_trio.server.reception import OpenAnswer, Reception, TracedTurn
+from eyeclaw_trio.server.reception import OpenAnswer, Reception
+from eyeclaw_trio.server.traced_turn import TracedTurn
 
 log = structlog.get_logger(__name__)
 

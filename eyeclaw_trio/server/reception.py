@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 import trio
-from attrs import define, field, frozen
+from attrs import field, frozen
 
 from eyeclaw_trio.core.answer import Answer
 from eyeclaw_trio.core.awaited_photos import Talk
@@ -36,7 +35,9 @@ from eyeclaw_trio.relay.turn import Reply, relay_turn
 from eyeclaw_trio.server.bot_command import make_command
 from eyeclaw_trio.server.gate import Gate, shutting_down
 from eyeclaw_trio.server.live_set import LiveSet
+from eyeclaw_trio.server.occasion import Occasions, say_new_chat
 from eyeclaw_trio.server.photo_desk import AskedPhotos, PhotoDesk
+from eyeclaw_trio.server.traced_turn import TracedTurn
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.request_reader import Request
 
@@ -79,34 +80,6 @@ class Asked:
     room: Portion
 
 
-@define(eq=False)
-class TracedTurn:
-    """A block for a turn; smaller than a generator, because there may be thousands."""
-
-    trace: Trace
-    _room: Portion | None
-    _on_over: Callable[[Trace], None]
-    _life: AbstractContextManager[None] = field(factory=nullcontext)
-
-    def begin(self, life: AbstractContextManager[None]) -> None:
-        """From now on it is among the answers that are being written, until the block is left."""
-        life.__enter__()
-        self._life = life
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._room is not None:
-            self._room.release()
-        self.trace.end(Outcome.INTERRUPTED)
-        self.trace.note(Happening.FINISHED, trio.current_time())
-        try:
-            self._on_over(self.trace)
-        finally:
-            self._life.__exit__(None, None, None)
-
-
 @frozen
 class Reception:
     """What every door for questions does with one: reads and checks it, finds the bot that
@@ -132,6 +105,7 @@ class Reception:
     held: Shares = field(factory=lambda: Shares(HELD))
     photos: PhotoDesk | None = None
     wearer_rules: WearerRules = field(factory=WearerRules)
+    occasions: Occasions = field(factory=Occasions)
 
     async def receive(
         self,
@@ -258,19 +232,44 @@ class Reception:
         What is returned is to be awaited at once; it does without the question. Photos are taken
         in first.
         """
-        question, station = asked.question, self.switchboard.station(bot.id)
-        command = make_command(question, bot.id, turn.trace)
-        if self.photos is not None and question.photos and station.is_online:
+        question, photos = asked.question, None
+        if question.photos and self.switchboard.is_online(bot.id):
             photos = AskedPhotos(
                 question.photos,
                 question.asked.text,
+                self.occasions.manners.of(bot).wearer.photo_question,
                 Talk(bot.id, question.user_id, question.message_id),
                 asked.key,
                 asked.room,
                 None if bot.provider is not None else self.limits.cable_message,
             )
-            return self._relay_photos(self.photos, photos, command, reply, turn)
-        return self.relay_command(command, station, reply, turn, asked.key.id)
+        return self.relay_question(question, bot, reply, turn, asked.key.id, photos)
+
+    def relay_question(
+        self,
+        question: Question,
+        bot: Bot,
+        reply: Reply,
+        turn: TracedTurn,
+        key_id: int | None,
+        photos: AskedPhotos | None = None,
+    ) -> Coroutine[Any, Any, None]:
+        """As `relay`, with what is to be taken in of its photos; without a key for the owner's
+        own."""
+        occasion = self.occasions.find(question, bot)
+        if occasion.is_new_chat:
+            self._begin(turn, key_id)
+            return say_new_chat(occasion.language, reply, turn.trace)
+        command = make_command(question, bot.id, turn.trace, occasion)
+        desk = self.photos
+
+        def relay(reply: Reply) -> Coroutine[Any, Any, None]:
+            if desk is not None and photos is not None:
+                return self._relay_photos(desk, photos, command, reply, turn)
+            station = self.switchboard.station(bot.id)
+            return self.relay_command(command, station, reply, turn, key_id)
+
+        return self.occasions.remember(occasion, question, reply, relay)
 
     async def _relay_photos(
         self,
@@ -309,12 +308,16 @@ class Reception:
     ) -> Coroutine[Any, Any, None]:
         """As `relay`, for a command that is made already; without a key for the owner's own."""
         trace = turn.trace
-        trace.asked_by = key_id
-        self.on_turn_begun(trace)
-        turn.begin(self.answers.one_more(OpenAnswer(trace.session_id, key_id, trace.bot_id)))
+        self._begin(turn, key_id)
         room = self.held.portion(key_id)
         answer = Answer(self.patience, self.limits, trace, trio.current_time(), room)
         return relay_turn(command, station, reply, answer, trace)
+
+    def _begin(self, turn: TracedTurn, key_id: int | None) -> None:
+        trace = turn.trace
+        trace.asked_by = key_id
+        self.on_turn_begun(trace)
+        turn.begin(self.answers.one_more(OpenAnswer(trace.session_id, key_id, trace.bot_id)))
 
     def admit(self, request: Request, *, in_query: bool = False) -> AccessKey:
         """The key of whoever comes. Raises RequestRefused: 503 while draining, else as the gate."""

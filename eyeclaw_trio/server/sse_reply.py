@@ -10,7 +10,7 @@ import trio
 from attrs import define, field, frozen
 
 from eyeclaw_trio.core.incident import Wording
-from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, ReplyEvent
+from eyeclaw_trio.core.reply_events import Aside, DeviceAction, FollowUps, KeepAlive, ReplyEvent
 from eyeclaw_trio.errors import BotFailed, TurnFailed
 from eyeclaw_trio.protocol.sse import CONNECTED, HEADERS, KEEP_ALIVE, AnswerFraming
 from eyeclaw_trio.wire.response_writer import Headers
@@ -121,6 +121,8 @@ class SseReply:
     def _frame(self, event: ReplyEvent) -> bytes:
         match event:
             case str(text):
+                return self.framing.text(text)
+            case Aside(text):
                 return self.framing.text(text)
             case KeepAlive(is_early):
                 if is_early and self.habits.has_keepalive_message:

@@ -18,10 +18,10 @@ from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.protocol.rokid import Question, decode_question
 from eyeclaw_trio.protocol.sse import AnswerFraming
 from eyeclaw_trio.relay.turn import Reply
-from eyeclaw_trio.server.bot_command import make_command
 from eyeclaw_trio.server.gate import shutting_down
-from eyeclaw_trio.server.reception import Reception, TracedTurn
+from eyeclaw_trio.server.reception import Reception
 from eyeclaw_trio.server.sse_reply import SseReply, StreamHabits
+from eyeclaw_trio.server.traced_turn import TracedTurn
 from eyeclaw_trio.wire.response_writer import Headers
 
 # Questions of pages that may be answered at once. A form is 64 KiB at most.
@@ -155,12 +155,10 @@ class TryItDoor:
         glasses = PlayedGlasses(viewer, reception.patience.write_timeout)
         wording = reception.wording(language, turn.trace)
         reply: Reply = SseReply(glasses, framing, wording, self.habits)
-        station = reception.switchboard.station(bot.id)
         self._open += 1
         try:
             with turn:
-                command = make_command(question, bot.id, turn.trace)
-                await reception.relay_command(command, station, reply, turn, key_id=None)
+                await reception.relay_question(question, bot, reply, turn, key_id=None)
         finally:
             self._open -= 1
 

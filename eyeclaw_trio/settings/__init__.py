@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from eyeclaw_trio.admin.settings import AdminSettings
+from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.wearer import WearerSettings
 from eyeclaw_trio.errors import ConfigurationError
@@ -35,12 +36,15 @@ from eyeclaw_trio.store.retention import TraceSettings
 
 @frozen
 class ConfiguredBotSettings:
-    """One embedded bot of `[[bots]]`."""
+    """One bot of `[[bots]]`: embedded, or without a provider what is said of a linked one of that
+    name. `conversation` and `wearer` are None where nothing of its own was said."""
 
     name: str
-    provider: str
+    provider: str | None = None
     default: bool = False
     late: Literal["end", "push"] = "end"
+    conversation: Conversation | None = None
+    wearer: WearerSettings | None = None
 
 
 @frozen
@@ -177,7 +181,8 @@ class _Reading(ProviderReading):
 
     def build(self, file: Path | None) -> Settings:
         providers, unconfigured = self.build_providers()
-        bots, push = self.build_bots(providers), self.read_push()
+        wearer = WearerSettings(**self.values_of(("wearer",), WearerSettings))
+        bots, push = self.build_bots(providers, wearer), self.read_push()
         for index, bot in zip(sorted(self.names_in("bots")), bots, strict=False):
             if bot.late == "push" and push.account_key is None:
                 self.refuse(("bots", index, "late"), "needs [push] account_key")
@@ -196,7 +201,7 @@ class _Reading(ProviderReading):
             incident_code=self.value(("incident_code",), True),
             allowed_users=self.value(("allowed_users",), ()),
             frame_shortcut=self.value(("frame_shortcut",), True),
-            wearer=WearerSettings(**self.values_of(("wearer",), WearerSettings)),
+            wearer=wearer,
             patience=Patience(**self.values_of(("patience",), Patience)),
             limits=Limits(**self.values_of(("limits",), Limits)),
             traces=TraceSettings(**self.values_of(("traces",), TraceSettings)),
@@ -233,16 +238,18 @@ class _Reading(ProviderReading):
                 self.refuse((name,), "there is no such file")
 
     def build_bots(
-        self, providers: Mapping[str, ProviderSettings]
+        self, providers: Mapping[str, ProviderSettings], usual: WearerSettings
     ) -> tuple[ConfiguredBotSettings, ...]:
         bots: dict[str, ConfiguredBotSettings] = {}
         default: str | None = None
         for index in sorted(self.names_in("bots")):
             path = ("bots", index)
             given = self.values_of(path, ConfiguredBotSettings)
-            self.need(path, given, "name", "provider")
-            bot = ConfiguredBotSettings(**{"name": f"\0{index}", "provider": ECHO, **given})
-            if bot.provider not in providers:
+            self.need(path, given, "name")
+            if own := self.values_of((*path, "wearer"), WearerSettings):
+                given["wearer"] = evolve(usual, **own)
+            bot = ConfiguredBotSettings(**{"name": f"\0{index}", **given})
+            if bot.provider is not None and bot.provider not in providers:
                 self.refuse((*path, "provider"), explain_unknown(bot.provider, providers))
             if bot.name in bots:
                 self.refuse((*path, "name"), "another bot has this name")

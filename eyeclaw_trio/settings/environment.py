@@ -91,7 +91,12 @@ def _descend(parts: list[str], spelled: Mapping[str, str]) -> tuple[KeyPath, Kin
         case Named(), [name, key] if name:
             return (parts[0], spelled.get(_fold(name), name), key), group.inner.get(key)
         case Listed(), [index, key] if _INDEX.fullmatch(index):
-            return (parts[0], int(index), key), group.inner.get(key)
+            found = group.inner.get(key)
+            return (parts[0], int(index), key), found if isinstance(found, Kind) else None
+        case Listed(), [index, table, key] if _INDEX.fullmatch(index):
+            inner = group.inner.get(table)
+            found = inner.get(key) if isinstance(inner, Mapping) else None
+            return (parts[0], int(index), table, key), found
         case Mapping(), [key]:
             return (parts[0], key), group.get(key)
         case _:

@@ -18,6 +18,9 @@ from attrs import frozen
 
 from eyeclaw_trio.protocol.decoding import encode
 
+# Characters of a text for a model, and of one for a wearer.
+LONGEST_WORDS: Final = 4_000
+LONGEST_PHRASE: Final = 100
 _SWITCHES: Final = {"true": True, "1": True, "false": False, "0": False}
 # A host name, an IPv4 address, or an IPv6 address in brackets.
 _HOST_PORT: Final = re.compile(r"(\[[0-9A-Fa-f:.%a-z]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
@@ -65,6 +68,21 @@ def _read_text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _fail("a text, not empty")
     return value.strip()
+
+
+def _read_words(value: object) -> str:
+    if not isinstance(value, str):
+        raise _fail("a text")
+    if len(value) > LONGEST_WORDS:
+        raise _fail(f"a text of at most {LONGEST_WORDS} characters")
+    return value.strip()
+
+
+def _read_phrase(value: object) -> str:
+    # The space at its end is meant: more text follows.
+    if not isinstance(value, str) or not value.strip() or len(value) > LONGEST_PHRASE:
+        raise _fail(f"a text of at most {LONGEST_PHRASE} characters, not empty")
+    return value
 
 
 def _read_path(value: object) -> Path:
@@ -118,6 +136,11 @@ def _parse_number(text: str) -> object:
         except ValueError:
             continue
     return text
+
+
+def _read_silence(value: object) -> float:
+    expected = "a number of seconds, 0 for never, below 1000000000"
+    return float(_read_number(value, expected, is_fit=lambda number: 0 <= number < 1e9))
 
 
 def _read_count(value: object) -> int:
@@ -235,6 +258,19 @@ def _parse_json(text: str) -> object:
         return text
 
 
+def some_of(*words: str) -> Kind:
+    """A list of these words, each once, perhaps of none."""
+
+    def read(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(each in words for each in value):
+            raise _fail("an array of some of " + ", ".join(f'"{word}"' for word in words))
+        if len(set(value)) < len(value):
+            raise UnfitValue("must not name one of them twice")
+        return tuple(value)
+
+    return Kind(read, _parse_list)
+
+
 def one_of(*words: str) -> Kind:
     """One of these words."""
 
@@ -257,10 +293,13 @@ def number(low: float, high: float) -> Kind:
 
 
 TEXT: Final = Kind(_read_text)
+WORDS: Final = Kind(_read_words)
+PHRASE: Final = Kind(_read_phrase)
 PATH: Final = Kind(_read_path)
 ADDRESS: Final = Kind(_read_address)
 SWITCH: Final = Kind(_read_switch, _parse_switch)
 SECONDS: Final = Kind(_read_seconds, _parse_number)
+SILENCE: Final = Kind(_read_silence, _parse_number)
 COUNT: Final = Kind(_read_count, _parse_number)
 NAMES: Final = Kind(_read_names, _parse_list)
 ORIGINS: Final = Kind(_read_origins, _parse_list)

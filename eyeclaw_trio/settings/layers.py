@@ -110,7 +110,11 @@ def known_paths(name: str = "NAME", index: int = 0) -> Iterator[KeyPath]:
             case Named():
                 yield from ((group, name, key) for key in schema.inner)
             case Listed():
-                yield from ((group, index, key) for key in schema.inner)
+                for key, inner in schema.inner.items():
+                    if isinstance(inner, Kind):
+                        yield (group, index, key)
+                    else:
+                        yield from ((group, index, key, name) for name in inner)
             case _:
                 yield from ((group, key) for key in schema)
 

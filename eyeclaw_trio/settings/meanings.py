@@ -49,6 +49,42 @@ class Meaning:
 
 
 _M = Meaning
+_WEARER: Final[Mapping[str, Meaning]] = {
+    "context": _M(
+        "what of a question's circumstances goes to the model; [] for nothing",
+        "提问时的哪些情况告诉模型；[] 表示都不告诉",
+    ),
+    "style": _M(
+        'what kind of answer is wanted; default: two or three spoken sentences; "" for nothing',
+        '希望怎样回答；默认是两三句口语；"" 表示不提要求',
+        example='"…"',
+    ),
+    "filler_after": _M(
+        "of silence before a short word is said, once; 0: never",
+        "沉默多久就先应一声（只一次）；0 表示不应",
+        "seconds",
+    ),
+    "filler": _M("that word", "应的那一声"),
+    "status_words": _M(
+        "say so when a bot or model says that it uses a tool",
+        "Bot 或模型说在使用工具时，告诉佩戴者",
+    ),
+    "photo_question": _M(
+        "what a model is asked about a photo without words", "照片没有附带文字时，向模型问什么"
+    ),
+    "keep_history": _M(
+        "what was said is kept on disk too, for models that remember nothing themselves",
+        "模型自己不记事时，说过的话也保存到磁盘",
+    ),
+    "forget_after": _M(
+        "of silence that begin a new conversation; 0: never",
+        "沉默多久就开始新对话；0 表示不会",
+        "seconds",
+    ),
+}
+_PRIVATE_IMAGES: Final = _M(
+    "photos from private addresses too; for tests only", "也从内网地址取照片；只用于测试"
+)
 MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
     ("listen",): _M(
         "where glasses, bots, workers and chat clients come", "眼镜、Bot、Worker 和聊天客户端连这里"
@@ -104,12 +140,8 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
         "simple frames past the WebSocket library; off only to look for a fault",
         "简单的帧不经过 WebSocket 库；只在查找故障时关闭",
     ),
-    ("wearer", "photo_question"): _M(
-        "what a model is asked about a photo without words", "照片没有附带文字时，向模型问什么"
-    ),
-    ("wearer", "allow_private_images"): _M(
-        "photos from private addresses too; for tests only", "也从内网地址取照片；只用于测试"
-    ),
+    **{("wearer", key): meaning for key, meaning in _WEARER.items()},
+    ("wearer", "allow_private_images"): _PRIVATE_IMAGES,
     ("patience", "idle_timeout"): _M(
         "longest silence of a bot within an answer", "回答过程中 Bot 最长可以沉默多久", "seconds"
     ),
@@ -262,14 +294,22 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
     ("providers", "NAME", "target_cold_total"): _M(
         "the same, when the connection had to be made", "同上，需要新建连接时", "seconds", "3.0"
     ),
-    ("bots", 0, "name"): _M(
-        "of a bot inside the gateway", "网关进程内的 Bot 的名字", example='"home"', is_usual=True
-    ),
+    ("bots", 0, "name"): _M("of a bot", "Bot 的名字", example='"home"', is_usual=True),
     ("bots", 0, "provider"): _M(
-        "who answers for it", "由谁替它回答", example='"NAME"', is_usual=True
+        "who answers for it, inside the gateway; without: what follows is for a linked bot",
+        "由谁在网关进程内替它回答；不写则以下内容用于连接进来的 Bot",
+        example='"NAME"',
+        is_usual=True,
     ),
     ("bots", 0, "default"): _M(
         "answers what no rule gives to another", "没有规则指定给别人的问题，由它回答"
+    ),
+    ("bots", 0, "conversation"): _M(
+        'who shares one conversation with it: "shared", "per_user", "per_conversation"; '
+        "default: its provider's",
+        '谁和它共用一个对话："shared"（全体）、"per_user"（每人）、"per_conversation"（每次对话）；'
+        "默认与它的模型相同",
+        example='"per_user"',
     ),
     ("bots", 0, "speech"): _M(
         "no other value yet", "目前只有这个值", example='"as_is"', is_usual=True
@@ -278,4 +318,5 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
         'or "push": an answer that outlives its reader is pushed to the glasses',
         '或 "push"：对方走后才完成的回答，推送到眼镜',
     ),
+    **{("bots", 0, "wearer", key): meaning for key, meaning in _WEARER.items()},
 }

@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 from attrs import frozen
 
+from eyeclaw_trio.core.wearer import WearerSettings
 from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.settings import ConfiguredBotSettings, HostPort, Settings
 from eyeclaw_trio.settings.changes import is_changeable
@@ -23,6 +24,12 @@ NAME: Final = "NAME"
 _INDEX: Final = 0
 # Where the meanings begin, in characters of a line.
 _COLUMN: Final = 33
+# Levels of a setting that has a line of its own; what is deeper says it again for one bot.
+_DEEPEST: Final = 3
+_OF_ONE_BOT: Final = {
+    "en": "whatever [wearer] has, for this bot",
+    "zh": "[wearer] 里的各项，只用于这个 Bot",
+}
 _SEPARATOR: Final = {"en": "; ", "zh": "；"}
 # None as a default says nothing; these are decided when the program starts.
 _DEFAULTS: Final = Settings(
@@ -62,6 +69,8 @@ def find_entry(key: str) -> ReferenceEntry | None:
     bot's number is."""
     group = key.partition(".")[0].partition("[")[0]
     last = key.rpartition(".")[2]
+    if group == "bots" and ".wearer." in key:
+        return _BY_PATH.get(("bots", _INDEX, "wearer", last))
     paths: dict[str, KeyPath] = {
         "providers": ("providers", NAME, last),
         "bots": ("bots", _INDEX, last),
@@ -74,10 +83,13 @@ def render_reference(language: Language = "en") -> str:
     lines: list[str] = []
     table: KeyPath = ()
     for entry in list_reference():
+        if len(entry.path) > _DEEPEST:
+            continue
         if entry.path[:-1] != table:
             table = entry.path[:-1]
             lines += ["", f"[[{table[0]}]]" if table[-1] == _INDEX else f"[{dotted(table)}]"]
         lines.append(_render(entry, language))
+    lines.append(f"{'# [bots.wearer]':<{_COLUMN - 2}}  # {_OF_ONE_BOT[language]}")
     return "\n".join(lines) + "\n"
 
 
@@ -104,6 +116,8 @@ def _default_of(path: KeyPath) -> object:
     match path:
         case ("data",):
             return None
+        case (_, _, "wearer", str(key)):
+            return _as_plain(_default_of_field(WearerSettings, key))
         case (str(group), _, str(key)):
             owner = ProviderSettings if group == "providers" else ConfiguredBotSettings
             return _as_plain(_default_of_field(owner, key))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, get_args
 
 import attrs
 from attrs import frozen
 
+from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.core.wearer_context import PARTS
 from eyeclaw_trio.providers.catalogue import KINDS
 from eyeclaw_trio.settings.kinds import (
     ADDRESS,
@@ -18,14 +20,18 @@ from eyeclaw_trio.settings.kinds import (
     NAMES,
     ORIGINS,
     PATH,
+    PHRASE,
     SECONDS,
+    SILENCE,
     SPEECH,
     SWITCH,
     TEXT,
     URL,
+    WORDS,
     Kind,
     number,
     one_of,
+    some_of,
 )
 from eyeclaw_trio.settings.lines import KeyPath
 from eyeclaw_trio.store.retention import TraceSettings
@@ -42,7 +48,7 @@ class Named:
 class Listed:
     """An array of tables: `[[bots]]`."""
 
-    inner: Mapping[str, Kind]
+    inner: Mapping[str, Kind | Mapping[str, Kind]]
 
 
 LATE: Final = one_of("end", "push")
@@ -53,6 +59,18 @@ Schema = Kind | Named | Listed | Mapping[str, Kind]
 # Ways to give one and the same secret: whoever has the last word says which.
 KEY_WAYS: Final = ("api_key", "api_key_env", "api_key_file")
 ACCOUNT_KEY_WAYS: Final = ("account_key", "account_key_env", "account_key_file")
+
+# What the gateway adds for whoever wears the glasses; each bot may have its own.
+WEARER: Final[Mapping[str, Kind]] = {
+    "context": some_of(*PARTS),
+    "style": WORDS,
+    "filler_after": SILENCE,
+    "filler": PHRASE,
+    "status_words": SWITCH,
+    "photo_question": TEXT,
+    "keep_history": SWITCH,
+    "forget_after": SILENCE,
+}
 
 SCHEMA: Final[Mapping[str, Schema]] = {
     "listen": ADDRESS,
@@ -69,7 +87,7 @@ SCHEMA: Final[Mapping[str, Schema]] = {
     "incident_code": SWITCH,
     "allowed_users": NAMES,
     "frame_shortcut": SWITCH,
-    "wearer": {"photo_question": TEXT, "allow_private_images": SWITCH},
+    "wearer": {**WEARER, "allow_private_images": SWITCH},
     "patience": {each.name: SECONDS for each in attrs.fields(Patience)}
     | {"late_after": number(0.0, 999_999_999.0)},
     "limits": {each.name: COUNT for each in attrs.fields(Limits)},
@@ -101,7 +119,7 @@ SCHEMA: Final[Mapping[str, Schema]] = {
             "first_token_timeout": SECONDS,
             "token_timeout": SECONDS,
             "fallback": NAMES,
-            "conversation": one_of("shared", "per_user", "per_conversation"),
+            "conversation": one_of(*get_args(Conversation)),
             "region": one_of("home", "abroad"),
             "target_first_token": SECONDS,
             "target_total": SECONDS,
@@ -110,7 +128,15 @@ SCHEMA: Final[Mapping[str, Schema]] = {
         }
     ),
     "bots": Listed(
-        {"name": TEXT, "provider": TEXT, "default": SWITCH, "speech": SPEECH, "late": LATE}
+        {
+            "name": TEXT,
+            "provider": TEXT,
+            "default": SWITCH,
+            "conversation": one_of(*get_args(Conversation)),
+            "speech": SPEECH,
+            "late": LATE,
+            "wearer": WEARER,
+        }
     ),
 }
 
@@ -119,15 +145,12 @@ SCHEMA: Final[Mapping[str, Schema]] = {
 PLANNED: Final[frozenset[tuple[str, ...]]] = frozenset(
     {
         *(
-            ("wearer", name)
-            for name in (
-                *("context", "style", "actions", "follow_ups", "filler_after", "filler"),
-                *("status_words", "longest", "emoji", "keep_history", "forget_after"),
-            )
+            (*table, name)
+            for table in (("wearer",), ("bots", "*", "wearer"))
+            for name in ("actions", "follow_ups", "longest", "emoji")
         ),
         ("cluster",),
         ("providers", "*", "tools"),
-        ("bots", "*", "wearer"),
     }
 )
 

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from eyeclaw_trio.providers.catalogue import KINDS
 from eyeclaw_trio.providers.settings import ProviderSettings
-from eyeclaw_trio.settings import HostPort, Settings
+from eyeclaw_trio.settings import ConfiguredBotSettings, HostPort, Settings
 from eyeclaw_trio.settings.kinds import Kind
 from eyeclaw_trio.settings.layers import Source, dotted
 from eyeclaw_trio.settings.lines import KeyPath
@@ -44,9 +44,14 @@ def show_settings(settings: Settings) -> tuple[ShownSetting, ...]:
         (("push",), settings.push),
         *((("providers", name), each) for name, each in settings.providers.items()),
         *((("bots", index), each) for index, each in enumerate(settings.bots)),
+        *(
+            (("bots", index, "wearer"), each.wearer)
+            for index, each in enumerate(settings.bots)
+            if each.wearer is not None
+        ),
     ]
     for path, group in groups:
-        shown = attrs.asdict(group, filter=_has_effect(group))
+        shown = attrs.asdict(group, recurse=False, filter=_has_effect(group))
         if isinstance(group, ProviderSettings) and KINDS[group.kind].is_model:
             shown |= _targets_of(group)
         for key, value in shown.items():
@@ -80,5 +85,7 @@ def _has_effect(group: object) -> Callable[[attrs.Attribute[Any], Any], bool] | 
     match group:
         case ProviderSettings(kind=kind):
             return lambda attribute, _: KINDS[kind].has_use_for(attribute.name)
+        case ConfiguredBotSettings():
+            return lambda attribute, _: attribute.name != "wearer"  # a group of its own
         case _:
             return None

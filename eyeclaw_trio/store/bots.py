@@ -25,7 +25,7 @@ class ConfiguredBot:
     """One embedded bot of the configuration, as far as the data folder needs to know it."""
 
     name: str
-    provider: str
+    provider: str | None
     is_default: bool = False
 
 
@@ -167,7 +167,8 @@ def change_provider(db: sqlite3.Connection, bot_id: int, provider: str) -> Bot:
 
 
 def remove_bot(db: sqlite3.Connection, bot_id: int) -> None:
-    """Remove a bot, the keys that open only it, and its sessions. Raises NoSuchRecord.
+    """Remove a bot, the keys that open only it, its sessions, and what was said to
+    it. Raises NoSuchRecord.
 
     A bot of the configuration comes back at the next start, with another id.
     """
@@ -175,12 +176,14 @@ def remove_bot(db: sqlite3.Connection, bot_id: int) -> None:
         bot = get_bot(db, bot_id)
         # Keys and sessions go with it (schema.sql, ON DELETE CASCADE).
         db.execute("DELETE FROM bots WHERE id = ?", (bot.id,))
+        db.execute("DELETE FROM exchanges WHERE bot_id = ?", (bot.id,))
 
 
 def enter_configured_bots(
     db: sqlite3.Connection, configured: Sequence[ConfiguredBot], now: datetime
 ) -> tuple[Bot, ...]:
-    """Enter the bots of the configuration by name; returns them, in its order.
+    """Enter the bots of the configuration by name; returns them, in its order. One without a
+    provider is a linked bot, which is known already or will be: nothing is made for it.
 
     A bot that is known keeps its id, its keys and its wearer (CLI, "Which bot answers"). One of
     that name that came by command becomes the configuration's, and a token it had stops working.
@@ -195,6 +198,10 @@ def enter_configured_bots(
         if any(bot.is_default for bot in configured):
             db.execute("UPDATE bots SET is_default = 0")
         for name, bot in zip(names, configured, strict=True):
+            if bot.provider is None:
+                if bot.is_default:
+                    db.execute("UPDATE bots SET is_default = 1 WHERE name = ?", (name,))
+                continue
             db.execute(
                 "INSERT INTO bots (name, provider, origin, is_default, created_at)"
                 " VALUES (?, ?, 'config', ?, ?)"
@@ -204,7 +211,7 @@ def enter_configured_bots(
                 (name, bot.provider, bot.is_default, to_stamp(now)),
             )
         known = {bot.name: bot for bot in list_bots(db)}
-        return tuple(known[name] for name in names)
+        return tuple(known[name] for name in names if name in known)
 
 
 def _refuse_taken_name(db: sqlite3.Connection, name: str) -> None:

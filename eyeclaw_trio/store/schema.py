@@ -35,6 +35,7 @@ STEPS: Final[Sequence[str]] = (
     _read_step("step_6_trace_dots.sql"),
     _read_step("step_7_admin.sql"),
     _read_step("step_8_binding.sql"),
+    _read_step("step_9_memory.sql"),
 )
 
 # What ANALYZE, which a person may have run, leaves behind.

@@ -14,6 +14,7 @@ from eyeclaw_trio.protocol.timestamps import to_stamp
 from eyeclaw_trio.store.bots import list_bots
 from eyeclaw_trio.store.database import roll_back, translated
 from eyeclaw_trio.store.keys import is_past, list_keys
+from eyeclaw_trio.store.memory import list_beginnings
 from eyeclaw_trio.store.trouble import Trouble
 from eyeclaw_trio.store.wearers import list_standings
 
@@ -26,7 +27,7 @@ def load_directory(db: sqlite3.Connection, now: datetime | None = None) -> Direc
         db.execute("BEGIN")
         try:
             bots = {bot.id: bot for bot in list_bots(db)}
-            return Directory(list_keys(db, now), bots, list_standings(db))
+            return Directory(list_keys(db, now), bots, list_standings(db), list_beginnings(db))
         finally:
             roll_back(db)
 

@@ -21,6 +21,7 @@ from trio_websocket import (
 from trio_websocket import WebSocketServer as Server
 
 from eyeclaw_trio.connector.target import LinkTarget
+from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.errors import LinkBroken
 from eyeclaw_trio.protocol.bot import FromBot, StreamChunk, decode_from_bot
 from eyeclaw_trio.protocol.cable import (
@@ -45,7 +46,6 @@ from eyeclaw_trio.protocol.to_bot import (
     encode_to_bot,
 )
 from eyeclaw_trio.providers.provider import ProviderQuestion
-from eyeclaw_trio.providers.settings import Conversation
 from eyeclaw_trio.wire.connect import ClientStream
 
 TOKEN = "bt_a-secret-of-the-tests"

@@ -13,21 +13,21 @@ ME = Speaker(1, "s")
 
 
 def remember(
-    conversations: Conversations, count: int, *, speaker: Speaker = ME, at: float = 0.0
+    conversations: Conversations[Speaker], count: int, *, speaker: Speaker = ME, at: float = 0.0
 ) -> None:
     for number in range(count):
         conversations.remember(speaker, Exchange(f"q{number}", f"a{number}"), at)
 
 
 def test_what_was_said_comes_back_in_order() -> None:
-    conversations = Conversations()
+    conversations = Conversations[Speaker]()
     assert conversations.history(ME, 0.0) == ()
     remember(conversations, 2)
     assert conversations.history(ME, 1.0) == (Exchange("q0", "a0"), Exchange("q1", "a1"))
 
 
 def test_row_24_two_keys_with_one_session_id_have_two_conversations() -> None:
-    conversations = Conversations()
+    conversations = Conversations[Speaker]()
     remember(conversations, 1)
     assert conversations.history(Speaker(2, "s"), 0.0) == ()
     assert conversations.history(Speaker(1, "S"), 0.0) == ()
@@ -47,7 +47,7 @@ def test_a_name_tells_nothing_of_the_session() -> None:
 
 
 def test_only_the_last_turns_are_remembered() -> None:
-    conversations = Conversations()
+    conversations = Conversations[Speaker]()
     remember(conversations, bounds.KEPT_TURNS + 3)
     history = conversations.history(ME, 0.0)
     assert len(history) == bounds.KEPT_TURNS
@@ -55,7 +55,7 @@ def test_only_the_last_turns_are_remembered() -> None:
 
 
 def test_only_so_many_bytes_are_remembered_and_they_are_bytes() -> None:
-    conversations = Conversations()
+    conversations = Conversations[Speaker]()
     fifth = "你" * (bounds.KEPT_BYTES // 15 - 1)
     for letter in "abcdefg":
         conversations.remember(ME, Exchange(letter, fifth), 0.0)
@@ -65,7 +65,7 @@ def test_only_so_many_bytes_are_remembered_and_they_are_bytes() -> None:
 
 
 def test_of_a_long_exchange_the_beginning_is_remembered_and_all_before_it() -> None:
-    conversations = Conversations()
+    conversations = Conversations[Speaker]()
     remember(conversations, 1)
     conversations.remember(ME, Exchange("长？", "答" * bounds.KEPT_BYTES), 0.0)
     first, long = conversations.history(ME, 0.0)
@@ -79,7 +79,7 @@ def test_of_a_long_exchange_the_beginning_is_remembered_and_all_before_it() -> N
 def test_a_conversation_is_over_when_nobody_has_gone_on_with_it_for_long(
     rest: float, is_remembered: bool
 ) -> None:
-    conversations = Conversations()
+    conversations = Conversations[Speaker]()
     remember(conversations, 1, at=5.0)
     remember(conversations, 1, at=10.0)
     now = 10.0 + bounds.KEPT_SECONDS + rest
@@ -91,7 +91,7 @@ def test_of_too_many_conversations_the_one_that_rested_longest_is_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(bounds, "KEPT_CONVERSATIONS", 2)
-    conversations = Conversations()
+    conversations = Conversations[Speaker]()
     for name in ("a", "b", "a", "c"):
         remember(conversations, 1, speaker=Speaker(1, name))
     assert len(conversations) == 2

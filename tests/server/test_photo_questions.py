@@ -30,7 +30,7 @@ IMAGE = make_data_url(b"jpeg of photo")
 
 def gateway_with(script: Script, opened: Opened | None = None, **fields: Any) -> Gateway:
     guard = guard_of(script, opened)
-    return Gateway(photos=PhotoDesk(guard, "图里是什么？", 7.0), **fields)
+    return Gateway(photos=PhotoDesk(guard, 7.0), **fields)
 
 
 def photo(words: str | None = None, **fields: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import trio
 from attrs import define, field
 
 from eyeclaw_trio.core.incident import Wording
-from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps, KeepAlive, ReplyEvent
+from eyeclaw_trio.core.reply_events import Aside, DeviceAction, FollowUps, KeepAlive, ReplyEvent
 from eyeclaw_trio.protocol.chat import ChatFraming
 from eyeclaw_trio.protocol.sse import AnswerFraming
 from eyeclaw_trio.relay.turn_log import TurnLogs
@@ -20,6 +20,7 @@ from eyeclaw_trio.wire.websocket import ServerSocket
 
 EVENTS: Final[list[ReplyEvent]] = [
     "湖光",
+    Aside("嗯，"),
     KeepAlive(),
     KeepAlive(is_early=True),
     DeviceAction("take_navigation", {"action": "open", "poi_name": "西湖", "navi_type": "1"}),
@@ -45,7 +46,7 @@ def test_glasses_get_each_event_as_the_platform_reads_it() -> None:
     tail = '"message_id":"1021","agent_id":"1","is_finish":false}\n\n'
     answer = 'event: message\ndata: {"role":"agent","type":"answer","answer_stream":'
     assert b"".join(written).decode() == (
-        f'{answer}"湖光",{tail}'
+        f'{answer}"湖光",{tail}{answer}"嗯，",{tail}'
         ": keep-alive\n\n"
         f': keep-alive\n\n{answer}"",{tail}'
         'event: message\ndata: {"role":"agent","type":"tool_call","tool_call":'
@@ -81,9 +82,13 @@ async def test_a_chat_client_gets_the_texts_only() -> None:
     assert reply.said == "湖光秋月"
 
 
-async def test_a_log_keeps_the_texts_only() -> None:
+async def test_a_log_keeps_the_texts_and_words_of_ours_only() -> None:
     log = TurnLogs().make_log(Wording("zh"), 1)
     assert log.send_nowait(EVENTS)
-    assert [getattr(entry, "content", None) for entry in log.after(0)] == ["湖光", "秋月"]
+    assert [getattr(entry, "content", None) for entry in log.after(0)] == [
+        "湖光",
+        "嗯，",  # a worker hands on to glasses what it reads
+        "秋月",
+    ]
     with trio.fail_after(1):
         await log.finish()

@@ -23,7 +23,7 @@ def test_a_bot_of_an_unknown_provider_is_refused_with_the_nearest_name(folder: P
 def test_a_bots_provider_may_be_echo_without_a_table(folder: Path) -> None:
     text = "[[bots]]\nname = 'a'\nprovider = 'echo'"
     settings = load(folder, text)
-    assert settings.providers[settings.bots[0].provider].kind == "echo"
+    assert settings.providers[settings.bots[0].provider or ""].kind == "echo"
 
 
 def test_the_openclaw_of_this_machine_is_a_provider_where_its_token_is_there(folder: Path) -> None:

@@ -145,7 +145,6 @@ def test_what_the_contract_shows_as_harmless_is_accepted(folder: Path) -> None:
         ("providers.a = {base_url='http://u:p@x', model='x'}", "providers.a.base_url", "user"),
         ("[providers.a]\nkind='echo'\nmodel='x'", "providers.a.model", "no use"),
         ("[[bots]]\nprovider = 'echo'", "bots[0].name", "missing"),
-        ("[[bots]]\nname = 'a'", "bots[0].provider", "missing"),
         ("tls_key = 'eyeclaw.toml'", "tls_key", "needs tls_certificate"),
     ],
 )
@@ -221,7 +220,7 @@ def test_a_byte_order_mark_does_no_harm(folder: Path) -> None:
 
 
 PLANNED_LINES = [
-    "[wearer]\nstyle = 'short'",
+    "[wearer]\nactions = []",
     "[cluster]\nurl = 'redis://127.0.0.1'",
     f"{OPENCLAW}tools = false",
     "[[bots]]\nname = 'a'\nprovider = 'echo'\n[bots.wearer]\nemoji = true",
@@ -247,7 +246,7 @@ def test_a_setting_of_what_is_not_built_yet_is_refused_with_a_clear_word(
 @pytest.mark.parametrize(
     "name",
     [
-        "EYECLAW_WEARER__STYLE",
+        "EYECLAW_WEARER__FOLLOW_UPS",
         "EYECLAW_CLUSTER__URL",
         "EYECLAW_PROVIDERS__OPENCLAW__TOOLS",
     ],

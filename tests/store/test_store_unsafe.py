@@ -153,6 +153,7 @@ def test_a_step_that_was_released_is_never_edited() -> None:
         "d9a46f8da8b9060a",
         "9e521ba4ed138ca5",
         "24b52aafdb57944f",
+        "7f7b4640a8d479ef",
     ]
 
 
