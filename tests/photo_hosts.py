@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
@@ -14,6 +16,7 @@ from eyeclaw_trio.errors import PhotoRefused
 from eyeclaw_trio.photos.fetch import CheckedNetwork, Fetcher
 from eyeclaw_trio.photos.guard import PhotoGuard
 from eyeclaw_trio.photos.pictures import Pictures
+from eyeclaw_trio.wire.look_up import IpAddress
 
 ADDRESS: Final = "http://photos.example/a.jpg"
 HOST: Final = "93.184.216.34"
@@ -66,7 +69,7 @@ class _Host(httpcore2.AsyncNetworkStream):
 
 
 @define
-class Hosts(httpcore2.AsyncNetworkBackend, trio.abc.HostnameResolver):
+class Hosts(httpcore2.AsyncNetworkBackend):
     """`names` say what each look-up of a name gives, one after the other and the last for ever;
     `scripts` what is at an address. `asked` is what was sent, and to which address."""
 
@@ -77,25 +80,23 @@ class Hosts(httpcore2.AsyncNetworkBackend, trio.abc.HostnameResolver):
     looked_up: list[str] = field(factory=list)
 
     def fetcher(self, limit: int = 10_000) -> Fetcher:
-        trio.socket.set_custom_hostname_resolver(self)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        return Fetcher(limit, CheckedNetwork(network=self), context)
+        return Fetcher(limit, CheckedNetwork(look_up=self.look_up, network=self), context)
 
     @property
     def connected_to(self) -> list[str]:
         return [address for address, _ in self.asked]
 
-    async def getaddrinfo(self, host: Any, port: Any, *_: Any, **__: Any) -> Any:
-        name = host.decode() if isinstance(host, bytes) else host
-        self.looked_up.append(name)
-        answers = self.names.get(name)
-        if not answers:
-            raise OSError("no such host")
+    async def look_up(self, host: str, port: int) -> list[IpAddress]:
+        """By the table; numbers, in any spelling, as the system reads them."""
+        await trio.lowlevel.checkpoint()
+        answers = self.names.get(host)
+        if answers is None:
+            found = socket.getaddrinfo(host, port, flags=socket.AI_NUMERICHOST)
+            return [ipaddress.ip_address(str(found[0][4][0]).partition("%")[0])]
+        self.looked_up.append(host)
         addresses = answers.pop(0) if len(answers) > 1 else answers[0]
-        return [(2, 1, 6, "", (address, port)) for address in addresses]
-
-    async def getnameinfo(self, sockaddr: Any, flags: Any) -> Any:
-        raise AssertionError("nobody asks for names")
+        return [ipaddress.ip_address(each.partition("%")[0]) for each in addresses]
 
     async def connect_tcp(
         self, host: str, port: int, *_: Any, **__: Any

@@ -295,7 +295,7 @@ def test_a_made_up_violation_is_found_at_the_top_and_inside_of_a_function(
         ("connector.link", "from eyeclaw_trio.providers.settings import ProviderSettings"),
         ("server.glasses", "from . import http"),
         ("server.reception", "from eyeclaw_trio.photos.guard import PhotoGuard"),
-        ("photos.fetch", "from eyeclaw_trio.wire.look_up import look_up"),
+        ("photos.fetch", "from eyeclaw_trio.wire.look_up import Names"),
         ("server.glasses", "from ..core.answer import Answer"),
         ("relay.turn", "from eyeclaw_trio.metrics import Metrics"),
         ("relay.turn", "from eyeclaw_trio.logs import log"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -15,12 +15,16 @@ from attrs import field, frozen
 from eyeclaw_trio import __version__
 from eyeclaw_trio.errors import PhotoFault, PhotoRefused
 from eyeclaw_trio.photos.addresses import check_addresses, follow, read_address
-from eyeclaw_trio.wire.look_up import look_up
+from eyeclaw_trio.wire.look_up import IpAddress, Names
 
 # Redirects of one photo: short links have one or two.
 MOST_REDIRECTS: Final = 4
 # Seconds for one of several addresses, so that there is time for the next.
 CONNECT_WITHIN: Final = 2.0
+# So many pieces of one body may be smaller than this (bytes): a photo in chunks of one byte would
+# cost us more than whoever sends it.
+SMALL: Final = 256
+SMALL_PIECES: Final = 2_000
 
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 # Storage that knows no types says one of these of everything; the picture's own bytes decide.
@@ -39,6 +43,9 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
     asked for the name again. `allows_private` is for tests."""
 
     allows_private: bool = False
+    look_up: Callable[[str, int], Awaitable[Sequence[IpAddress]]] = field(
+        factory=lambda: Names().look_up
+    )
     network: httpcore2.AsyncNetworkBackend = field(factory=httpcore2.TrioBackend)
 
     async def connect_tcp(
@@ -54,7 +61,7 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
         Raises PhotoRefused. Cancelled, it leaves no connection behind.
         """
         try:
-            addresses = await look_up(host, port)
+            addresses = await self.look_up(host, port)
         except (OSError, UnicodeError):
             raise PhotoRefused(PhotoFault.UNREACHABLE, "its host has no address") from None
         check_addresses(addresses, allows_private=self.allows_private)
@@ -115,11 +122,14 @@ class Fetcher:
             if response.status != 200:
                 raise PhotoRefused(PhotoFault.UNREACHABLE, f"HTTP {response.status}")
             self._check_head(headers)
-            body = bytearray()
+            body, pieces_left = bytearray(), SMALL_PIECES
             async with aclosing(response.aiter_stream()) as pieces:
                 async for piece in pieces:
                     if len(body) + len(piece) > self.limit:
                         raise self._too_large()
+                    pieces_left -= len(piece) < SMALL
+                    if pieces_left < 0:
+                        raise PhotoRefused(PhotoFault.UNREACHABLE, "it comes in crumbs")
                     if not take(len(piece)):
                         raise PhotoRefused(PhotoFault.BUSY, "too many photos come at the same time")
                     body += piece

@@ -10,7 +10,7 @@ from photo_hosts import Hosts, respond
 
 from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.errors import PhotoFault, PhotoRefused
-from eyeclaw_trio.photos.fetch import MOST_REDIRECTS
+from eyeclaw_trio.photos.fetch import MOST_REDIRECTS, SMALL_PIECES
 
 PHOTO = b"\xff\xd8 a photo"
 ADDRESS = "http://photos.example/a.jpg"
@@ -185,6 +185,25 @@ async def test_a_body_without_a_length_is_read_to_the_limit_and_no_further() -> 
     hosts = host(endless())
     assert (await refusal(hosts, limit=10_000)).fault is PhotoFault.LARGE
     assert said <= 12
+
+
+async def test_a_body_in_crumbs_is_refused_before_it_costs_more_than_its_sender() -> None:
+    said = 0
+
+    def crumbs() -> Iterator[bytes | float]:
+        nonlocal said
+        yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        while said < 100_000:
+            said += 10
+            yield b"1\r\nx\r\n" * 10
+
+    assert (await refusal(host(crumbs()), limit=1_000_000)).fault is PhotoFault.UNREACHABLE
+    assert said <= SMALL_PIECES + 100
+    pieces = b"".join(b"200\r\n" + b"x" * 512 + b"\r\n" for _ in range(3000)) + b"0\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    parts = [pieces[at : at + 10_000] for at in range(0, len(pieces), 10_000)]
+    whole = await host([head, *parts]).fetcher(2_000_000).fetch(ADDRESS, takes_all)
+    assert len(whole) == 3000 * 512
 
 
 async def test_as_much_as_the_limit_is_taken() -> None:
