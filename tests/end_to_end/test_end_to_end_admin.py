@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -92,6 +92,25 @@ async def test_a_request_that_hypercorn_cannot_answer_ends_its_own_connection_on
         assert b"hello" in await it.get()
         await kept.send_all(b"\r\n")
         assert b" 200 " in await kept.receive_some()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]) * 1_000,
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + UPGRADE + b"AAMAAABk\r\n\r\n" + bytes(1_000),
+    ],
+    ids=["from the beginning", "by an upgrade"],
+)
+async def test_http_2_is_not_spoken(sent: bytes) -> None:
+    async with served(page) as it, await it.open() as stream:
+        await stream.send_all(sent)
+        received = b""
+        with trio.fail_after(5), suppress(trio.BrokenResourceError):
+            while part := await stream.receive_some():
+                received += part
+        assert not received.partition(b"\r\n\r\n")[2]
+        assert b"hello" in await it.get()
 
 
 async def test_a_page_that_fails_is_logged_and_is_one_answer_only() -> None:
