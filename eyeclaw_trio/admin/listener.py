@@ -24,8 +24,10 @@ from hypercorn.protocol.h11 import H2CProtocolRequiredError, H2ProtocolAssumedEr
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from eyeclaw_trio.wire.budget import Budget
 from eyeclaw_trio.wire.peer_log import PeerLog
 from eyeclaw_trio.wire.streams import wrap
 
@@ -33,6 +35,10 @@ log = structlog.get_logger(__name__)
 
 # Connections at once: pages and scrapers are few, and the answers need files too.
 CONNECTIONS: Final = 256
+# So much is received of a connection at a time (bytes), and of all of them in one pass of the loop:
+# 64 kB of a body in chunks of one byte, which hypercorn takes apart without giving way, also of a
+# request that is refused, are 55 ms.
+RECEIVE_SIZE: Final = 4_096
 # A page that is open when the gateway stops has so long to be written (seconds).
 PAGES_WITHIN: Final = 2.0
 
@@ -80,6 +86,7 @@ class _Server:
         self._config = _configure()
         self._context = WorkerContext(None)
         self._log = PeerLog()
+        self._budget = Budget(size=RECEIVE_SIZE)
         self._streams: set[trio.SocketStream] = set()
         self._is_last_gone = trio.Event()
 
@@ -94,7 +101,7 @@ class _Server:
         self._streams.add(stream)
         peer = wrap(stream).peer
         try:
-            watched = _WatchedStream(stream)
+            watched = _WatchedStream(stream, self._budget)
             server = _Http1Server(
                 self._app,
                 self._config,
@@ -160,9 +167,11 @@ class _Http1:
 
 class _WatchedStream:
     """A socket's stream as hypercorn uses it. `on_end` is awaited when nothing more will come:
-    hypercorn would keep a connection that its peer has closed until it has been idle for long."""
+    hypercorn would keep a connection that its peer has closed until it has been idle for long.
+    All connections share the budget of what is received."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.SocketStream, budget: Budget) -> None:
+        self._budget = budget
         self.on_end: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
         self.socket = stream.socket
         self.send_all = stream.send_all
@@ -171,14 +180,17 @@ class _WatchedStream:
         self._receive_some = stream.receive_some
 
     async def receive_some(self, max_bytes: int) -> bytes | bytearray:
-        """As trio.SocketStream, cancellation too."""
+        """As trio.SocketStream, but RECEIVE_SIZE at the most, when there is room in the budget.
+        Cancelled then, what was received is lost."""
         try:
-            data = await self._receive_some(max_bytes)
+            data = await self._receive_some(min(max_bytes, RECEIVE_SIZE))
         except trio.BrokenResourceError:
             await self.on_end()
             raise
         if not data:
             await self.on_end()
+        if not self._budget.spend(0, len(data)):
+            await self._budget.renew()
         return data
 
 
@@ -201,6 +213,8 @@ class _Page:
 
         try:
             await self.app(scope, receive, send_on)
+        except ClientDisconnect:
+            log.debug("page.left")  # in the middle of what it had to say
         except Exception:
             if not has_failed_to_send:
                 log.exception("page.bug", path=scope.get("path"))

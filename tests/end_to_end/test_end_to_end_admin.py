@@ -14,6 +14,7 @@ import trio
 from attrs import frozen
 from fakes import assert_whole
 from house import House
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from eyeclaw_trio.admin import listener
@@ -122,6 +123,25 @@ async def test_a_page_that_fails_is_logged_and_is_one_answer_only() -> None:
             for _ in range(2):
                 assert b" 500 " in await it.get(rest=b"Connection: close\r\n\r\n")
     assert [(line["event"], line["path"]) for line in logs] == [("page.bug", "/")] * 2
+
+
+async def test_who_leaves_in_the_middle_of_a_form_is_no_bug_of_a_page() -> None:
+    left = trio.Event()
+
+    async def form(scope: Scope, receive: Receive, _send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                await Request(scope, receive).body()
+            finally:
+                left.set()
+
+    with structlog.testing.capture_logs() as logs:
+        async with served(form) as it:
+            async with await it.open() as stream:
+                await stream.send_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nh")
+            with trio.fail_after(5):
+                await left.wait()
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == []
 
 
 async def test_a_reader_who_has_stopped_does_not_keep_the_listener(
