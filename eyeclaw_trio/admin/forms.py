@@ -53,14 +53,16 @@ async def read_form(request: Request) -> Mapping[str, str]:
         raise RequestRefused(400, "The form cannot be read") from None
 
 
-async def read_json(request: Request, expected: type[T]) -> T:
-    """The JSON body as this frozen class. Raises RequestRefused (400, 413, 415) that names the
-    field. Cancelled, what was read is lost."""
+async def read_json(request: Request, expected: type[T], longest: int = LONGEST_FORM) -> T:
+    """The JSON body, of at most so many bytes, as this frozen class.
+
+    Raises RequestRefused (400, 413, 415) that names the field. Cancelled, what was read is lost.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise RequestRefused(415, "JSON is expected", "application/json")
     try:
-        return decode(await read_body(request), expected)
+        return decode(await read_body(request, longest), expected)
     except BadMessage as error:
         raise RequestRefused(400, "The JSON cannot be read", error.faults) from None
 

@@ -43,8 +43,11 @@ class ReadyTurn(Protocol):
 class TryIt(Protocol):
     """Plays the glasses; as `server.try_it.TryItDoor`."""
 
-    def ask(self, bot_id: int, text: str, language: Language) -> ReadyTurn:
-        """Make ready to ask this bot. Never waits. Raises RequestRefused (400, 404, 503)."""
+    def ask(
+        self, bot_id: int, text: str, language: Language, photo: str | None = None
+    ) -> ReadyTurn:
+        """Make ready to ask this bot, perhaps about a photo (a `data:` URL). Never waits. Raises
+        RequestRefused (400, 404, 503)."""
         ...
 
 

@@ -67,9 +67,9 @@ class Gate:
             self.peers.info(request.peer, "gate.former_key", key_id=key.id)
         return key
 
-    def check_still_open(self, key: AccessKey) -> None:
-        """Raises KeyRevoked where the key was good and has been revoked since."""
-        if not any(each.id == key.id and each.is_active for each in self.directory().keys):
+    def check_still_open(self, key_id: int) -> None:
+        """Raises KeyRevoked where this key was good and has been revoked since."""
+        if not any(each.id == key_id and each.is_active for each in self.directory().keys):
             raise KeyRevoked
 
     def note_failure(self, request: Request) -> None:

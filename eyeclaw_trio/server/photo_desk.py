@@ -11,7 +11,6 @@ import trio
 from attrs import define, field, frozen
 
 from eyeclaw_trio.core.awaited_photos import AwaitedPhotos, Talk
-from eyeclaw_trio.core.directory import AccessKey
 from eyeclaw_trio.core.reply_events import DeviceAction, KeepAlive
 from eyeclaw_trio.core.shares import Portion
 from eyeclaw_trio.errors import HungUp, ListenerGone, PhotoFault, PhotoRefused, TurnFailed
@@ -28,14 +27,15 @@ ENVELOPE: Final = 8192
 @frozen
 class AskedPhotos:
     """The photos of one question: their addresses, the words that came with them, what is asked
-    where they came without any and answer no other question, and whose they are. What they become
-    takes its part of `room`, and fits into a message of `limit` bytes where there is a limit."""
+    where they came without any and answer no other question, and whose they are; without a key the
+    owner's own. What they become takes its part of `room`, and fits into a message of `limit` bytes
+    where there is a limit."""
 
     addresses: Sequence[str]
     said: str
     usual: str
     talk: Talk
-    key: AccessKey
+    key_id: int | None
     room: Portion
     limit: int | None = None
 
@@ -59,7 +59,7 @@ class PhotoDesk:
         """
 
         async def take_all() -> tuple[str, ...]:
-            owner = (photos.key.id, photos.talk.user_id)
+            owner = (photos.key_id, photos.talk.user_id)
             return tuple([await self.guard.take_in(each, owner) for each in photos.addresses])
 
         words = self._find_words(photos)  # also of a photo that is refused: it is taken once

@@ -36,6 +36,7 @@ from eyeclaw_trio.server.bot_command import make_command
 from eyeclaw_trio.server.gate import Gate, shutting_down
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.occasion import Occasions, say_new_chat
+from eyeclaw_trio.server.own_question import OwnQuestion
 from eyeclaw_trio.server.photo_desk import AskedPhotos, PhotoDesk
 from eyeclaw_trio.server.traced_turn import TracedTurn
 from eyeclaw_trio.wire.http_connection import HttpConnection
@@ -78,6 +79,11 @@ class Asked:
     at: float
     peer: str
     room: Portion
+
+    @property
+    def key_id(self) -> int:
+        """The key's."""
+        return self.key.id
 
 
 @frozen
@@ -225,7 +231,7 @@ class Reception:
             raise
 
     def relay(
-        self, asked: Asked, bot: Bot, reply: Reply, turn: TracedTurn
+        self, asked: Asked | OwnQuestion, bot: Bot, reply: Reply, turn: TracedTurn
     ) -> Coroutine[Any, Any, None]:
         """Ask this bot and stream its answer into the reply, as `relay_turn` does.
 
@@ -239,11 +245,11 @@ class Reception:
                 question.asked.text,
                 self.occasions.manners.of(bot).wearer.photo_question,
                 Talk(bot.id, question.user_id, question.message_id),
-                asked.key,
+                asked.key_id,
                 asked.room,
                 None if bot.provider is not None else self.limits.cable_message,
             )
-        return self.relay_question(question, bot, reply, turn, asked.key.id, photos)
+        return self.relay_question(question, bot, reply, turn, asked.key_id, photos)
 
     def relay_question(
         self,
@@ -279,13 +285,14 @@ class Reception:
         reply: Reply,
         turn: TracedTurn,
     ) -> None:
-        trace, key_id = turn.trace, photos.key.id
+        trace, key_id = turn.trace, photos.key_id
         # The drain waits for it from now on; what it ends meanwhile is looked at behind it.
         with self.answers.one_more(OpenAnswer(trace.session_id, key_id, trace.bot_id)):
             try:
                 try:
                     command = await desk.complete(command, photos, reply)
-                    self.gate.check_still_open(photos.key)
+                    if key_id is not None:
+                        self.gate.check_still_open(key_id)
                 except TurnFailed as failure:
                     trace.end(Outcome(failure.outcome), reason=failure.code)
                     await reply.apologise(failure)

@@ -19,6 +19,7 @@ from eyeclaw_trio.protocol.rokid import Question, decode_question
 from eyeclaw_trio.protocol.sse import AnswerFraming
 from eyeclaw_trio.relay.turn import Reply
 from eyeclaw_trio.server.gate import shutting_down
+from eyeclaw_trio.server.own_question import OwnQuestion
 from eyeclaw_trio.server.reception import Reception
 from eyeclaw_trio.server.sse_reply import SseReply, StreamHabits
 from eyeclaw_trio.server.traced_turn import TracedTurn
@@ -120,11 +121,13 @@ class TryItDoor:
     habits: StreamHabits = field(factory=StreamHabits)
     _open: int = field(default=0, init=False)
 
-    def ask(self, bot_id: int, text: str, language: Language) -> TriedTurn:
-        """Make ready to ask this bot. Never waits.
+    def ask(
+        self, bot_id: int, text: str, language: Language, photo: str | None = None
+    ) -> TriedTurn:
+        """Make ready to ask this bot, perhaps about a photo (a `data:` URL). Never waits.
 
-        Raises RequestRefused: 400 for a text that is none, 404 for a bot that there is not, 503
-        while the gateway stops or where too many are asked at once.
+        Raises RequestRefused: 400 for a text or a photo that is none, 404 for a bot that there is
+        not, 503 while the gateway stops or where too many are asked at once.
         """
         reception = self.reception
         if reception.is_draining():
@@ -134,7 +137,7 @@ class TryItDoor:
         bot = reception.gate.directory().bots.get(bot_id)
         if bot is None:
             raise RequestRefused(404, "There is no such bot")
-        question = _make_question(bot, text, language)
+        question = _make_question(bot, text, language, photo)
         turn = reception.begin(
             "rokid",
             trio.current_time(),
@@ -155,20 +158,27 @@ class TryItDoor:
         glasses = PlayedGlasses(viewer, reception.patience.write_timeout)
         wording = reception.wording(language, turn.trace)
         reply: Reply = SseReply(glasses, framing, wording, self.habits)
+        asked = OwnQuestion(question, reception.questions.portion(None))
         self._open += 1
         try:
             with turn:
-                await reception.relay_question(question, bot, reply, turn, key_id=None)
+                await reception.relay(asked, bot, reply, turn)
         finally:
             self._open -= 1
 
 
-def _make_question(bot: Bot, text: str, language: Language) -> Question:
+def _make_question(bot: Bot, text: str, language: Language, photo: str | None) -> Question:
     """The question as glasses would send it, read as theirs. Raises RequestRefused (400)."""
+    entries = [{"role": "user", "type": "text", "text": text}]
+    if photo is not None:
+        if not photo.startswith("data:image/"):
+            raise RequestRefused(400, "Invalid request", {"photo": "must be a data: URL"})
+        image = {"role": "user", "type": "image", "image_url": photo}
+        entries = [image, *entries] if text.strip() else [image]
     body = {
         "message_id": f"try_{secrets.token_hex(6)}",
         "agent_id": str(bot.id),
-        "message": [{"role": "user", "type": "text", "text": text}],
+        "message": entries,
         "metadata": {"lang": language},
     }
     try:

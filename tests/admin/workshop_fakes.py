@@ -59,13 +59,15 @@ class FakeTryIt:
 
     pieces: Sequence[str] = ("晴", "天")
     asked: list[tuple[int, str, Language]] = field(factory=list)
+    photos: list[str | None] = field(factory=list)
     has_left: bool = False
     next_piece: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
 
-    def ask(self, bot_id: int, text: str, language: Language) -> FakeTurn:
+    def ask(self, bot_id: int, text: str, language: Language, photo: str | None = None) -> FakeTurn:
         if bot_id != 1:
             raise RequestRefused(404, "There is no such bot")
         self.asked.append((bot_id, text, language))
+        self.photos.append(photo)
         return FakeTurn("trace_" + "a" * 24, self._relay)
 
     async def _relay(self, view: AnswerView) -> None:

@@ -25,8 +25,9 @@ class _ScriptedBot:
 
     gateway: Gateway
     bot: dict[str, Any]
-    pieces: Sequence[str]
+    pieces: Sequence[str | dict[str, Any]]
     linked: Future[tuple[trio.lowlevel.TrioToken, trio.CancelScope]] = field(factory=Future)
+    told: list[dict[str, Any]] = field(factory=list)
 
     def run(self) -> None:
         try:
@@ -50,23 +51,32 @@ class _ScriptedBot:
             message = frame["message"] if frame is not None else {}
             if message.get("type") == "execute_command":
                 break
+        self.told.append(message)
         turn = message["metadata"]["session_id"]
-        for number, piece in enumerate(self.pieces):
-            await sdk.chunk(turn, number, piece)
-            await trio.sleep(_APART)
-        await sdk.end(turn, "".join(self.pieces), len(self.pieces))
+        spoken: list[str] = []
+        for piece in self.pieces:
+            if isinstance(piece, str):
+                await sdk.chunk(turn, len(spoken), piece)
+                spoken.append(piece)
+                await trio.sleep(_APART)
+            else:
+                await sdk.say(session_id=turn, **piece)
+        await sdk.end(turn, "".join(spoken), len(spoken))
 
 
 @contextmanager
-def linked_bot(gateway: Gateway, bot: dict[str, Any], *pieces: str) -> Iterator[None]:
+def linked_bot(
+    gateway: Gateway, bot: dict[str, Any], *pieces: str | dict[str, Any]
+) -> Iterator[list[dict[str, Any]]]:
     """A bot that is linked for the length of the block, and answers every question with these
-    pieces."""
+    pieces, and with messages of other kinds (`kind` and their fields) between them. What is
+    yielded is what it has been told."""
     scripted = _ScriptedBot(gateway, bot, pieces)
     thread = threading.Thread(target=scripted.run, name="scripted-bot", daemon=True)
     thread.start()
     token, scope = scripted.linked.result(_WITHIN)
     try:
-        yield
+        yield scripted.told
     finally:
         trio.from_thread.run_sync(scope.cancel, trio_token=token)
         thread.join(_WITHIN)

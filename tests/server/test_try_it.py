@@ -8,6 +8,8 @@ import trio
 from attrs import define, field
 from bot_fakes import FakeBot
 from fakes import OFFLINE, Gateway, assert_whole
+from photo_hosts import respond
+from test_photo_questions import IMAGE, gateway_with
 
 from eyeclaw_trio.core.patience import Patience
 from eyeclaw_trio.core.trace import Outcome
@@ -85,6 +87,36 @@ async def test_a_page_gets_what_glasses_get_and_a_trace_of_its_own() -> None:
     [trace] = trying.gateway.traces
     assert (trace.trace_id, trace.bot_id, trace.outcome) == (tried.trace_id, 1, Outcome.ANSWERED)
     assert (trace.source, trace.message_id[:4], trace.user_id) == ("rokid", "try_", None)
+
+
+async def test_a_photo_is_taken_in_as_that_of_glasses_and_no_key_is_needed() -> None:
+    trying = Trying(gateway_with(respond(b"photo")))
+    bot, page = trying.bot, trying.page
+    with bot.station.attached(bot):
+        async with trio.open_nursery() as nursery:
+            tried = trying.door.ask(1, "这是什么？", "zh", "data:image/png;base64,cGhvdG8=")
+            nursery.start_soon(tried.relay, page)
+            [command] = await bot.wait_for_commands()
+            assert command.metadata.images == (IMAGE,)
+            assert command.metadata.photo_words == "这是什么？"
+            bot.answer(command.session_id, "一朵花")
+    assert_whole(page.blocks, "一朵花")
+    assert trying.outcomes == [Outcome.ANSWERED]
+
+
+async def test_a_photo_without_words_is_a_question_and_an_address_is_no_photo() -> None:
+    trying = Trying(gateway_with(respond(b"photo")))
+    bot = trying.bot
+    with bot.station.attached(bot):
+        async with trio.open_nursery() as nursery:
+            tried = trying.door.ask(1, " ", "zh", "data:image/png;base64,cGhvdG8=")
+            nursery.start_soon(tried.relay, trying.page)
+            [command] = await bot.wait_for_commands()
+            assert command.metadata.photo_words == "图里是什么？"
+            bot.answer(command.session_id, "一朵花")
+    with pytest.raises(RequestRefused) as refused:
+        trying.door.ask(1, "?", "zh", "http://127.0.0.1/secret.png")
+    assert refused.value.status == 400
 
 
 async def test_a_bot_that_is_not_there_is_apologised_for() -> None:

@@ -1,6 +1,8 @@
 // What moves on a page: fragments that the gateway sends, times in the reader's own zone, buttons
 // that copy, questions before what cannot be undone. Every page works without it.
 
+import { explain } from "./harmless.js";
+
 const RETRY_AFTER = 3000; // milliseconds
 
 const body = document.body;
@@ -184,93 +186,6 @@ function countDown(shown) {
   tick();
 }
 
-// ---- try it -----------------------------------------------------------------------------------
-
-// What a reader could not see, or what would turn the text around it, is named.
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff]/g;
-const visible = (text) =>
-  text.replace(UNSEEN, (each) => `[U+${each.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}]`);
-
-function setUpTrying(form) {
-  const part = (name) => document.querySelector(`[data-testid="${name}"]`);
-  const [answer, raw, facts, refused, trace] = ["answer", "raw", "facts", "refused", "trace"].map(part);
-  const stop = form.querySelector("[data-stop]");
-  let running = null;
-
-  const showFact = (name, value) => {
-    const row = facts.querySelector(`[data-fact="${name}"]`) ?? document.createElement("div");
-    row.dataset.fact = name;
-    row.replaceChildren(...[["dt", facts.dataset[name]], ["dd", value]].map(([tag, text]) =>
-      Object.assign(document.createElement(tag), { textContent: text })));
-    facts.append(row);
-  };
-  const since = (start) => `${((performance.now() - start) / 1000).toFixed(2)} s`;
-
-  // One event of the stream, as glasses would take it.
-  function take(block, start, count) {
-    raw.textContent += visible(block) + "\n\n";
-    raw.scrollTop = raw.scrollHeight;
-    const [name, data] = block.split("\n");
-    if (name !== "event: message") return count;
-    const text = JSON.parse(data.slice("data: ".length)).answer_stream;
-    if (text && !answer.textContent) showFact("first", since(start));
-    if (text) answer.append(visible(text));
-    showFact("count", count + 1);
-    return count + 1;
-  }
-
-  async function ask() {
-    running = new AbortController();
-    answer.textContent = raw.textContent = "";
-    facts.replaceChildren();
-    refused.hidden = trace.hidden = true;
-    stop.hidden = false;
-    answer.ariaBusy = "true";
-    const start = performance.now();
-    try {
-      const response = await fetch(form.dataset.stream, {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ bot: Number(form.elements.bot.value), text: form.elements.text.value }),
-        signal: running.signal,
-      });
-      if (!response.ok) throw new Error(await explain(response));
-      trace.href = `/admin/stream_traces/${encodeURIComponent(response.headers.get("eyeclaw-trace"))}`;
-      trace.hidden = false;
-      const pieces = response.body.pipeThrough(new TextDecoderStream()).getReader();
-      let [rest, count] = ["", 0];
-      for (let each = await pieces.read(); !each.done; each = await pieces.read()) {
-        const blocks = (rest + each.value).split("\n\n");
-        rest = blocks.pop();
-        for (const block of blocks) count = take(block, start, count);
-      }
-      showFact("whole", since(start));
-    } catch (error) {
-      if (error.name !== "AbortError") {
-        refused.textContent = error.message;
-        refused.hidden = false;
-      }
-    } finally {
-      running = null;
-      stop.hidden = true;
-      answer.ariaBusy = "false";
-    }
-  }
-
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (!running) ask();
-  });
-  stop.addEventListener("click", () => running?.abort());
-}
-
-// What the gateway has refused, in words.
-async function explain(response) {
-  const { error, detail } = await response.json();
-  const why = detail && typeof detail === "object" ? Object.values(detail).join(", ") : detail;
-  return visible(why ? `${error}: ${why}` : error);
-}
-
 // ---- sending a file ---------------------------------------------------------------------------
 
 async function upload(form) {
@@ -296,7 +211,6 @@ async function upload(form) {
   }
 }
 
-for (const form of document.querySelectorAll("form[data-stream]")) setUpTrying(form);
 for (const form of document.querySelectorAll("form[data-upload]")) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();

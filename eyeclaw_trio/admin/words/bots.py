@@ -56,8 +56,8 @@ WORDS: Final = {
     "bots.bound": ("bound", "已绑定"),
     "bots.unbound": ("nobody", "未绑定"),
     "bots.unbound_about": (
-        "Nobody is bound to this bot.",
-        "还没有佩戴者绑定到这个智能体。",
+        "Whoever looks at its code with the glasses is bound to it.",
+        "用眼镜看它的二维码即可绑定。",
     ),
     "bots.make_code": ("Make a binding code", "生成绑定二维码"),
     "bots.code": ("QR code that binds a wearer to this bot", "绑定佩戴者与智能体的二维码"),
