@@ -97,7 +97,7 @@ async def test_the_model_sees_the_photo_upright_and_small_beside_the_words(
         image = {"role": "user", "type": "image", "image_url": server.url("/photo.webp")}
         await world.gateway.ask("", message=[words, image], agent_id=bot)
         first, second, third = (await world.model.seen())["completions"]
-        [message] = first["messages"]
+        message = first["messages"][-1]  # before it stands what the gateway says of the wearer
         text, image = message["content"]
         assert message["role"] == "user"
         assert text == {"type": "text", "text": "这是什么？"}
