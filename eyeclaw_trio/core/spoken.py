@@ -51,6 +51,13 @@ class Speech:
         return SpokenText(self) if self.is_clean else None
 
 
+def clean(text: str) -> str:
+    """A whole text as it may be said; as it is where nothing of it would be left."""
+    said = SpokenText(Speech(is_clean=True))
+    words = said.feed(text) + said.finish()
+    return words if words.strip() else text
+
+
 class SpokenText:
     """Takes one answer piece by piece; `finish` ends it."""
 

@@ -15,6 +15,7 @@ from eyeclaw_trio.errors import (
     BotSilent,
     GatewayStopping,
     KeyRevoked,
+    PhotoRefused,
     Reason,
     RequestRefused,
     TurnFailed,
@@ -126,7 +127,8 @@ def describe_refusal(refused: RequestRefused) -> Opaque:
 
 def describe_failure(failure: TurnFailed, words: str) -> Opaque:
     """The error for a turn that has failed; `words` are the catalogue's, `code` ours."""
-    kind = _KINDS.get(status_of(failure), ("server_error", None))[0]
+    status = status_of(failure)
+    kind = _BAD_REQUEST[0] if status == 400 else _KINDS.get(status, ("server_error", None))[0]
     return _error(words, kind, None, failure.code)
 
 
@@ -141,6 +143,8 @@ def status_of(failure: TurnFailed) -> int:
             return 429
         case KeyRevoked():
             return 401
+        case PhotoRefused():
+            return 400
         case _:
             return 502
 

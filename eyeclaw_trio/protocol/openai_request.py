@@ -20,6 +20,8 @@ _SYSTEM: Final = ("system", "developer")
 _TEXTS: Final = ("text", "refusal")
 # What a client says of the answer's length cannot be more than any model would give (tokens).
 _MOST_TOKENS: Final = 10_000_000
+# Photos of one question: each is fetched and opened, one after the other.
+_MOST_IMAGES: Final = 8
 
 
 def _check_role(role: str) -> None:
@@ -28,10 +30,8 @@ def _check_role(role: str) -> None:
 
 
 def _check_part(kind: str) -> None:
-    if kind == "image_url":
-        raise UnfitError("images are not accepted here yet: send text")
-    if kind not in _TEXTS:
-        raise UnfitError("must be text")
+    if kind not in (*_TEXTS, "image_url"):
+        raise UnfitError("must be text or image_url")
 
 
 def _check_model(model: str) -> None:
@@ -54,11 +54,22 @@ def _check_temperature(temperature: int | float | None) -> None:
         raise UnfitError("must be from 0 to 2")
 
 
+def _check_url(url: str) -> None:
+    if not url.lower().startswith(("http://", "https://", "data:")):
+        raise UnfitError("must be an address of http:, https: or data:")
+
+
+@frozen
+class _Image:
+    url: str = field(metadata=checked(_check_url))
+
+
 @frozen
 class _Part:
     type: str = field(metadata=checked(_check_part))
     text: str | None = None
     refusal: str | None = None
+    image_url: _Image | None = None
 
 
 @frozen
@@ -73,13 +84,21 @@ class _ChatEntry:
         texts = (part.text or part.refusal for part in self.content)
         return "\n".join(text for text in texts if text)
 
+    @property
+    def images(self) -> tuple[str, ...]:
+        if self.content is None or isinstance(self.content, str):
+            return ()
+        return tuple(part.image_url.url for part in self.content if part.image_url is not None)
+
 
 def _check_messages(messages: tuple[_ChatEntry, ...]) -> None:
     asked = next((each for each in reversed(messages) if each.role == "user"), None)
     if asked is None:
         raise UnfitError("must hold an entry whose role is user")
-    if not asked.text.strip():
-        raise UnfitError("must hold a text in its last entry of role user")
+    if not asked.text.strip() and not asked.images:
+        raise UnfitError("must hold a text or an image in its last entry of role user")
+    if len(asked.images) > _MOST_IMAGES:
+        raise UnfitError(f"must hold at most {_MOST_IMAGES} images in its last entry of role user")
 
 
 @frozen
@@ -103,8 +122,9 @@ def decode_completion_request(body: bytes) -> Question:
     """Read a request; `agent_id` is its `model`, and there is no `message_id`.
 
     The last entry of role `user` is the question, what is before it the history. What tools have
-    said is left out: no tools are passed on. Raises BadMessage that names every field that is
-    wrong or missing.
+    said is left out, because no tools are passed on, and so are earlier images.
+
+    Raises BadMessage that names every field that is wrong or missing.
     """
     wire = build(read_json(body), _CompletionOnTheWire)
     index = max(i for i, entry in enumerate(wire.messages) if entry.role == "user")
@@ -117,6 +137,7 @@ def decode_completion_request(body: bytes) -> Question:
         asked=Entry("user", asked.text.strip()),
         messages=tuple(_as_rokid([*before, asked])),
         metadata={},
+        photos=asked.images,
         wishes=Wishes(
             system=tuple(e.text for e in before if e.role in _SYSTEM and e.text.strip()),
             max_tokens=wire.max_completion_tokens or wire.max_tokens,

@@ -10,11 +10,13 @@ from urllib.parse import unquote
 
 from attrs import field, frozen
 
+from eyeclaw_trio.core.awaited_photos import Talk
 from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.core.routing import CompletionAsker, choose_for_completion, list_models
 from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.core.texts import Language, choose_language
 from eyeclaw_trio.core.trace import Trace
+from eyeclaw_trio.core.wearer import WearerSettings
 from eyeclaw_trio.errors import BotOffline, RequestRefused
 from eyeclaw_trio.protocol.decoding import Opaque
 from eyeclaw_trio.protocol.openai_answer import (
@@ -24,12 +26,12 @@ from eyeclaw_trio.protocol.openai_answer import (
     describe_refusal,
 )
 from eyeclaw_trio.protocol.openai_request import decode_completion_request
-from eyeclaw_trio.relay.switchboard import NO_BOT
 from eyeclaw_trio.relay.turn import Reply
 from eyeclaw_trio.server.bot_command import make_command
 from eyeclaw_trio.server.completion_reply import StreamedCompletion, WholeCompletion
 from eyeclaw_trio.server.front_door import Continuation
 from eyeclaw_trio.server.gate import Gate
+from eyeclaw_trio.server.photo_desk import AskedPhotos
 from eyeclaw_trio.server.reception import Asked, Reception
 from eyeclaw_trio.server.traced_turn import TracedTurn
 from eyeclaw_trio.wire.http_connection import HttpConnection
@@ -112,11 +114,27 @@ class CompletionDoor:
     def _relay(
         self, asked: Asked, chosen: Bot | str, reply: Reply, turn: TracedTurn
     ) -> Coroutine[Any, Any, None]:
-        if not isinstance(chosen, str):
-            return self.reception.relay(asked, chosen, reply, turn)
-        station = self.reception.switchboard.provider_station(chosen)
-        command = make_command(asked.question, NO_BOT, turn.trace)
-        return self.reception.relay_command(command, station, reply, turn, asked.key.id)
+        """Ask just this: what the gateway knows of wearers and conversations stays out of it."""
+        reception, question, limit = self.reception, asked.question, None
+        if isinstance(chosen, str):
+            station = reception.switchboard.provider_station(chosen)
+        else:
+            station = reception.switchboard.station(chosen.id)
+            limit = reception.limits.cable_message if chosen.provider is None else None
+        command = make_command(question, station.bot_id, turn.trace)
+        desk = reception.photos
+        if desk is None or not question.photos or not station.is_online:
+            return reception.relay_command(command, station, reply, turn, asked.key.id)
+        photos = AskedPhotos(
+            question.photos,
+            question.asked.text,
+            WearerSettings().photo_question,
+            Talk(station.bot_id, question.user_id, question.message_id),
+            asked.key.id,
+            asked.room,
+            limit,
+        )
+        return reception.relay_photos(desk, photos, command, station, reply, turn)
 
 
 @frozen

@@ -18,6 +18,7 @@ from attrs import define, field
 
 from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.core.shares import Portion, Shares
+from eyeclaw_trio.core.spoken import clean
 from eyeclaw_trio.core.texts import Language, later
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.errors import ListenerGone, PushFailed
@@ -125,7 +126,7 @@ class _LateTurn:
             return
         user_id = trace.user_id or ""
         message_id = f"push_{trace.session_id}"
-        message = PushMessage(message_id, user_id, trace.agent_id, shorten_push(text))
+        message = PushMessage(message_id, user_id, trace.agent_id, shorten_push(clean(text)))
         try:
             await deliver(platform, message, trace, self._is_good)
         except PushFailed as failed:

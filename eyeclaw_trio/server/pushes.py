@@ -12,6 +12,7 @@ import trio
 from attrs import define, field, frozen
 
 from eyeclaw_trio.core.shares import Portion, Shares
+from eyeclaw_trio.core.spoken import clean
 from eyeclaw_trio.core.throttle import Throttle
 from eyeclaw_trio.core.trace import PUSH_SOURCE, Happening, Outcome, Trace
 from eyeclaw_trio.errors import BadMessage, PushFailed, RequestRefused, StoreError, TryLater
@@ -217,7 +218,7 @@ class Pushes:
     ) -> None:
         with turn:
             try:
-                await self._deliver(shorten_push(content), recipient, turn.trace)
+                await self._deliver(shorten_push(clean(content)), recipient, turn.trace)
             except PushFailed as failed:
                 turn.trace.end(Outcome.REJECTED, reason=failed.code)
             else:

@@ -267,24 +267,25 @@ class Reception:
             self._begin(turn, key_id)
             return say_new_chat(occasion.language, reply, turn.trace)
         command = make_command(question, bot.id, turn.trace, occasion)
-        desk = self.photos
+        desk, station = self.photos, self.switchboard.station(bot.id)
 
         def relay(reply: Reply) -> Coroutine[Any, Any, None]:
             if desk is not None and photos is not None:
-                return self._relay_photos(desk, photos, command, reply, turn)
-            station = self.switchboard.station(bot.id)
+                return self.relay_photos(desk, photos, command, station, reply, turn)
             return self.relay_command(command, station, reply, turn, key_id)
 
         return self.occasions.remember(occasion, question, reply, relay)
 
-    async def _relay_photos(
+    async def relay_photos(
         self,
         desk: PhotoDesk,
         photos: AskedPhotos,
         command: ExecuteCommand,
+        station: TurnSide,
         reply: Reply,
         turn: TracedTurn,
     ) -> None:
+        """Take these photos in, then go on as `relay_command`. Cancelled, the turn ends."""
         trace, key_id = turn.trace, photos.key_id
         # The drain waits for it from now on; what it ends meanwhile is looked at behind it.
         with self.answers.one_more(OpenAnswer(trace.session_id, key_id, trace.bot_id)):
@@ -300,7 +301,6 @@ class Reception:
             except ListenerGone as gone:
                 trace.end(Outcome(gone.outcome))
                 return
-            station = self.switchboard.station(photos.talk.bot_id)
             relaying = self.relay_command(command, station, reply, turn, key_id)
         del command, photos  # an answer may take minutes, and needs them no more
         await relaying

@@ -104,11 +104,30 @@ def test_every_wrong_field_is_named(fields: dict[str, Any], path: str) -> None:
     assert list(faults(**fields)) == [path]
 
 
-def test_an_image_is_refused_with_a_word_that_says_what_to_do() -> None:
-    parts = [{"type": "text", "text": "x"}, {"type": "image_url", "image_url": {"url": "x"}}]
-    assert faults(messages=[{"role": "user", "content": parts}]) == {
-        "messages[0].content[1].type": "images are not accepted here yet: send text"
-    }
+def an_image(url: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url, "detail": "low"}}
+
+
+def test_images_of_the_question_come_with_it_with_and_without_words() -> None:
+    parts = [
+        {"type": "text", "text": "x"},
+        an_image("https://a/b.jpg"),
+        an_image("data:image/png;"),
+    ]
+    question = read(messages=[{"role": "user", "content": parts}])
+    assert question.photos == ("https://a/b.jpg", "data:image/png;")
+    assert question.asked.text == "x"
+    alone = read(messages=[{"role": "user", "content": [an_image("https://a/b.jpg")]}])
+    assert (alone.photos, alone.asked.text) == (("https://a/b.jpg",), "")
+
+
+def test_what_is_wrong_with_an_image_is_named() -> None:
+    for url in ("ftp://a/b.jpg", "file:///etc/passwd", ""):
+        assert faults(messages=[{"role": "user", "content": [an_image(url)]}]) == {
+            "messages[0].content[0].image_url.url": "must be an address of http:, https: or data:"
+        }
+    many = [an_image("https://a/b.jpg")] * 9
+    assert list(faults(messages=[{"role": "user", "content": many}])) == ["messages"]
 
 
 def test_entries_and_told_faults_are_bounded() -> None:

@@ -149,6 +149,7 @@ async def test_what_was_said_before_goes_along_and_the_system_text_stays_here() 
     )
     assert command.metadata.user_id == "wearer-7"
     assert command.metadata.openclaw_session_id == "bot_1"
+    assert command.metadata.system_text == ""  # no glasses: nothing of their wearer is added
     assert (command.wishes.system, command.wishes.temperature) == (("Be short.",), 0.5)
     assert gateway.traces[0].user_id == "wearer-7"
 

@@ -38,6 +38,15 @@ async def test_a_push_is_taken_and_has_a_trace_of_its_own_without_its_text() -> 
     assert gateway.platform.is_closed
 
 
+async def test_what_is_pushed_is_said_without_markdown_and_thinking() -> None:
+    gateway = PushGateway()
+    assert gateway.platform is not None
+    async with gateway.open():
+        await gateway.push("<think>hm</think>**水**开了，见[这里](https://a/b)", user_id="u1")
+        await gateway.answers.wait_for_none()
+    assert [message.content for message in gateway.platform.sent] == ["水开了，见这里"]
+
+
 async def test_a_push_that_the_platform_does_not_take_says_so_in_its_trace() -> None:
     failure = PushFailed("push_key_refused", "status 401", is_final=True)
     gateway = PushGateway(platform=FakePlatform([failure]))
