@@ -101,7 +101,7 @@ lock: .venv/.installed-for-packaging
 	  --python-version 3.11 --custom-compile-command 'make lock' \
 	  pyproject.toml packaging/binary.in --output-file packaging/requirements.txt
 
-# What is generated in docs/: the list of all commands and options.
+# What is generated in docs/: the lists of all options and of all settings.
 docs: .venv/.installed
 	$(BIN)/python packaging/describe.py docs
 

@@ -1,7 +1,7 @@
-"""What is generated from the commands: the man page, and the list of all options in docs/.
+"""What is generated: the man page, and the lists of all options and of all settings in docs/.
 
-python packaging/describe.py man            prints eyeclaw(1)
-python packaging/describe.py docs           writes the list into docs/*/commands.md
+`python packaging/describe.py man` prints eyeclaw(1); with `docs` it writes into commands.md and
+settings.md of both languages.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import click
 
 from eyeclaw_trio import __version__
 from eyeclaw_trio.cli import main
+from eyeclaw_trio.settings.meanings import Language
+from eyeclaw_trio.settings.reference import render_reference
 
 DOCS = Path(__file__).parents[1] / "docs"
 # Between these two lines in docs/*/commands.md.
@@ -112,9 +114,26 @@ def put_in(page: str) -> str:
     return f"{before}{BEGIN}{list_options()}{END}{after}"
 
 
+def put_settings_in(page: str, language: Language) -> str:
+    """The page with the settings as they are now, which are its first block of TOML."""
+    before, begin, rest = page.partition("```toml\n")
+    _, end, after = rest.partition("```\n")
+    return f"{before}{begin}{render_reference(language)}{end}{after}"
+
+
+def write_docs(language: Language) -> None:
+    """Write anew what is generated in the pages of this language."""
+    commands_page, settings_page = (
+        DOCS / language / f"{name}.md" for name in ("commands", "settings")
+    )
+    commands_page.write_text(put_in(commands_page.read_text("utf-8")), "utf-8")
+    settings = put_settings_in(settings_page.read_text("utf-8"), language)
+    settings_page.write_text(settings, "utf-8")
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["docs"]:
-        for file in DOCS.glob("*/commands.md"):
-            file.write_text(put_in(file.read_text("utf-8")), "utf-8")
+        write_docs("en")
+        write_docs("zh")
     else:
         sys.stdout.write(man_page())

@@ -110,7 +110,7 @@ def test_every_command_of_the_page_can_be_typed(page: Path, tmp_path: Path) -> N
                 check=False,
             )
             assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-            assert "Unauthorized" not in done.stdout  # curl would be content with it
+            assert "Invalid access key" not in done.stdout  # curl would be content with it
 
 
 def test_every_reason_is_still_that_of_a_line() -> None:
