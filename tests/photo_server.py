@@ -14,6 +14,7 @@ import h11
 import trio
 from attrs import define, field
 
+_ALMOST: Final = 9_999_999
 _SMALL: Final = b"\xff\xd8\xff" + b"x" * 61
 
 
@@ -47,6 +48,10 @@ class PhotoServer:
         match path:
             case "/5gb":
                 await self._send(stream, "Content-Length: 5368709120", b"x" * 65_536, 0.0)
+            case "/almost":
+                await self._send_almost(stream, f"Content-Length: {_ALMOST + 1}")
+            case "/almost-unsaid":
+                await self._send_almost(stream, "Connection: close")
             case "/endless":
                 await self._send(stream, "Connection: close", b"x" * 65_536, 0.0)
             case "/slow":
@@ -70,6 +75,11 @@ class PhotoServer:
                 await stream.send_all(_whole(self.photos[path], "application/octet-stream"))
             case _:
                 await stream.send_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+    async def _send_almost(self, stream: trio.SocketStream, header: str) -> None:
+        """All but the last byte of a large photo."""
+        await stream.send_all(f"HTTP/1.1 200 OK\r\n{header}\r\n\r\n".encode() + b"x" * _ALMOST)
+        await trio.sleep_forever()
 
     async def _send(
         self, stream: trio.SocketStream, header: str, piece: bytes, every: float

@@ -10,7 +10,7 @@ from typing import Final
 import httpcore2
 import httpx2
 import trio
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from eyeclaw_trio import __version__
 from eyeclaw_trio.errors import PhotoFault, PhotoRefused
@@ -121,22 +121,20 @@ class Fetcher:
                 return follow(url, headers["location"])
             if response.status != 200:
                 raise PhotoRefused(PhotoFault.UNREACHABLE, f"HTTP {response.status}")
-            self._check_head(headers)
-            body, pieces_left = bytearray(), SMALL_PIECES
-            async with aclosing(response.aiter_stream()) as pieces:
-                async for piece in pieces:
-                    if len(body) + len(piece) > self.limit:
-                        raise self._too_large()
-                    pieces_left -= len(piece) < SMALL
-                    if pieces_left < 0:
-                        raise PhotoRefused(PhotoFault.UNREACHABLE, "it comes in crumbs")
-                    if not take(len(piece)):
-                        raise PhotoRefused(PhotoFault.BUSY, "too many photos come at the same time")
-                    body += piece
-                    await trio.lowlevel.checkpoint()  # what has come is read without waiting
-            return bytes(body)
+            length = self._check_head(headers)
+            body = _Body(self.limit, take)
+            try:
+                body.reserve(length)
+                async with aclosing(response.aiter_stream()) as pieces:
+                    async for piece in pieces:
+                        body.add(piece)
+                        await trio.lowlevel.checkpoint()  # what has come is read without waiting
+                return bytes(body.data)
+            finally:
+                body.data.clear()  # what is refused is not kept until its sentence was said
 
-    def _check_head(self, headers: dict[str, str]) -> None:
+    def _check_head(self, headers: dict[str, str]) -> int:
+        """The bytes that are to come, 0 where that is not said. Raises PhotoRefused."""
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         is_picture = kind.startswith("image/") and kind != "image/svg+xml"
         if not is_picture and kind not in _UNTYPED:
@@ -144,8 +142,42 @@ class Fetcher:
         if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             raise PhotoRefused(PhotoFault.NO_IMAGE, "it is compressed though it should not be")
         length = headers.get("content-length", "0").strip()
-        if length.isdigit() and int(length[:20]) > self.limit:
-            raise self._too_large()
+        expected = int(length[:20]) if length.isascii() and length.isdigit() else 0
+        if expected > self.limit:
+            raise _too_large(self.limit)
+        return expected
 
-    def _too_large(self) -> PhotoRefused:
-        return PhotoRefused(PhotoFault.LARGE, f"it has more than {self.limit} bytes")
+
+@define
+class _Body:
+    """What has come of one photo."""
+
+    limit: int
+    take: Callable[[int], bool]
+    data: bytearray = field(factory=bytearray)
+    _reserved: int = 0
+    _small: int = 0
+
+    def reserve(self, size: int) -> None:
+        """Take the room for so many bytes more; for all of them at the beginning, where it was said
+        how many there are: of too many photos the first get through, and not none. Raises
+        PhotoRefused."""
+        if not self.take(size):
+            raise PhotoRefused(PhotoFault.BUSY, "too many photos come at the same time")
+        self._reserved += size
+
+    def add(self, piece: bytes) -> None:
+        """So much more has come. Raises PhotoRefused."""
+        size = len(self.data) + len(piece)
+        if size > self.limit:
+            raise _too_large(self.limit)
+        self._small += len(piece) < SMALL
+        if self._small > SMALL_PIECES:
+            raise PhotoRefused(PhotoFault.UNREACHABLE, "it comes in crumbs")
+        if size > self._reserved:
+            self.reserve(size - self._reserved)
+        self.data += piece
+
+
+def _too_large(limit: int) -> PhotoRefused:
+    return PhotoRefused(PhotoFault.LARGE, f"it has more than {limit} bytes")

@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 # What all owners share, so that one who takes all he can get leaves enough for the others: bytes of
 # photos that are here before they are opened, and photos that are fetched at the same time.
-ROOM: Final = 64 * 1_048_576
+ROOM: Final = 48 * 1_048_576
 AT_ONCE: Final = 64
 # A photo may take this part of the time that a request may: the sentence has to come within it.
 _SHARE_OF_TIME: Final = 0.8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -200,6 +201,27 @@ def memory_of(pid: int) -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     raise AssertionError("no VmHWM")
+
+
+async def test_a_hundred_photos_that_never_end_take_no_more_than_their_room(
+    tmp_path: Path,
+) -> None:
+    async with seeing(tmp_path) as world:
+        pid = world.gateway.process.pid
+        before, heard = memory_of(pid), Counter[str]()
+
+        async def ask(number: int) -> None:
+            path = "/almost" if number % 2 else "/almost-unsaid"
+            blocks = await world.ask(world.photos.url(path), user_id=f"wearer {number}")
+            heard[spoken(blocks)] += 1
+
+        async with trio.open_nursery() as nursery:
+            for number in range(100):
+                nursery.start_soon(ask, number)
+        busy, slow = "照片太多，请稍后再试。", "照片传得太慢，请稍后再拍一张。"
+        assert set(heard) == {busy, slow}
+        assert heard[slow] < 20
+        assert memory_of(pid) - before < 100 * 1_048_576  # 48 MiB, and what else they cost
 
 
 HERE: Final = (

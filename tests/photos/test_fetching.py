@@ -220,6 +220,21 @@ async def test_a_photo_that_there_is_no_room_for_is_refused() -> None:
     assert refused.value.fault is PhotoFault.BUSY
 
 
+async def test_the_room_for_a_photo_is_taken_before_it_comes() -> None:
+    shares = Shares(10_000)
+    first, second = shares.portion("one"), shares.portion("two")
+    assert await host(respond(b"x" * 5000)).fetcher().fetch(ADDRESS, first.take)
+    assert first.size == 5000
+    hosts = host(respond(b"x" * 5001))
+    with pytest.raises(PhotoRefused) as refused:
+        await hosts.fetcher().fetch(ADDRESS, second.take)
+    assert (refused.value.fault, second.size) == (PhotoFault.BUSY, 0)
+    # Where it is not said how large it will be, as it comes.
+    unsaid = host([*respond(None), b"x" * 1000, b"x" * 1000])
+    assert len(await unsaid.fetcher().fetch(ADDRESS, second.take)) == 2000
+    assert second.size == 2000
+
+
 async def test_of_several_addresses_the_next_is_tried_when_one_does_not_answer() -> None:
     hosts = Hosts({"photos.example": [["93.184.216.35", PUBLIC]]}, {PUBLIC: respond(PHOTO)})
     assert await hosts.fetcher().fetch(ADDRESS, takes_all) == PHOTO

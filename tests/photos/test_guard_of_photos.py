@@ -57,7 +57,7 @@ async def test_one_owner_cannot_take_all_the_room_for_photos(
     autojump_clock: trio.abc.Clock,
 ) -> None:
     guard = guard_of(respond(b"photo"), Opened(seconds=5.0), limit=50_000_000)
-    large = make_data_url(b"x" * 30_000_000)
+    large = make_data_url(b"x" * 24_000_000)
     outcomes: list[str] = []
 
     async def take(owner: int, address: str) -> None:
