@@ -20,6 +20,7 @@ from eyeclaw_trio.core.trace import Outcome, Trace
 from eyeclaw_trio.store.bindings import bind_wearer
 from eyeclaw_trio.store.columns import read_clock
 from eyeclaw_trio.store.database import Database, transaction
+from eyeclaw_trio.store.memory import list_beginnings
 from eyeclaw_trio.store.traces import write_trace
 
 PAGE = "/admin/wearers"
@@ -104,6 +105,8 @@ async def test_a_wearer_who_is_forgotten_is_in_no_trace(tmp_path: Path) -> None:
         await browser.post(f"{PAGE}/forget?user_id=anna")
         assert states_of((await browser.get(PAGE)).text) == {}
         assert "anna" not in (await browser.get("/admin/api/stream_traces")).text
+        [begun] = await pages.store.read(list_beginnings)  # what was talked about is over
+        assert begun.user_id == "anna"
 
 
 async def test_a_hostile_wearer_is_shown_harmlessly_and_can_be_blocked(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from starlette.routing import Route
 from eyeclaw_trio.admin.api.resource import Resource, answer_json
 from eyeclaw_trio.admin.forms import read_json
 from eyeclaw_trio.admin.office import office_of
-from eyeclaw_trio.admin.pages.wearers import list_shown_wearers
+from eyeclaw_trio.admin.pages.wearers import forget_all_of, list_shown_wearers
 from eyeclaw_trio.core.directory import Standing
 from eyeclaw_trio.store.columns import read_clock
-from eyeclaw_trio.store.wearers import forget_wearer, say_standing
+from eyeclaw_trio.store.wearers import say_standing
 
 
 @frozen
@@ -53,9 +53,8 @@ async def say(request: Request) -> Response:
 
 async def forget(request: Request) -> Response:
     """`POST /admin/api/wearers/forget`. Raises RequestRefused and StoreError; cancelled, it may be
-    done or not."""
-    user_id = (await read_json(request, NamedWearer)).user_id
-    await office_of(request).desk.run(partial(forget_wearer, user_id=user_id))
+    done, in part or not."""
+    await forget_all_of(request, (await read_json(request, NamedWearer)).user_id)
     return Response(status_code=204)
 
 

@@ -18,8 +18,10 @@ from eyeclaw_trio.admin.view import render
 from eyeclaw_trio.core.directory import Standing
 from eyeclaw_trio.errors import RequestRefused
 from eyeclaw_trio.protocol.rokid import LONGEST_ID
+from eyeclaw_trio.store import memory
 from eyeclaw_trio.store.bots import unbind_bot
 from eyeclaw_trio.store.columns import read_clock
+from eyeclaw_trio.store.database import Database
 from eyeclaw_trio.store.wearers import Wearer, forget_wearer, list_wearers, say_standing
 
 # What a form says of a wearer, and what that is; `nothing` takes back what was said.
@@ -83,11 +85,20 @@ async def say(request: Request) -> Response:
 
 
 async def forget(request: Request) -> Response:
-    """`POST /admin/wearers/forget?user_id=ID`: part one from his bot and take his id out of the
-    traces. Raises and is cancelled as `say`."""
-    user_id = request.query_params.get("user_id", "")
-    await office_of(request).desk.run(partial(forget_wearer, user_id=user_id))
+    """`POST /admin/wearers/forget?user_id=ID`. Raises and is cancelled as `say`."""
+    await forget_all_of(request, request.query_params.get("user_id", ""))
     return _go_back()
+
+
+async def forget_all_of(request: Request, user_id: str) -> None:
+    """Part this wearer from his bot, take his id out of the traces, and forget what he has talked
+    about. Raises StoreError; cancelled, it may be done, in part or not."""
+
+    def work(db: Database) -> None:
+        memory.forget(db, user_id=user_id, now=read_clock())
+        forget_wearer(db, user_id)
+
+    await office_of(request).desk.run(work)
 
 
 async def unbind(request: Request) -> Response:

@@ -52,8 +52,8 @@ WORDS: Final = {
     ),
     "wearers.forget": ("Forget", "遗忘"),
     "wearers.forget_about": (
-        "takes the id out of all traces, the binding, and what was said here",
-        "从所有追踪记录中去掉编号，并清除绑定和在此的设定",
+        "what was talked about, the binding, what was said here, and the id in all traces",
+        "清除对话内容、绑定、在此的设定，以及所有追踪记录中的编号",
     ),
     "wearers.forget_sure": (
         "Forget this wearer? The traces stay, and nobody can tell any more whose they were.",
