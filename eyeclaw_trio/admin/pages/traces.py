@@ -32,9 +32,9 @@ from eyeclaw_trio.store.trace_places import find_named
 
 LIST: Final = "/admin/stream_traces"
 # Looks of an open page between two at what costs more than the list: filters and dots.
-_SELDOM: Final = 5
+_SELDOM: Final = 10
 # Seconds for which that is shown to all who look.
-_FRESH: Final = 4.5
+_FRESH: Final = 9.5
 # Rows that are rendered in one go, half a millisecond of work.
 _ROWS_TOGETHER: Final = 2
 # Where the address of a turn goes in a row that is kept, whatever the list is filtered by.
