@@ -95,9 +95,11 @@ class BotClock:
 
     def due(self) -> float:
         """When the patience is over if nothing comes."""
-        return min(self._late_due, self._due_by_silence())
+        if self._lost_at is None and self._heard_at is not None and self._back_at is None:
+            return min(self._late_due, self._heard_at + self._idle_timeout)  # nearly always
+        return min(self._late_due, self._due_in_doubt())
 
-    def _due_by_silence(self) -> float:
+    def _due_in_doubt(self) -> float:
         patience = self._patience
         if self._lost_at is not None:
             offline = self._lost_at + patience.resume_grace

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
@@ -85,8 +84,7 @@ class GlassesDoor:
 
     async def _answer(self, asked: Asked, connection: HttpConnection) -> None:
         question = asked.question
-        with ExitStack() as life:
-            turn = life.enter_context(self.reception.traced(asked, "rokid"))
+        with self.reception.traced(asked, "rokid") as turn:
             wording = self.reception.wording_for(asked, turn.trace)
             reply = self._reply(question, connection, wording)
             try:
@@ -99,7 +97,7 @@ class GlassesDoor:
                 return
             self._await_photo(question, bot, reply)
             if self.late is not None and self.late.take(bot, question.user_id):
-                await self.late.relay(asked, bot, reply, turn, life.pop_all())
+                await self.late.relay(asked, bot, reply, turn)
                 return
             relaying = self.reception.relay(asked, bot, reply, turn)
             del asked, question  # an answer may take minutes, and needs them no more

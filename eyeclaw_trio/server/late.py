@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Coroutine
-from contextlib import ExitStack, suppress
+from contextlib import closing, suppress
 from typing import Any, Final
 
 import structlog
@@ -57,11 +57,9 @@ class LateTurns:
         is_ready = self.platform is not None and self._nursery is not None
         return is_ready and bool(user_id) and bot.name in self.bots
 
-    async def relay(
-        self, asked: Asked, bot: Bot, reply: SseReply, turn: TracedTurn, life: ExitStack
-    ) -> None:
-        """Relay this turn, as the reception does, and return when its reader need not stay. `life`
-        ends with the turn, which may be later. Raises RuntimeError where `run` does not run.
+    async def relay(self, asked: Asked, bot: Bot, reply: SseReply, turn: TracedTurn) -> None:
+        """Relay this turn, as the reception does, and return when its reader need not stay; the
+        turn is over later, perhaps. Raises RuntimeError where `run` does not run.
 
         Cancelled, the turn goes on for its own nursery to end.
         """
@@ -73,8 +71,9 @@ class LateTurns:
         relaying = self.reception.relay(asked, bot, wrapped, turn)
         language = reply.wording.language
         due = _due(turn.trace, self.reception.patience.late_after)
-        self._nursery.start_soon(self._live, relaying, wrapped, late, life)
-        del asked, late, turn, life  # an answer may take minutes, and needs them no more
+        turn.hand_over()
+        self._nursery.start_soon(self._live, relaying, wrapped, late, turn)
+        del asked, late, turn  # an answer may take minutes, and needs them no more
         await _attend(reply, wrapped, due, language)
 
     async def _live(
@@ -82,10 +81,10 @@ class LateTurns:
         relaying: Coroutine[Any, Any, None],
         wrapped: LateReply,
         late: _LateTurn,
-        life: ExitStack,
+        turn: TracedTurn,
     ) -> None:
         """One turn, to its trace. A bug in it is logged and ends it only."""
-        with life:
+        with closing(turn):
             try:
                 await relaying
             except* Exception:

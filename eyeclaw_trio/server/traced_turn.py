@@ -21,6 +21,11 @@ class TracedTurn:
     _room: Portion | None
     _on_over: Callable[[Trace], None]
     _life: AbstractContextManager[None] = field(factory=nullcontext)
+    _is_handed_over: bool = False
+
+    def hand_over(self) -> None:
+        """From now on it is over when it is closed, and not when the block is left."""
+        self._is_handed_over = True
 
     def begin(self, life: AbstractContextManager[None]) -> None:
         """From now on it is among the answers that are being written, until the block is left."""
@@ -31,6 +36,11 @@ class TracedTurn:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if not self._is_handed_over:
+            self.close()
+
+    def close(self) -> None:
+        """It is over."""
         if self._room is not None:
             self._room.release()
         self.trace.end(Outcome.INTERRUPTED)

@@ -12,13 +12,13 @@ trio-websocket speaks the protocol; this stream does four things that it does no
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 import trio
 
 from eyeclaw_trio.errors import SlowReader
 from eyeclaw_trio.protocol.frames import FRAMES_AT_A_TIME, FrameSieve, frame_close
+from eyeclaw_trio.wire.budget import Budget
 from eyeclaw_trio.wire.poller import FIRST_SIZE
 from eyeclaw_trio.wire.services import Services
 from eyeclaw_trio.wire.streams import SLICE, NowaitStream
@@ -167,37 +167,38 @@ class FrameStream(trio.abc.Stream):
         if self._sifted is not None and not self._is_closed:
             await self._sifted.wait()
         while not self._is_closed and self._sieve is not None and self._services is not None:
-            size = min(max_bytes or FIRST_SIZE, FIRST_SIZE)
-            left, is_over = await self._receive_once(self._sieve, self._services, size)
-            if left or is_over:
+            budget, poller = self._services.budget, self._services.poller
+            pollable = self._transport.pollable
+            if self._sieve.has_more:
+                left = self._sift(b"")
+            elif poller is not None and pollable is not None:
+                # Waited for here: a frame of its own would be memory, of ten thousand idle links.
+                left = await poller.receive(pollable, self._sift)
+                if not left:
+                    return self._sieve.finish()
+            else:
+                data = await self._receive_itself(min(max_bytes or FIRST_SIZE, FIRST_SIZE), budget)
+                if not data:
+                    return self._sieve.finish()
+                left = self._sift(data)
+            if left:
+                if not budget.spend(FRAMES_AT_A_TIME):
+                    await budget.renew()
                 return left
         raise trio.ClosedResourceError
 
-    async def _receive_once(
-        self, sieve: FrameSieve, services: Services, size: int
-    ) -> tuple[bytes, bool]:
-        """What is the library's of what comes next, and whether nothing comes any more."""
-        budget, poller = services.budget, services.poller
-        pollable = self._transport.pollable
-        if sieve.has_more:
-            left = self._sift(b"", sieve)
-        elif poller is not None and pollable is not None:
-            left = await poller.receive(pollable, partial(self._sift, sieve=sieve))
-            if not left:
-                return sieve.finish(), True
-        else:
-            data = bytes(await self._transport.receive_some(size))
-            if not data:
-                return sieve.finish(), True
-            if not budget.spend(0, len(data)):
-                await budget.renew()
-            left = self._sift(data, sieve)
-        if left and not budget.spend(FRAMES_AT_A_TIME):
+    async def _receive_itself(self, size: int, budget: Budget) -> bytes:
+        data = bytes(await self._transport.receive_some(size))
+        if data and not budget.spend(0, len(data)):
             await budget.renew()
-        return left, False
+        return data
 
-    def _sift(self, data: bytes, sieve: FrameSieve) -> bytes:
+    def _sift(self, data: bytes) -> bytes:
+        """What is the library's of this; the rest is taken."""
         self.received_at = trio.current_time()
+        sieve = self._sieve
+        if sieve is None:
+            return data
         was_midway = sieve.is_midway
         left = sieve.sift(data)
         if was_midway or sieve.is_midway:  # seldom

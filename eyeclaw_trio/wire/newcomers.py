@@ -71,6 +71,7 @@ class Newcomer:
             self._all.owned.move(owner, 1)
             self._owner = owner
         self._all.forget(self)
+        self._end = None  # nothing ends it for others any more
         return True
 
     def end(self) -> None:
