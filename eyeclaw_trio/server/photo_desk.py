@@ -4,6 +4,7 @@ the reader sees meanwhile."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 import attrs
@@ -57,13 +58,8 @@ class PhotoDesk:
         Raises PhotoRefused and ListenerGone. Cancelled, nothing is left of the photos; the reply
         may hold half an event then, as after all writes.
         """
-
-        async def take_all() -> tuple[str, ...]:
-            owner = (photos.key_id, photos.talk.user_id)
-            return tuple([await self.guard.take_in(each, owner) for each in photos.addresses])
-
         words = self._find_words(photos)  # also of a photo that is refused: it is taken once
-        images = await wait_beside(reply, self.keepalive, take_all)
+        images = await wait_beside(reply, self.keepalive, partial(self._take_all, photos))
         if not photos.room.take(sum(map(len, images))):
             raise PhotoRefused(PhotoFault.BUSY, "questions take all the room there is")
         metadata = attrs.evolve(command.metadata, images=images, photo_words=words)
@@ -74,6 +70,26 @@ class PhotoDesk:
         """The glasses were told to do this for that question: take a photo, perhaps."""
         if action.command == "take_photo":
             self.awaited.expect(talk, question, trio.current_time())
+
+    async def _take_all(self, photos: AskedPhotos) -> tuple[str, ...]:
+        """All of them side by side: several take no longer than one may. One that is refused
+        refuses all."""
+        images, owner = dict[int, str](), (photos.key_id, photos.talk.user_id)
+        refusals: list[PhotoRefused] = []
+        async with trio.open_nursery() as nursery:
+
+            async def take(place: int, address: str) -> None:
+                try:
+                    images[place] = await self.guard.take_in(address, owner)
+                except PhotoRefused as refused:
+                    refusals.append(refused)
+                    nursery.cancel_scope.cancel()
+
+            for place, address in enumerate(photos.addresses):
+                nursery.start_soon(take, place, address)
+        if refusals:
+            raise refusals[0]
+        return tuple(images[place] for place in range(len(images)))
 
     def _find_words(self, photos: AskedPhotos) -> str:
         awaited = self.awaited.take(photos.talk, trio.current_time())

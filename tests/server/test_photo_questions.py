@@ -20,9 +20,11 @@ from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.patience import Limits
 from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps
 from eyeclaw_trio.core.trace import Outcome
+from eyeclaw_trio.errors import PhotoRefused
 from eyeclaw_trio.photos.data_url import make_data_url
 from eyeclaw_trio.protocol.sse import AnswerFraming
-from eyeclaw_trio.server.photo_desk import PhotoDesk
+from eyeclaw_trio.protocol.to_bot import CommandMetadata, CommandParams, ExecuteCommand
+from eyeclaw_trio.server.photo_desk import AskedPhotos, PhotoDesk
 from eyeclaw_trio.server.sse_reply import SseReply
 
 IMAGE = make_data_url(b"jpeg of photo")
@@ -147,6 +149,33 @@ class KeepingConnection:
 
     def monitor_hangup(self, *_: object) -> AbstractContextManager[None]:
         return nullcontext()
+
+
+@pytest.mark.parametrize("bad", [None, 0, 2])
+async def test_several_photos_are_taken_in_side_by_side_and_keep_their_order(
+    autojump_clock: trio.abc.Clock, bad: int | None
+) -> None:
+    gateway = gateway_with((), Opened(seconds=3.0))
+    assert gateway.photos is not None
+    addresses = [make_data_url(name.encode()) for name in "abcd"]
+    if bad is not None:
+        addresses[bad] = "data:text/html,x"
+    photos = AskedPhotos(
+        addresses, "哪个好？", "", Talk(1, None, ""), 1, gateway.reception.questions.portion(1)
+    )
+    command = ExecuteCommand(
+        CommandParams("[图片]"), CommandMetadata("1", "turn", "bot_1", "trace_1"), ""
+    )
+    reply = SseReply(KeepingConnection(), AnswerFraming("1021", "1"), Wording("zh"))
+    if bad is not None:
+        with pytest.raises(PhotoRefused):
+            await gateway.photos.complete(command, photos, reply)
+        assert trio.current_time() < 1
+        return
+    command = await gateway.photos.complete(command, photos, reply)
+    taken = [f"jpeg of {name}".encode() for name in "abcd"]
+    assert command.metadata.images == tuple(map(make_data_url, taken))
+    assert trio.current_time() == pytest.approx(3.0)
 
 
 # ---- refusals -----------------------------------------------------------------------------------
