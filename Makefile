@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := .run
 QUESTION := {"message_id":"1","agent_id":"1","message":[{"role":"user","type":"text","text":"你好，若琪，今天天气怎么样？"}]}
 
-.PHONY: run test test-browser test-processes test-attacks test-binary test-reproducible test-wheel test-deb test-proxies \
+.PHONY: run test test-browser test-processes test-attacks test-binary test-reproducible test-wheel test-deb test-proxies test-clients \
   test-newest test-openclaw screenshots check chaos fuzz bench bench-smoke format binary wheel \
   lock deb docs clean
 
@@ -38,7 +38,7 @@ run: .venv/.installed
 JOBS ?= 2
 PROCESSES := tests/end_to_end tests/reliability tests/test_random_faults.py tests/test_bench_smoke.py
 test: check test-browser
-	$(BIN)/pytest $(AGAIN) -n $(JOBS) --dist loadfile --ignore=tests/browser --ignore=tests/binary --ignore=tests/proxies $(PROCESSES:%=--ignore=%)
+	$(BIN)/pytest $(AGAIN) -n $(JOBS) --dist loadfile --ignore=tests/browser --ignore=tests/binary --ignore=tests/proxies --ignore=tests/clients $(PROCESSES:%=--ignore=%)
 	$(BIN)/pytest $(AGAIN) tests/end_to_end/test_end_to_end.py
 
 # Real processes watched by the clock, one test at a time: every command as a user gives it, and
@@ -50,6 +50,18 @@ test-processes: .venv/.installed-for-tests
 # them a silence. What the machine lacks is skipped, with a word.
 test-proxies: .venv/.installed-for-tests
 	$(BIN)/pytest $(AGAIN) tests/proxies
+
+# Clients that somebody else wrote, unmodified: OpenAI's packages of PyPI and npm, and llm. They are
+# installed into .cache/clients, without npm only those of PyPI (70 MB).
+test-clients: .venv/.installed-for-tests .cache/clients/installed
+	$(BIN)/pytest $(AGAIN) tests/clients
+.cache/clients/installed:
+	mkdir -p .cache/clients
+	$(PYTHON) -m venv .cache/clients/venv
+	.cache/clients/venv/bin/pip install --quiet --disable-pip-version-check openai llm
+	command -v npm > /dev/null || exit 0; \
+	  cd .cache/clients && echo '{"private":true}' > package.json && npm install --silent openai
+	@touch $@
 
 # What one peer can do to all others (RELIABILITY 35, 36): some minutes of real attacks.
 test-attacks: .venv/.installed-for-tests
