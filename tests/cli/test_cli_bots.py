@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -153,3 +154,39 @@ def test_when_the_default_bot_is_removed_it_is_said_who_answers_now() -> None:
 def test_a_variable_that_stands_for_an_option_is_named_in_its_help() -> None:
     for command in ("ask", "chat", "connect"):
         assert "EYECLAW_SERVER" in run(command, "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("user_id", "status", "said"),
+    [("anna", 0, "Bound to wearer anna."), (None, 1, "Nobody has used the code in time")],
+)
+def test_the_code_of_a_binding_is_drawn_and_what_becomes_of_it_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, user_id: str | None, status: int, said: str
+) -> None:
+    monkeypatch.setattr("eyeclaw_trio.cli.bots.wait_until_used", lambda *_: user_id)
+    ask_json("bot", "add", "home")
+    result = run("bot", "bind", "home")
+    assert result.exit_code == status
+    assert said in result.stderr
+    assert 'binding = "off"' in result.stderr
+    lines = result.stdout.splitlines()
+    assert len(lines) > 12
+    assert len({len(line) for line in lines}) == 1
+    assert "EYECLAW:" not in result.output
+    told = [json.loads(line) for line in run("bot", "bind", "1", "--json").stdout.splitlines()]
+    assert [each["event"] for each in told] == ["code", "bound" if user_id else "expired"]
+
+
+def test_who_shows_the_code_of_a_bot_that_is_bound_is_told_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eyeclaw_trio.cli.bots.wait_until_used", lambda *_: None)
+    (folder / "eyeclaw.toml").write_text('binding = "required"\n')
+    ask_json("bot", "add", "home")
+    assert "bound already" not in run("bot", "bind", "1").stderr
+    with closing(open_database(folder / "data")) as db, transaction(db):
+        db.execute("UPDATE bots SET rokid_user_id = 'u1'")
+    told = run("bot", "bind", "1").stderr
+    assert "bound already: `eyeclaw bot unbind BOT` comes first" in told
+    assert "Nobody is asked for it" not in told
+    assert "2" in run("bot", "bind", "2").stderr
