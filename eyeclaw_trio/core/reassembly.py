@@ -113,7 +113,8 @@ class Reassembly:
         """Take this chunk if it is just the one that is due, and no other waits: nearly always.
 
         Its text may then be written now, and counts for it alone. Else nothing has happened, and
-        `add` takes it.
+        `add` takes it, whose pieces are half a microsecond more, of the ten that a chunk costs; a
+        test compares the two.
         """
         if sequence != self._next or self._held:
             return False
