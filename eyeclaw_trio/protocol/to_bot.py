@@ -154,9 +154,12 @@ def encode_to_bot(message: ToBot) -> Opaque:
     """The JSON object of a message as the gateway sends it."""
     said = unstructure(message)
     said.pop("wishes", None)
-    if isinstance(message, ExecuteCommand) and not message.metadata.images:
-        for name in _OF_PHOTOS:  # nearly no question has one
-            del said["metadata"][name]
+    if isinstance(message, ExecuteCommand):
+        metadata = said["metadata"]
+        for name in () if message.metadata.images else _OF_PHOTOS:  # nearly no question has one
+            del metadata[name]
+        if not metadata["system_text"]:
+            del metadata["system_text"]
     return {"type": _NAMES_TO_BOT[type(message)]} | said
 
 

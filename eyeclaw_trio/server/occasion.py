@@ -86,11 +86,15 @@ class Occasions:
             user_id=question.user_id,
             message_id=question.message_id,
         )
-        is_new_chat = asks_for_new_chat(question.text)
+        # Whoever brings the whole history along wants nothing added, and keeps it where it is.
+        is_apart = question.wishes.is_whole_history
+        is_new_chat = not is_apart and asks_for_new_chat(question.text)
         now, milliseconds = trio.current_time(), time.time_ns() // 1_000_000
         if is_new_chat:
             self.on_beginning(self.memory.begin_anew(context, milliseconds))
-        recalled = self.memory.recall(context, manners.wearer.forget_after, now, milliseconds)
+        recalled = self.memory.recall(
+            context, 0.0 if is_apart else manners.wearer.forget_after, now, milliseconds
+        )
         if recalled.beginning is not None:
             self.on_beginning(recalled.beginning)
         return Occasion(
@@ -98,7 +102,7 @@ class Occasions:
             context,
             recalled.thread,
             language,
-            _system_text(question, manners, language),
+            "" if is_apart else _system_text(question, manners, language),
             recalled.history if manners.needs_history and not question.has_history else (),
             is_new_chat,
         )
