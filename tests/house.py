@@ -139,7 +139,8 @@ class House:
             tls.configure_trust(trusted)
         async with open_child(self.folder, name, command, {}) as child:
             with trio.fail_after(READY_WITHIN):
-                yield Model((await child.line())["port"], trusted)
+                port = (await child.line())["port"]
+            yield Model(port, trusted)
 
     # ---- for fixtures that several tests share, which cannot be asynchronous ---------------------
 
