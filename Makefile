@@ -69,7 +69,7 @@ test-attacks: .venv/.installed-for-tests
 
 # The pages in a real browser; skipped, with a word, where there is no Chromium.
 test-browser: .venv/.installed-for-tests
-	$(BIN)/pytest $(AGAIN) tests/browser
+	$(BIN)/pytest $(AGAIN) -n $(JOBS) --dist loadfile tests/browser
 
 # The program without a Python: dist/eyeclaw, one file, and a folder as tar.gz. PYTHON is put into it.
 binary: dist/eyeclaw
