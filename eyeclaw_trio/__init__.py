@@ -6,6 +6,7 @@ wire/       bytes moving: HTTP, WebSockets, one poller and one writer for all (n
 relay/      the heart: one question out, one answer back (trio, no sockets)
 providers/  models that are asked
 photos/     photos that come by an address: checked, fetched, made what models take
+push/       what is said to glasses outside an answer: the platform that brings it
 store/      SQLite in the data folder, and the snapshot that requests read
 server/     peers that come to us: glasses, bots, workers, chat clients
 connector/  the bot's side: answers commands, beside a model or inside this process
