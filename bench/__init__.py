@@ -7,7 +7,7 @@
     generator    the load generator: compiled on the spot (`load/*.c`), run, read
     figures      the numbers that count
     scenario     one measurement of one server
-    scenarios    what is measured; start_up and trace_cost have their own ways
+    scenarios    what is measured; start_up, trace_cost and speech_cost have their own ways
     runs         repeated and interleaved
     machine      what it was measured on
     results      Markdown and JSON

@@ -21,6 +21,7 @@ from bench.figures import (
 from bench.generator import Load
 from bench.open_pages import PagesBesideAnswers
 from bench.scenario import LoadScenario, Replay, Scenario, Size, Soak
+from bench.speech_cost import SpeechCost
 from bench.start_up import StartUp
 from bench.trace_cost import TraceCost
 from bench.trace_pages import TracePages
@@ -52,6 +53,7 @@ def all_scenarios(size: Size) -> list[Scenario]:
         *_turns(),
         StartUp(),
         TraceCost(),
+        SpeechCost(),
         TracePages(),
         PagesBesideAnswers(),
     ]

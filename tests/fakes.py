@@ -301,7 +301,9 @@ def read_events(blocks: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
 
 def spoken(blocks: Sequence[str]) -> str:
     """What a wearer hears: the texts of all `message` events, joined."""
-    return "".join(data["answer_stream"] for name, data in read_events(blocks) if name == "message")
+    return "".join(
+        data.get("answer_stream", "") for name, data in read_events(blocks) if name == "message"
+    )
 
 
 def without_code(text: str) -> str:

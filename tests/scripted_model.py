@@ -29,6 +29,7 @@ from contextlib import suppress
 from typing import Any
 
 import h11
+import model_actions  # noqa: F401  # its scripts have names, too
 import trio
 from attrs import define, field, frozen
 from model_scripts import (

@@ -45,7 +45,7 @@ async def check_provider(settings: ProviderSettings, question: str, *, warm: boo
         try:
             async with provider.answer(ProviderQuestion(question)) as pieces:
                 async for piece in pieces:
-                    said.append(piece)
+                    said += [piece] if isinstance(piece, str) else []
                     times.append(trio.current_time() - started_at)
         except ProviderFailed as error:
             failure = error

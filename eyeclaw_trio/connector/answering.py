@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from io import StringIO
-from typing import Final, TypeAlias
-
 import attrs
 import structlog
 
+from eyeclaw_trio.connector.telling import Say, Telling
+from eyeclaw_trio.core.action_words import Offer
 from eyeclaw_trio.core.beginnings import Conversation
+from eyeclaw_trio.core.texts import choose_language
 from eyeclaw_trio.errors import BotFailed, ProviderFailed, Reason
-from eyeclaw_trio.protocol.bot import (
-    StreamChunk,
-    StreamEnd,
-    StreamError,
-    StreamMessage,
-    StreamSummary,
-)
+from eyeclaw_trio.protocol.bot import StreamEnd, StreamError
 from eyeclaw_trio.protocol.completions import ChatMessage, Closing
-from eyeclaw_trio.protocol.content_hash import hash_content
-from eyeclaw_trio.protocol.decoding import encode
-from eyeclaw_trio.protocol.rokid import read_history
+from eyeclaw_trio.protocol.rokid import flatten_metadata, read_history
 from eyeclaw_trio.protocol.to_bot import CommandMetadata, ExecuteCommand
 from eyeclaw_trio.providers.provider import Provider, ProviderQuestion
 
 log = structlog.get_logger(__name__)
-
-# Takes one message of the answer; it may wait while too much is unacknowledged, and raises
-# BotFailed when that has lasted too long.
-Say: TypeAlias = Callable[[StreamMessage], Awaitable[None]]
-
-# Characters of one chunk. A model's pieces are words; a gateway closes the link over a message of
-# 1 MiB, and JSON within JSON can make seven bytes of one character.
-LONGEST_CHUNK: Final = 16_384
-# Bytes that the whole text may take in a summary, as JSON within JSON. A longer answer is summed
-# up without its text: it was acknowledged chunk by chunk, and the summary is a cure for bots that
-# were not.
-LARGEST_SUMMARY: Final = 524_288
 
 
 async def answer_command(
@@ -51,22 +30,20 @@ async def answer_command(
     passes through at once and closes the provider's request.
     """
     session_id = command.session_id
-    told, closing = Told(), Closing()
+    closing = Closing()
 
     def note_closing(said: Closing) -> None:
         nonlocal closing
         closing = said
 
     question = attrs.evolve(ask(command, conversation), on_closing=note_closing)
+    telling = Telling(session_id, question.offer, say)
     try:
-        async with provider.answer(question) as pieces:
-            async for piece in pieces:
-                for part in split_piece(piece):
-                    sequence = told.chunks
-                    told.add(part)
-                    await say(StreamChunk(session_id, part, sequence))
+        await _tell(question, provider, telling)
+        if behind := telling.explain():
+            await _tell_again(attrs.evolve(question, behind=behind), provider, telling)
         await say(StreamEnd(session_id, closing.finish_reason, closing.usage))
-        await say(told.summarise(session_id))
+        await say(telling.told.summarise(session_id))
     except ProviderFailed as failure:
         log.warning(
             "answer.failed",
@@ -82,6 +59,22 @@ async def answer_command(
     except Exception:
         log.exception("answer.crashed", session_id=session_id, provider=provider.name)
         await say(StreamError(session_id, "internal error", Reason.UNKNOWN.value))
+
+
+async def _tell(question: ProviderQuestion, provider: Provider, telling: Telling) -> None:
+    async with provider.answer(question) as pieces:
+        async for piece in pieces:
+            await telling.tell(piece)
+    await telling.end()
+
+
+async def _tell_again(question: ProviderQuestion, provider: Provider, telling: Telling) -> None:
+    """What the model says when it has heard that nothing came of its calls."""
+    try:
+        await _tell(question, provider, telling)
+    except ProviderFailed as failure:
+        if failure.reason is not Reason.EMPTY_ANSWER or not telling.has_said:
+            raise
 
 
 def ask(command: ExecuteCommand, conversation: Conversation) -> ProviderQuestion:
@@ -100,6 +93,11 @@ def ask(command: ExecuteCommand, conversation: Conversation) -> ProviderQuestion
         wishes=command.wishes,
         images=metadata.images,
         system_text=metadata.system_text,
+        offer=Offer(
+            metadata.actions,
+            metadata.follow_ups,
+            choose_language(flatten_metadata(metadata.original_metadata).get("lang")),
+        ),
     )
 
 
@@ -114,39 +112,3 @@ def name_conversation(metadata: CommandMetadata, conversation: Conversation) -> 
     if conversation == "per_conversation" and metadata.message_id:
         return f"{shared}_conversation_{metadata.message_id}"
     return shared
-
-
-def split_piece(piece: str) -> Iterator[str]:
-    """A model's piece in parts that fit a chunk each; none for an empty piece.
-
-    Half a surrogate pair, which no JSON can carry, becomes a question mark: it would end the link
-    with all other answers on it.
-    """
-    if not piece.isascii():
-        piece = piece.encode("utf-8", "replace").decode()
-    for start in range(0, len(piece), LONGEST_CHUNK):
-        yield piece[start : start + LONGEST_CHUNK]
-
-
-class Told:
-    """What has been told of one answer, for its summary: as text for as long as it may fit into
-    one, and as a count for ever. A model that never ends fills no memory."""
-
-    def __init__(self) -> None:
-        self.chunks = 0
-        self._text: StringIO | None = StringIO()
-
-    def add(self, part: str) -> None:
-        """One chunk more."""
-        self.chunks += 1
-        if self._text is not None:
-            self._text.write(part)
-            if self._text.tell() > LARGEST_SUMMARY:
-                self._text = None
-
-    def summarise(self, session_id: str) -> StreamSummary:
-        """The summary of the whole answer; without text and hash where they would be too large."""
-        text = self._text.getvalue() if self._text is not None else ""
-        if self._text is None or len(encode(encode(text).decode())) > LARGEST_SUMMARY:
-            return StreamSummary(session_id, total_chunks=self.chunks)
-        return StreamSummary(session_id, text, self.chunks, hash_content(text))

@@ -13,7 +13,15 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-from eyeclaw_trio.protocol.bot import StreamChunk, StreamError, StreamMessage, StreamSummary
+from eyeclaw_trio.protocol.bot import (
+    StreamAside,
+    StreamChunk,
+    StreamError,
+    StreamFollowUp,
+    StreamMessage,
+    StreamSummary,
+    StreamToolCall,
+)
 
 # Bytes of one answer that may be unacknowledged before the model has to wait. It is well under
 # the gateway's `answer_buffer` (1 MiB), which is counted in the same way: a bot that is faster
@@ -75,7 +83,8 @@ class Delivery:
         self.unacknowledged = Unacknowledged()
         self.closed_at: float | None = None
         """When the last message was sent on the link that lives; None: there is more to come."""
-        self._unsent: deque[StreamChunk] = deque()
+        self._unsent: deque[StreamChunk | StreamAside] = deque()
+        self._asides: list[StreamAside] = []
         self._next_to_send = 0
         self._endings: list[StreamMessage] = []
         self._endings_sent = 0
@@ -86,6 +95,9 @@ class Delivery:
         if isinstance(message, StreamChunk):
             self.unacknowledged.add(message)
             self._unsent.append(message)
+        elif isinstance(message, StreamToolCall | StreamFollowUp):
+            self._asides.append(message)
+            self._unsent.append(message)
         else:
             self._endings.append(message)
 
@@ -95,8 +107,9 @@ class Delivery:
             self.unacknowledged.acknowledge(sequence)
 
     def link_lost(self) -> None:
-        """The link is gone: what may have gone with it is to be sent again, in order."""
-        self._unsent = deque(self.unacknowledged)
+        """The link is gone: what may have gone with it is to be sent again, in order. Nobody
+        acknowledges what stands beside the chunks: a gateway takes it once."""
+        self._unsent = deque([*self._asides, *self.unacknowledged])
         self._endings_sent = 0
         self._text_out_at = math.inf
         self.closed_at = None
@@ -108,12 +121,15 @@ class Delivery:
         once, because nothing comes after it that could be late.
         """
         # An acknowledgement may come on the new link for what went out on the old one.
-        messages: list[StreamMessage] = [
-            chunk for chunk in self._unsent if chunk.sequence in self.unacknowledged
-        ]
-        if self._unsent:
-            self._next_to_send = max(self._next_to_send, (self._unsent[-1].sequence or 0) + 1)
-            self._unsent.clear()
+        messages: list[StreamMessage] = []
+        for message in self._unsent:
+            if not isinstance(message, StreamChunk):
+                messages.append(message)
+                continue
+            self._next_to_send = max(self._next_to_send, (message.sequence or 0) + 1)
+            if message.sequence in self.unacknowledged:
+                messages.append(message)
+        self._unsent.clear()
         if self._endings_sent == len(self._endings):
             return messages
         self._text_out_at = min(self._text_out_at, now)

@@ -8,8 +8,9 @@ from typing import Final, NoReturn
 import structlog
 import trio
 
-from eyeclaw_trio.connector.answering import Say, answer_command
+from eyeclaw_trio.connector.answering import answer_command
 from eyeclaw_trio.connector.delivery import Unacknowledged
+from eyeclaw_trio.connector.telling import Say
 from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.errors import BotFailed, Reason
 from eyeclaw_trio.protocol.to_bot import ExecuteCommand

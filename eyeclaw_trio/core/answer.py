@@ -34,6 +34,7 @@ from eyeclaw_trio.core.turn_messages import (
     Revoked,
     TurnMessage,
 )
+from eyeclaw_trio.core.voice import AS_IT_COMES, Manner, Voice
 from eyeclaw_trio.core.written_text import Imprint
 from eyeclaw_trio.errors import (
     AnswerTooLong,
@@ -44,7 +45,15 @@ from eyeclaw_trio.errors import (
     Reason,
     TurnFailed,
 )
-from eyeclaw_trio.protocol.bot import Status, StreamChunk, StreamEnd, StreamError, StreamSummary
+from eyeclaw_trio.protocol.bot import (
+    Status,
+    StreamChunk,
+    StreamEnd,
+    StreamError,
+    StreamFollowUp,
+    StreamSummary,
+    StreamToolCall,
+)
 from eyeclaw_trio.protocol.completions import Closing
 
 _KEEP_ALIVE: Final = KeepAlive()
@@ -64,12 +73,12 @@ class Answer:
         "_due",
         "_earlier",
         "_ended_at",
-        "_has_text",
         "_patience",
         "_reassembly",
         "_summary",
         "_summary_at",
         "_trace",
+        "_voice",
         "_written_at",
         "complete",
         "failure",
@@ -82,13 +91,14 @@ class Answer:
         trace: Trace,
         now: float,
         room: Portion | None = None,
+        manner: Manner = AS_IT_COMES,
     ) -> None:
         self.complete = False
         self.failure: TurnFailed | None = None
         self._patience = patience
         self._trace = trace
         self._reassembly = Reassembly(held_bytes=limits.answer_buffer, room=room)
-        self._has_text = False
+        self._voice = Voice(manner, trace)
         self._due: list[int] = []
         self._written_at = now
         self._clock = BotClock(patience, now)
@@ -115,11 +125,11 @@ class Answer:
             else:
                 self._take(message, now, events)
         if not self.complete and self._reassembly.written_size > ANSWER_LIMIT:
-            self._fail(AnswerTooLong(), now)
+            self._fail(AnswerTooLong(), now, events)
         if not self.complete and now >= self._verdict_due():
             self._pass_verdict(now, events)
         if not self.complete and not events and now >= self._written_at + self._patience.keepalive:
-            events.append(_KEEP_ALIVE if self._has_text else _EARLY_KEEP_ALIVE)
+            events.append(_KEEP_ALIVE if self._voice.has_text else _EARLY_KEEP_ALIVE)
         if events:
             self._written_at = now
         return events
@@ -182,7 +192,14 @@ class Answer:
                     self._fail(
                         BotFailed(_REASONS.get(reason or "", Reason.UNKNOWN), error, reported=True),
                         now,
+                        events,
                     )
+            case StreamToolCall():
+                self._clock.heard(now)
+                self._voice.ask(message, now, events)
+            case StreamFollowUp():
+                self._clock.heard(now)
+                self._voice.offer(message)
             case Status():
                 self._clock.heard(now)
             case _:
@@ -207,19 +224,19 @@ class Answer:
             case EarlierWords(characters):
                 self._earlier = characters
             case QueuedOut(held_by):
-                self._fail(BotBusy(held_by), now)
+                self._fail(BotBusy(held_by), now, events)
             case PlaceMoved():
                 pass  # news for whoever waits, and not for the answer
             case ForeignWord():
                 self._note_anomaly(Anomaly.FOREIGN, now)
             case Revoked():
-                self._fail(KeyRevoked(), now)
+                self._fail(KeyRevoked(), now, events)
             case ReaderLeft(seconds):
                 self._clock.give(seconds, now)
             case DrainOver():
                 # What has ended needs no apology behind it: it waits for a summary at most.
                 if self._ended_at is None:
-                    self._fail(GatewayStopping(), now)
+                    self._fail(GatewayStopping(), now, events)
                 else:
                     self._finish(now, events)
             case _:
@@ -232,10 +249,11 @@ class Answer:
         sequence, content = message.sequence, message.content
         if sequence is not None and reassembly.add_next(sequence, content):
             self._due.append(sequence)
-            if content:
+            voice = self._voice
+            if content and (voice.spoken is not None or not voice.has_text):
+                voice.say(content, events)
+            elif content:
                 events.append(content)
-                if not self._has_text:
-                    self._has_text = not content.isspace()
         else:
             self._emit(reassembly.add(sequence, content), events)
         # Counted as it goes: an answer that nobody waits for any more has a trace too.
@@ -263,8 +281,7 @@ class Answer:
         for piece in pieces:
             self._due += piece.sequences
             if piece.text:
-                events.append(piece.text)
-                self._has_text = self._has_text or not piece.text.isspace()
+                self._voice.say(piece.text, events)
 
     # ---- what time it is ------------------------------------------------------------------------
 
@@ -288,7 +305,7 @@ class Answer:
         if self._ended_at is not None or self._summary is not None:
             self._finish(now, events)
         else:
-            self._fail(self._clock.verdict(now), now)
+            self._fail(self._clock.verdict(now), now, events)
 
     def _finish(self, now: float, events: list[ReplyEvent]) -> None:
         ending = self._reassembly.finish(self._summary, earlier=self._earlier)
@@ -296,17 +313,19 @@ class Answer:
         self._record(ending, now)
         if self._ended_at is None:
             self._note_anomaly(Anomaly.NO_END, now)
-        if not self._has_text:
+        self._voice.end(now, events, is_whole=True)
+        if not self._voice.has_said:
             self.failure = BotFailed(Reason.EMPTY_ANSWER)
         self.complete = True
 
-    def _fail(self, failure: TurnFailed, now: float) -> None:
+    def _fail(self, failure: TurnFailed, now: float, events: list[ReplyEvent]) -> None:
         # What is held behind a gap is not written any more, but the gap is recorded, and the
         # bot hears that its chunks have come.
         ending = self._reassembly.finish(None)
         self._record(ending, now)
         for piece in ending.pieces:
             self._due += piece.sequences
+        self._voice.end(now, events, is_whole=False)
         self.failure = failure
         self.complete = True
 

@@ -10,7 +10,7 @@ import re
 from enum import Enum
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 _RULE: Final = re.compile(r"(?:(?:\* *){3,}|(?:- *){3,}|(?:_ *){3,})\Z")
 _RULE_BEGUN: Final = re.compile(r"(?:\*[* ]*|-[- ]*|_[_ ]*)\Z")
@@ -37,20 +37,23 @@ class Leaf(Enum):
 
 
 class LineKind(Enum):
-    """What a line is."""
+    """What a line is; `leaf` is what is open behind it."""
 
-    BLANK = "blank"
-    GOES_ON = "goes on with a paragraph"
-    PARAGRAPH = "begins a paragraph"
-    HEADING = "heading"
-    CODE = "indented code"
-    FENCED = "in a fence"
-    FENCE_BEGINS = "fence begins"
-    FENCE_ENDS = "fence ends"
-    RULE = "rule"
-    TABLE_HEAD = "perhaps the head of a table"
-    DELIMITERS = "between a table's head and its rows"
-    ROW = "row of a table"
+    BLANK = "blank", Leaf.NONE
+    GOES_ON = "goes on with a paragraph", Leaf.PARAGRAPH
+    PARAGRAPH = "begins a paragraph", Leaf.PARAGRAPH
+    HEADING = "heading", Leaf.NONE
+    CODE = "indented code", Leaf.CODE
+    FENCED = "in a fence", Leaf.FENCE
+    FENCE_BEGINS = "fence begins", Leaf.FENCE
+    FENCE_ENDS = "fence ends", Leaf.NONE
+    RULE = "rule", Leaf.NONE
+    TABLE_HEAD = "perhaps the head of a table", Leaf.NONE
+    DELIMITERS = "between a table's head and its rows", Leaf.TABLE
+    ROW = "row of a table", Leaf.TABLE
+
+    def __init__(self, _: str, leaf: Leaf) -> None:
+        self.leaf = leaf
 
 
 @define
@@ -63,7 +66,7 @@ class Container:
     """Whether anything stands in it: a blank line ends an item that has nothing."""
 
 
-@frozen
+@define  # made for every line: frozen at run time it costs a microsecond more
 class Open:
     """What is open when a line begins. `fence` is what a fence was opened with."""
 
@@ -74,7 +77,7 @@ class Open:
     """Of the line before, where it may be a table's head; else 0."""
 
 
-@frozen
+@define
 class Line:
     """A line's kind, the containers that it is in, and which of the characters before its text
     (spaces aside) are kept: those of list numbers are, markers are not."""

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from attrs import field, frozen
 
 from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.core.directory import Bot
+from eyeclaw_trio.core.spoken import Speech
+from eyeclaw_trio.core.voice import Manner
 from eyeclaw_trio.core.wearer import WearerSettings
+
+# Sources of turns, as traces have them.
+_GLASSES: Final = frozenset({"rokid"})
 
 
 @frozen
 class BotManners:
-    """Of one bot. `needs_history`: its model keeps none of what was said, so it is told again."""
+    """Of one bot. `needs_history`: its model keeps none of what was said, so it is told again.
+    `speaks_clean`: what it says is cleaned for speech."""
 
     conversation: Conversation = "shared"
     needs_history: bool = False
     wearer: WearerSettings = field(factory=WearerSettings)
+    speaks_clean: bool = False
+
+    def for_source(self, source: str) -> Manner:
+        """How its answers reach whoever asked there: only who wears glasses can be told to do
+        something, and sees what may be asked next."""
+        wearer = self.wearer
+        speech = Speech(self.speaks_clean, wearer.emoji, wearer.longest)
+        if source not in _GLASSES:
+            return Manner(speech)
+        return Manner(speech, wearer.actions, wearer.follow_ups)
 
 
 @frozen

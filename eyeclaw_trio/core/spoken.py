@@ -15,7 +15,8 @@ from typing import Final
 from attrs import frozen
 
 from eyeclaw_trio.core.emoji import WithoutEmoji
-from eyeclaw_trio.core.markdown import LONGEST_HELD, Markdown
+from eyeclaw_trio.core.inline_text import InlineText
+from eyeclaw_trio.core.markdown import LONGEST_HELD, MARKED, Markdown
 from eyeclaw_trio.core.sentences import SENTENCE, Shortened
 
 _THINKING: Final = re.compile(r"<think(?:ing)?>", re.IGNORECASE)
@@ -61,7 +62,18 @@ def clean(text: str) -> str:
 class SpokenText:
     """Takes one answer piece by piece; `finish` ends it."""
 
-    __slots__ = ("_emoji", "_has_text", "_held", "_markdown", "_phase", "_short")  # one an answer
+    __slots__ = (  # one for each answer
+        "_emoji",
+        "_has_text",
+        "_held",
+        "_is_plain",
+        "_last",
+        "_markdown",
+        "_passes",
+        "_phase",
+        "_short",
+        "_text",
+    )
 
     def __init__(self, speech: Speech) -> None:
         self._markdown = Markdown()
@@ -70,16 +82,25 @@ class SpokenText:
         self._held = ""  # what may become a tag around thinking
         self._phase: _Phase | None = None  # None: text
         self._has_text = False
+        self._passes = self._emoji is None and self._short is None
+        self._text: InlineText | None = None  # what text without a marker can go to, if it waits
+        self._is_plain = False  # whether it is to be said as it is
+        self._last = ""  # what was said last without looking at it any closer
 
     def feed(self, piece: str) -> str:
         """The answer goes on: returns what may be said now, often all of it, sometimes nothing."""
-        if "<" in piece or self._held or self._phase is not None:
-            return self._feed_with_tags(piece)
-        self._has_text = self._has_text or piece != ""
-        return self._filter(self._markdown.feed(piece))
+        text = self._text
+        if text is not None and MARKED.search(piece) is None:  # nearly all of them
+            if self._is_plain:
+                self._last = piece
+                return piece if self._passes else self._filter(piece)
+            if text.wait_with(piece):
+                return ""
+        return self._feed_marked(piece)
 
     def finish(self) -> str:
         """The answer is over: returns what is left of it."""
+        self._note_last()
         held, self._held = self._held, ""
         text = "" if self._phase is _Phase.THINKING else self._markdown.feed(held)
         said = self._filter(text + self._markdown.finish())
@@ -94,6 +115,23 @@ class SpokenText:
         if self._short is not None:
             text = self._short.feed(text)
         return text
+
+    def _feed_marked(self, piece: str) -> str:
+        self._note_last()
+        if "<" in piece or self._held or self._phase is not None:
+            said = self._feed_with_tags(piece)
+        else:
+            self._has_text = self._has_text or piece != ""
+            said = self._filter(self._markdown.feed(piece))
+        is_text = not self._held and self._phase is None
+        text = self._text = self._markdown.in_text if is_text else None
+        self._is_plain = text is not None and text.is_idle
+        return said
+
+    def _note_last(self) -> None:
+        if self._last and self._text is not None:
+            self._text.pass_by(self._last)
+            self._last = ""
 
     def _feed_with_tags(self, piece: str) -> str:
         text, self._held = self._held + piece, ""

@@ -34,6 +34,9 @@ _WORDS: Final = {
     "compensation_sent": "missing text written from the summary",
     "reader_left": "the reader has left, and the answer goes on for a push",
     "push_attempted": "pushed to the glasses",
+    "action_sent": "device action",
+    "action_refused": "the bot asks for an action that cannot be done",
+    "follow_ups_sent": "follow-ups",
     "finished": "turn over",
 }
 _OUTCOMES: Final = {

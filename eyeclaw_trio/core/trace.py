@@ -63,6 +63,9 @@ class Happening(Enum):
     COMPENSATION_SENT = "compensation_sent"
     READER_LEFT = "reader_left"
     PUSH_ATTEMPTED = "push_attempted"
+    ACTION_SENT = "action_sent"
+    ACTION_REFUSED = "action_refused"
+    FOLLOW_UPS_SENT = "follow_ups_sent"
     FINISHED = "finished"
 
 
@@ -98,6 +101,15 @@ class KeptTexts:
     def _has_room(self, text: str) -> bool:
         self._characters += len(text)
         return self._characters <= KEPT_CHARACTERS
+
+
+@define
+class SpeechCount:
+    """Of an answer that is said clean: characters that may be said, and that were written. What
+    is cleaned away is no loss; what lies between these two is one."""
+
+    let_through: int = 0
+    written: int = 0
 
 
 @define
@@ -149,6 +161,8 @@ class Trace:
     relay_delays: array[float] = field(factory=lambda: array("d"))
     """Per write: from a chunk's arrival to the end of its write, in seconds; as many as writes
     are kept."""
+    speech: SpeechCount | None = None
+    """Where the answer's text is cleaned for speech."""
     texts: KeptTexts | None = None
     """What was said, where that is to be kept (`keeps_content`)."""
 
@@ -182,6 +196,8 @@ class Trace:
         """A write to the reader is done: these pieces of text, the first of which had been there
         since `received_at`."""
         self.chunks_written += len(texts)
+        if self.speech is not None:
+            self.speech.written += sum(map(len, texts))
         if len(self.write_times) < KEPT_CHUNKS:
             self.write_times.append(now)
             self.write_sizes.append(len(texts))

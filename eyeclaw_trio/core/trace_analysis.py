@@ -73,6 +73,9 @@ def analyse(trace: Trace, created_at: datetime, *, with_events: bool = True) -> 
     anomalies = tuple(dict.fromkeys(anomaly.value for anomaly in trace.anomalies))
     if trace.outcome in (Outcome.SLOW_READER, Outcome.INTERRUPTED):
         anomalies = (*anomalies, trace.outcome.value)
+    speech = trace.speech
+    if speech is not None and trace.outcome is Outcome.ANSWERED:
+        anomalies += ("unwritten",) if speech.written != speech.let_through else ()
     return TraceRecord(
         trace_id=trace.trace_id,
         message_id=trace.message_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from eyeclaw_trio.core.actions import COMMANDS
 from eyeclaw_trio.core.wearer_context import PARTS, Part
 
 
@@ -15,7 +16,9 @@ class WearerSettings:
     wearer's language. `filler` is said behind `filler_after` seconds without a text, 0: never.
     Behind `forget_after` seconds of silence a new conversation begins, 0: never.
     `photo_question` is what a model is asked about a photo that came without words.
-    `allow_private_images` is for tests: photos from private addresses.
+    `allow_private_images` is for tests: photos from private addresses. `actions` may be asked of
+    the glasses, and `follow_ups` questions may be shown at most; of what is said clean, `longest`
+    characters (0: all), with `emoji` or without.
     """
 
     context: tuple[Part, ...] = PARTS
@@ -26,4 +29,8 @@ class WearerSettings:
     photo_question: str = "图里是什么？"
     keep_history: bool = False
     allow_private_images: bool = False
+    actions: tuple[str, ...] = tuple(COMMANDS)
+    follow_ups: int = 3
+    longest: int = 0
+    emoji: bool = True
     forget_after: float = 0.0

@@ -31,6 +31,8 @@ else:
 
 # Sequences are counters of one answer; 2**53 is where JavaScript peers stop counting exactly.
 HIGHEST_SEQUENCE: Final = 2**53
+# Of one message's; fewer are shown.
+MOST_FOLLOW_UPS: Final = 20
 _LONGEST_WORD: Final = 40  # characters of a `finish_reason`
 
 
@@ -77,6 +79,22 @@ class StreamSummary:
     total_content: str = ""
     total_chunks: int | None = field(default=None, metadata=checked(_check_count))
     content_hash: str | None = None
+
+
+@frozen
+class StreamToolCall:
+    """Something that the glasses are to do: an object with `command` and its fields, unchecked."""
+
+    session_id: str
+    tool_call: Opaque
+
+
+@frozen
+class StreamFollowUp:
+    """What the wearer might ask next, unchecked."""
+
+    session_id: str
+    follow_up: tuple[str, ...]
 
 
 @frozen
@@ -132,7 +150,9 @@ class UnknownMessage:
     name: str
 
 
-StreamMessage = StreamChunk | StreamEnd | StreamError | StreamSummary
+# What goes on with an answer in no order with its chunks.
+StreamAside = StreamToolCall | StreamFollowUp
+StreamMessage = StreamChunk | StreamEnd | StreamError | StreamSummary | StreamAside
 FromBot = (
     StreamMessage
     | Status
@@ -194,6 +214,10 @@ def decode_from_bot(data: bytes | str) -> FromBot:
             return build(value, StreamSummary)
         case "stream_error":
             return _build_error(value)
+        case "tool_call":
+            return _build_tool_call(value)
+        case "follow_up":
+            return _build_follow_up(value)
         case "ping":
             return Ping()
         case "pong":
@@ -229,6 +253,19 @@ def _build_error(value: Opaque) -> StreamError:
     return build({**value, "error": said}, StreamError)
 
 
+def _build_tool_call(value: Opaque) -> StreamToolCall:
+    # Whatever a bot makes of it: its trace says that it was asked for, and why it was refused.
+    call = value.get("tool_call")
+    return build({**value, "tool_call": call if isinstance(call, dict) else {}}, StreamToolCall)
+
+
+def _build_follow_up(value: Opaque) -> StreamFollowUp:
+    texts = value.get("follow_up")
+    said = texts[:MOST_FOLLOW_UPS] if isinstance(texts, list) else []
+    texts = [text for text in said if isinstance(text, str)]
+    return build({**value, "follow_up": texts}, StreamFollowUp)
+
+
 def _build_log(value: Opaque) -> Log:
     # A log line is for people: whatever shape it has, it is no fault of the link.
     level, message = value.get("level"), value.get("message")
@@ -258,6 +295,8 @@ _NAMES_FROM_BOT: Final[Mapping[type, tuple[str, str]]] = {
     StreamEnd: ("type", "stream_end"),
     StreamError: ("type", "stream_error"),
     StreamSummary: ("type", "stream_summary"),
+    StreamToolCall: ("type", "tool_call"),
+    StreamFollowUp: ("type", "follow_up"),
     Status: ("action", "status"),
     Ping: ("action", "ping"),
     Pong: ("type", "pong"),

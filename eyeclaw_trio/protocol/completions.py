@@ -8,7 +8,7 @@ or an error in it, is a failure. Thinking (`reasoning_content`) never becomes te
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from attrs import field, frozen
@@ -43,7 +43,9 @@ class CompletionRequest:
     """What is posted to `/chat/completions`.
 
     What is None is left out: some servers refuse fields they do not know. `extra` is for what
-    only one make of server knows; it goes into the body as it is, and has the last word.
+    only one make of server knows; it goes into the body as it is, and has the last word. `tools`
+    are the functions that the model may call, `behind` what follows the messages: calls it has
+    made, and what became of them.
     """
 
     model: str
@@ -54,6 +56,8 @@ class CompletionRequest:
     temperature: float | None = None
     top_p: float | None = None
     extra: Mapping[str, Any] = field(factory=dict)
+    tools: Sequence[Mapping[str, Any]] = ()
+    behind: Sequence[Mapping[str, Any]] = ()
 
     def encode(self) -> bytes:
         """The request's body, JSON in UTF-8."""
@@ -62,6 +66,9 @@ class CompletionRequest:
             "messages": [message.on_the_wire for message in self.messages],
             "stream": self.stream,
         }
+        body["messages"] += self.behind
+        if self.tools:
+            body["tools"] = self.tools
         for name in ("user", "max_tokens", "temperature", "top_p"):
             if (value := getattr(self, name)) is not None:
                 body[name] = value
@@ -86,6 +93,16 @@ class Closing:
 
 
 @frozen
+class ToolCallPart:
+    """A part of a call that a model makes: its name once, its arguments piece by piece."""
+
+    index: int | None = None
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@frozen
 class Delta:
     """The next piece of the answer, often empty; `finish_reason` on the last one, and the usage
     there or in an event of its own."""
@@ -93,6 +110,7 @@ class Delta:
     text: str = ""
     finish_reason: str | None = None
     usage: Usage | None = None
+    calls: tuple[ToolCallPart, ...] = ()
 
 
 @frozen
@@ -201,6 +219,7 @@ def _read(data: bytes | str, part: Literal["delta", "message"]) -> Delta | Failu
         _read_text(said_part.get("content")) if isinstance(said_part, dict) else "",
         finish_reason if isinstance(finish_reason, str) and finish_reason else None,
         usage,
+        _read_calls(said_part.get("tool_calls")) if isinstance(said_part, dict) else (),
     )
 
 
@@ -234,6 +253,30 @@ def _read_text(content: object) -> str:
     # Servers that mix text with thinking and pictures send typed parts.
     texts = (p.get("text") for p in content if isinstance(p, dict) and p.get("type") == "text")
     return "".join(text for text in texts if isinstance(text, str))
+
+
+def _read_calls(calls: object) -> tuple[ToolCallPart, ...]:
+    if not isinstance(calls, list) or not calls:
+        return ()
+    return tuple(_read_call(call) for call in calls if isinstance(call, dict))
+
+
+def _read_call(call: dict[str, Any]) -> ToolCallPart:
+    index, function = call.get("index"), call.get("function")
+    said = function if isinstance(function, dict) else {}
+    arguments = said.get("arguments")
+    if isinstance(arguments, dict):  # servers that have read it for us
+        arguments = encode(arguments).decode()
+    return ToolCallPart(
+        index if isinstance(index, int) else None,
+        _text_of(call.get("id")),
+        _text_of(said.get("name")),
+        _text_of(arguments),
+    )
+
+
+def _text_of(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _read_failure(error: object) -> Failure:

@@ -23,8 +23,9 @@ class CommandMetadata:
 
     `message_id` is the platform's conversation; it is beyond what the SDK knows (and ignores), for
     our connector's `conversation = "per_conversation"`. So are `images`, the photos of the question
-    as `data:` URLs, and `photo_words`, what a model is asked about them, and `system_text`, what it
-    is told of the wearer and of the answer that is wanted.
+    as `data:` URLs, and `photo_words`, what a model is asked about them; `system_text`, what it is
+    told of the wearer and of the answer that is wanted; and what this turn's reader can do: device
+    `actions`, and how many `follow_ups`.
     """
 
     agent_id: str | int | float
@@ -39,6 +40,8 @@ class CommandMetadata:
     images: tuple[str, ...] = field(default=(), repr=False)
     photo_words: str | None = None
     system_text: str = ""
+    actions: tuple[str, ...] = ()
+    follow_ups: int = 0
 
 
 @frozen
@@ -146,6 +149,7 @@ _KINDS_TO_BOT: Final[Mapping[str, type[ToBot]]] = {
     "command_received": CommandReceived,
     "status_response": StatusResponse,
 }
+_OF_READER: Final = ("system_text", "actions", "follow_ups")
 _OF_PHOTOS: Final = ("images", "photo_words")
 _NAMES_TO_BOT: Final[Mapping[type, str]] = {kind: name for name, kind in _KINDS_TO_BOT.items()}
 
@@ -158,8 +162,8 @@ def encode_to_bot(message: ToBot) -> Opaque:
         metadata = said["metadata"]
         for name in () if message.metadata.images else _OF_PHOTOS:  # nearly no question has one
             del metadata[name]
-        if not metadata["system_text"]:
-            del metadata["system_text"]
+        for name in [each for each in _OF_READER if not metadata[each]]:
+            del metadata[name]
     return {"type": _NAMES_TO_BOT[type(message)]} | said
 
 

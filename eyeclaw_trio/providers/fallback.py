@@ -12,7 +12,7 @@ from attrs import frozen
 
 from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.errors import ProviderFailed
-from eyeclaw_trio.providers.provider import Provider, ProviderQuestion
+from eyeclaw_trio.providers.provider import Piece, Provider, ProviderQuestion
 
 log: Final = structlog.get_logger()
 
@@ -38,7 +38,7 @@ class FallbackProvider:
         return self.first.conversation
 
     @asynccontextmanager
-    async def answer(self, question: ProviderQuestion) -> AsyncIterator[AsyncIterator[str]]:
+    async def answer(self, question: ProviderQuestion) -> AsyncIterator[AsyncIterator[Piece]]:
         """See `Provider.answer`. Entering waits for the first text, of whomever it is; cancelled
         then, the request of whoever is being asked is closed and nobody else is asked."""
         async with AsyncExitStack() as stack:
@@ -46,7 +46,7 @@ class FallbackProvider:
 
     async def _ask_in_turn(
         self, question: ProviderQuestion, stack: AsyncExitStack
-    ) -> AsyncIterator[str]:
+    ) -> AsyncIterator[Piece]:
         failures: list[tuple[Provider, ProviderFailed]] = []
         for provider in self._all:
             try:
@@ -93,22 +93,22 @@ class FallbackProvider:
 class _Begun:
     """An answer of which the beginning was read already."""
 
-    _begun: list[str]
-    _rest: AsyncIterator[str]
+    _begun: list[Piece]
+    _rest: AsyncIterator[Piece]
 
-    def __aiter__(self) -> AsyncIterator[str]:
+    def __aiter__(self) -> AsyncIterator[Piece]:
         return self
 
-    async def __anext__(self) -> str:
+    async def __anext__(self) -> Piece:
         return self._begun.pop(0) if self._begun else await anext(self._rest)
 
 
-async def _read_until_text(pieces: AsyncIterator[str]) -> list[str]:
-    """What comes up to the first text: space alone is nothing that a wearer has heard."""
-    begun: list[str] = []
+async def _read_until_text(pieces: AsyncIterator[Piece]) -> list[Piece]:
+    """What comes up to the first text or call: space alone is nothing that a wearer has heard."""
+    begun: list[Piece] = []
     async for piece in pieces:
         begun.append(piece)
-        if not piece.isspace():
+        if not isinstance(piece, str) or not piece.isspace():
             break
     return begun
 

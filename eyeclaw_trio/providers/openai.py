@@ -11,6 +11,7 @@ import httpx2
 import structlog
 import trio
 
+from eyeclaw_trio.core.action_words import describe_blocks, describe_functions
 from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.core.provider_timing import ProviderAnswer
 from eyeclaw_trio.core.system_text import join_system_text
@@ -21,7 +22,7 @@ from eyeclaw_trio.providers.departure import Departure
 from eyeclaw_trio.providers.failures import Blame
 from eyeclaw_trio.providers.kind import ProviderKind
 from eyeclaw_trio.providers.pieces import WHOLE_LIMIT, Pieces
-from eyeclaw_trio.providers.provider import Note, ProviderQuestion, ignore
+from eyeclaw_trio.providers.provider import Note, Piece, ProviderQuestion, ignore
 from eyeclaw_trio.providers.response_body import ResponseBody
 from eyeclaw_trio.providers.settings import ProviderSettings
 
@@ -42,7 +43,7 @@ class OpenAIProvider:
     def __init__(self, settings: ProviderSettings, note: Note = ignore) -> None:
         self._settings = settings
         self._note = note
-        self._is_openclaw = is_openclaw(settings.model)
+        self._is_openclaw = settings.is_openclaw
         self._blame = Blame(settings.api_key, self._is_openclaw)
         self._client = open_client(settings)
 
@@ -54,7 +55,9 @@ class OpenAIProvider:
     def conversation(self) -> Conversation:
         return self._settings.conversation
 
-    def answer(self, question: ProviderQuestion) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+    def answer(
+        self, question: ProviderQuestion
+    ) -> AbstractAsyncContextManager[AsyncIterator[Piece]]:
         """See `Provider.answer`. Entering waits for the response's head.
 
         OpenClaw remembers a conversation by its name: sent along as well, the history would be in
@@ -62,7 +65,9 @@ class OpenAIProvider:
         """
         settings, wishes = self._settings, question.wishes
         remembered = self._is_openclaw and question.conversation
-        prompt = join_system_text(settings.system_prompt, question.system_text)
+        functions = describe_functions(question.offer) if settings.has_tools else []
+        blocks = "" if settings.has_tools else describe_blocks(question.offer)
+        prompt = join_system_text(settings.system_prompt, blocks, question.system_text)
         first = tuple(ChatMessage("system", each) for each in (*wishes.system, prompt) if each)
         history = () if remembered else question.history
         request = CompletionRequest(
@@ -75,6 +80,8 @@ class OpenAIProvider:
             ),
             top_p=settings.top_p,
             extra=settings.extra,
+            tools=functions,
+            behind=question.behind,
         )
         return self._ask(request, self._report, question.on_closing)
 
@@ -84,7 +91,7 @@ class OpenAIProvider:
         request: CompletionRequest,
         report: Note,
         on_closing: Callable[[Closing], None] = lambda _: None,
-    ) -> AsyncIterator[AsyncIterator[str]]:
+    ) -> AsyncIterator[AsyncIterator[Piece]]:
         """`report` gets what became of it, unless it is left before its end; `on_closing` what
         was said of a whole answer."""
         departures = [self._departure(trio.current_time())]
@@ -215,6 +222,7 @@ OPENAI: Final = ProviderKind(
     OpenAIProvider,
     keys=frozenset(
         {
+            "tools",
             *("base_url", "api_key", "api_key_env", "api_key_file", "model"),
             *("system_prompt", "temperature", "top_p", "max_tokens", "extra"),
             *("connect_timeout", "first_token_timeout", "token_timeout", "region"),
@@ -239,8 +247,3 @@ def _at_most(wanted: int | None, limit: int | None) -> int | None:
     """What was wanted, within the owner's own limit."""
     given = [each for each in (wanted, limit) if each is not None]
     return min(given, default=None)
-
-
-def is_openclaw(model: str) -> bool:
-    """Whether a model's name is one of OpenClaw's agents."""
-    return model == "openclaw" or model.startswith(("openclaw/", "openclaw:"))

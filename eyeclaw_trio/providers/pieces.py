@@ -1,4 +1,8 @@
-"""The text of one answer, read from its response: when it ends, and whether it ended well."""
+"""One answer, read from its response: its text and calls, when it ends, and whether it ended well.
+
+A call is given out when it is whole: at its end, or when something else comes. One that is cut off
+is none.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ import httpx2
 import trio
 from attrs import define, field
 
+from eyeclaw_trio.core.tool_calls import ToolCalls
 from eyeclaw_trio.errors import BadMessage, ProviderFailed, Reason
 from eyeclaw_trio.protocol.completions import (
     Closing,
@@ -24,6 +29,7 @@ from eyeclaw_trio.protocol.completions import (
 from eyeclaw_trio.protocol.event_stream import EventStreamReader
 from eyeclaw_trio.providers.departure import Departure
 from eyeclaw_trio.providers.failures import Blame
+from eyeclaw_trio.providers.provider import Piece
 from eyeclaw_trio.providers.response_body import ResponseBody
 from eyeclaw_trio.providers.settings import ProviderSettings
 
@@ -37,7 +43,7 @@ _STREAM_TYPES: Final = ("text/event-stream", "text/plain", "application/octet-st
 
 @define
 class Pieces:
-    """The text of one answer, as it comes. `whole` is true once its end was seen.
+    """The text and the calls of one answer, as they come. `whole` is true once its end was seen.
 
     A class, not a generator: it may be dropped in the middle without anything left to close.
     """
@@ -48,8 +54,9 @@ class Pieces:
     _departure: Departure
     whole: bool = field(default=False, init=False)
     _events: EventStreamReader = field(factory=EventStreamReader, init=False)
-    _waiting: deque[str] = field(factory=deque, init=False)
-    _any_text: bool = field(default=False, init=False)
+    _waiting: deque[Piece] = field(factory=deque, init=False)
+    _calls: ToolCalls = field(factory=ToolCalls, init=False)
+    _any_output: bool = field(default=False, init=False)
     _finish_reason: str | None = field(default=None, init=False)
     _usage: Usage | None = field(default=None, init=False)
     _end: Exception | None = field(default=None, init=False)
@@ -59,7 +66,7 @@ class Pieces:
     def _first_deadline(self) -> float:
         return self._departure.deadline
 
-    def __aiter__(self) -> AsyncIterator[str]:
+    def __aiter__(self) -> AsyncIterator[Piece]:
         return self
 
     @property
@@ -67,7 +74,7 @@ class Pieces:
         """What the model has said of the answer, as far as it is known."""
         return Closing(self._finish_reason, self._usage)
 
-    async def __anext__(self) -> str:
+    async def __anext__(self) -> Piece:
         waiting = False
         while not self._waiting:
             if self._end is not None:
@@ -115,32 +122,41 @@ class Pieces:
         if self._end is not None:
             return  # what comes behind the end is nobody's
         match event:
-            case Delta(text, finish_reason, usage):
+            case Delta(text, finish_reason, usage, calls):
                 self._finish_reason = finish_reason or self._finish_reason
                 self._usage = usage or self._usage
                 if text:
-                    if not self._any_text and not text.isspace():
-                        self._any_text = True
-                        self._departure.mark("first_token")
-                    self._departure.mark("last_token")
+                    self._waiting += self._calls.take()  # whole, now that something else comes
                     self._waiting.append(text)
+                self._calls.add(calls)
+                if text or calls:
+                    self._note_output(has_begun=bool(calls) or not text.isspace())
+                if finish_reason is not None:
+                    self._waiting += self._calls.take()
                 self._extend_deadline()
             case Done():
                 self._finish()
             case Failure():
                 self._end = self._blame.failure(event)
 
+    def _note_output(self, *, has_begun: bool) -> None:
+        if has_begun and not self._any_output:
+            self._any_output = True
+            self._departure.mark("first_token")
+        self._departure.mark("last_token")
+
     def _extend_deadline(self) -> None:
         if self._finish_reason is not None:
             self._deadline = trio.current_time() + FINISH_GRACE
-        elif self._any_text:
+        elif self._any_output:
             self._deadline = trio.current_time() + self._settings.token_timeout
 
     def _finish(self) -> None:
         if self._end is not None:
             return
         self.whole = True
-        if self._any_text:
+        self._waiting += self._calls.take()
+        if self._any_output:
             self._end = StopAsyncIteration()
         else:
             why = self._finish_reason or "none"
@@ -161,7 +177,7 @@ class Pieces:
     def _run_out_of_time(self) -> None:
         if self._finish_reason is not None:
             self._finish()
-        elif self._any_text:
+        elif self._any_output:
             timeout = self._settings.token_timeout
             self._end = ProviderFailed(Reason.MODEL_TIMEOUT, f"nothing more for {timeout:g} s")
         else:

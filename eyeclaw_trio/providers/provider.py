@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from attrs import field, frozen
 
+from eyeclaw_trio.core.action_words import NO_OFFER, Offer
 from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.core.provider_timing import ProviderAnswer
+from eyeclaw_trio.core.tool_calls import ToolCall
 from eyeclaw_trio.protocol.completions import ChatMessage, Closing
 from eyeclaw_trio.protocol.wishes import NO_WISHES, Wishes
+
+# What an answer is made of: pieces of text, none of them empty, and calls of functions.
+Piece: TypeAlias = str | ToolCall
 
 # Is told of every answer of a provider, and of every failure; it must not wait, nor raise.
 Note: TypeAlias = Callable[[ProviderAnswer], None]
@@ -31,8 +36,10 @@ class ProviderQuestion:
 
     `history` is what was said before, oldest first. `conversation` names the context for models
     that remember it themselves (`user` upstream); empty: none. `system_text` goes behind the
-    provider's own prompt. `on_closing` is told once of a
-    whole answer what the model has said of it, where it says such things; it must not wait.
+    provider's own prompt. `on_closing` is told once of a whole answer what the model has said of
+    it, where it says such things; it must not wait. `offer` is what it may ask of the glasses,
+    `behind` what follows the question: calls that it has made, and what became of them, as its
+    protocol has it.
     """
 
     text: str
@@ -42,6 +49,8 @@ class ProviderQuestion:
     wishes: Wishes = NO_WISHES
     on_closing: Callable[[Closing], None] = _forget
     images: tuple[str, ...] = field(default=(), repr=False)
+    offer: Offer = NO_OFFER
+    behind: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
 
 class Provider(Protocol):
@@ -54,7 +63,9 @@ class Provider(Protocol):
     def conversation(self) -> Conversation:
         """What shares one context: the caller makes `ProviderQuestion.conversation` from it."""
 
-    def answer(self, question: ProviderQuestion) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+    def answer(
+        self, question: ProviderQuestion
+    ) -> AbstractAsyncContextManager[AsyncIterator[Piece]]:
         """Ask, and read the answer piece by piece, in order; no piece is empty.
 
             async with provider.answer(question) as pieces:
@@ -62,7 +73,7 @@ class Provider(Protocol):
 
         Leaving the context closes the request upstream at once, whether the answer is whole or
         not, and also under cancellation. Entering and reading may wait, can be cancelled, and
-        raise ProviderFailed, each with its own Reason; an answer without any text is
+        raise ProviderFailed, each with its own Reason; an answer without any text or call is
         EMPTY_ANSWER, one that broke off CUT_ANSWER. Pieces that came before a failure were given
         out before it. One task may read at a time.
         """

@@ -41,6 +41,17 @@ class ProviderSettings:
     target_total: float | None = None
     target_cold_first_token: float | None = None
     target_cold_total: float | None = None
+    tools: bool | None = None
+
+    @property
+    def is_openclaw(self) -> bool:
+        """Whether its model is one of OpenClaw's agents."""
+        return self.model == "openclaw" or self.model.startswith(("openclaw/", "openclaw:"))
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether device actions are functions for it; OpenClaw lets nobody bring any."""
+        return not self.is_openclaw if self.tools is None else self.tools
 
     @property
     def targets(self) -> Targets:

@@ -10,7 +10,14 @@ from attrs import define
 from eyeclaw_trio.core.quota import Quota
 from eyeclaw_trio.core.shares import Portion
 from eyeclaw_trio.core.turn_messages import TurnMessage
-from eyeclaw_trio.protocol.bot import StreamChunk, StreamError, StreamSummary
+from eyeclaw_trio.protocol.bot import (
+    StreamChunk,
+    StreamError,
+    StreamFollowUp,
+    StreamSummary,
+    StreamToolCall,
+)
+from eyeclaw_trio.protocol.decoding import encode
 
 # What a message costs in memory beside its text, in bytes: the object, its fields, its place in
 # the channel. It keeps a flood of empty chunks within the limit too.
@@ -141,6 +148,10 @@ class Inbox:
                 return len(text.encode()) + len(claimed or "")
             case StreamError(error=text, reason=reason):
                 return len(text.encode()) + len(reason or "")
+            case StreamToolCall(tool_call=call):
+                return len(encode(call))
+            case StreamFollowUp(follow_up=texts):
+                return sum(len(text.encode()) for text in texts)
             case _:
                 return 0
 

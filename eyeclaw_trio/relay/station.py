@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 import trio
 
@@ -28,7 +29,14 @@ from eyeclaw_trio.core.turn_messages import (
 )
 from eyeclaw_trio.core.written_text import FailedWords
 from eyeclaw_trio.errors import BotOffline
-from eyeclaw_trio.protocol.bot import Status, StreamChunk, StreamMessage, StreamSummary
+from eyeclaw_trio.protocol.bot import (
+    Status,
+    StreamChunk,
+    StreamFollowUp,
+    StreamMessage,
+    StreamSummary,
+    StreamToolCall,
+)
 from eyeclaw_trio.protocol.to_bot import Cancel, ExecuteCommand, RunningTurns
 from eyeclaw_trio.relay.inbox import Inbox
 from eyeclaw_trio.relay.link import Link
@@ -145,7 +153,7 @@ class Station:
                 self._take_summary(turn, message, at)
             turn.inbox.send_nowait(message, at)
         place.hear(link, at)
-        if message.__class__ is StreamChunk or message.__class__ is Status:  # nearly all of them
+        if message.__class__ is StreamChunk or message.__class__ in _GOES_ON:
             return
         if self.places.end(place):
             self.assign_places()
@@ -309,6 +317,10 @@ class _Opening:
     def __exit__(self, *_: object) -> None:
         if self._turn is not None:
             self._station.end_turn(self._turn)
+
+
+# A turn goes on behind these, as behind its chunks.
+_GOES_ON: Final = (Status, StreamToolCall, StreamFollowUp)
 
 
 def _cancel(session_id: str) -> Cancel:

@@ -21,7 +21,9 @@ from eyeclaw_trio.protocol.bot import (
     StreamChunk,
     StreamEnd,
     StreamError,
+    StreamFollowUp,
     StreamSummary,
+    StreamToolCall,
     UnknownMessage,
     decode_from_bot,
 )
@@ -252,7 +254,9 @@ class BotLink:
             self._station.deliver(self, message, received_at)
             return
         match message:
-            case StreamEnd() | StreamError() | StreamSummary():
+            case (
+                StreamEnd() | StreamError() | StreamSummary() | StreamToolCall() | StreamFollowUp()
+            ):
                 self._station.deliver(self, message, received_at)
             case Status():
                 self._station.deliver(self, message, received_at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from eyeclaw_trio.core.trace import Trace
+from eyeclaw_trio.core.voice import AS_IT_COMES
 from eyeclaw_trio.protocol.rokid import Question
 from eyeclaw_trio.protocol.timestamps import format_timestamp
 from eyeclaw_trio.protocol.to_bot import CommandMetadata, CommandParams, ExecuteCommand
@@ -16,6 +17,7 @@ def make_command(
 ) -> ExecuteCommand:
     """The command that asks a bot this question (PROTOCOL 2, `execute_command`), within this
     occasion; without one in the bot's shared conversation, as it is."""
+    manner = AS_IT_COMES if occasion is None else occasion.manners.for_source(trace.source)
     return ExecuteCommand(
         params=CommandParams(question.text),
         metadata=CommandMetadata(
@@ -28,6 +30,8 @@ def make_command(
             full_messages=(*(occasion.earlier if occasion else ()), *question.messages),
             original_metadata=question.original_metadata,
             system_text=occasion.system_text if occasion is not None else "",
+            actions=manner.actions,
+            follow_ups=manner.follow_ups,
         ),
         timestamp=format_timestamp(time.time_ns()),
         wishes=question.wishes,

@@ -19,6 +19,7 @@ from eyeclaw_trio.core.routing import Asker, WearerRules, choose_bot
 from eyeclaw_trio.core.shares import Portion, Shares
 from eyeclaw_trio.core.texts import Language, choose_language
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
+from eyeclaw_trio.core.voice import AS_IT_COMES
 from eyeclaw_trio.errors import (
     BadMessage,
     BotOffline,
@@ -317,7 +318,9 @@ class Reception:
         trace = turn.trace
         self._begin(turn, key_id)
         room = self.held.portion(key_id)
-        answer = Answer(self.patience, self.limits, trace, trio.current_time(), room)
+        bot = None if trace.bot_id is None else self.gate.directory().bots.get(trace.bot_id)
+        manner = self.occasions.manners.of(bot).for_source(trace.source) if bot else AS_IT_COMES
+        answer = Answer(self.patience, self.limits, trace, trio.current_time(), room, manner)
         return relay_turn(command, station, reply, answer, trace)
 
     def _begin(self, turn: TracedTurn, key_id: int | None) -> None:

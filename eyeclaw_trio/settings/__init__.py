@@ -37,13 +37,14 @@ from eyeclaw_trio.store.retention import TraceSettings
 @frozen
 class ConfiguredBotSettings:
     """One bot of `[[bots]]`: embedded, or without a provider what is said of a linked one of that
-    name. `conversation` and `wearer` are None where nothing of its own was said."""
+    name. `conversation`, `speech` and `wearer` are None where nothing of its own was said."""
 
     name: str
     provider: str | None = None
     default: bool = False
     late: Literal["end", "push"] = "end"
     conversation: Conversation | None = None
+    speech: Literal["as_is", "clean"] | None = None
     wearer: WearerSettings | None = None
 
 

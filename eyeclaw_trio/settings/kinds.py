@@ -216,14 +216,6 @@ _UNFIT_HOST: Final = UnfitValue(
 )
 
 
-def _read_speech(value: object) -> str:
-    if value == "clean":
-        raise UnfitValue('"clean" will come with a later version; say "as_is" until then')
-    if value != "as_is":
-        raise _fail('"as_is"')
-    return "as_is"
-
-
 def _read_names(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise _fail("an array of names")
@@ -282,6 +274,20 @@ def one_of(*words: str) -> Kind:
     return Kind(read)
 
 
+def amount(most: int) -> Kind:
+    """A whole number from 0 to this one."""
+
+    def read(value: object) -> int:
+        expected = f"a whole number from 0 to {most}"
+        return int(
+            _read_number(
+                value, expected, is_fit=lambda each: isinstance(each, int) and 0 <= each <= most
+            )
+        )
+
+    return Kind(read, _parse_number)
+
+
 def number(low: float, high: float) -> Kind:
     """A number within these bounds, both included."""
 
@@ -306,4 +312,3 @@ ORIGINS: Final = Kind(_read_origins, _parse_list)
 HOSTS: Final = Kind(_read_hosts, _parse_list)
 URL: Final = Kind(_read_url)
 EXTRA: Final = Kind(_read_extra, _parse_json)
-SPEECH: Final = Kind(_read_speech)

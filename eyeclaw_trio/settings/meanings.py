@@ -81,6 +81,18 @@ _WEARER: Final[Mapping[str, Meaning]] = {
         "沉默多久就开始新对话；0 表示不会",
         "seconds",
     ),
+    "actions": _M(
+        "what glasses may be asked to do; [] for nothing", "可以让眼镜做什么；[] 表示都不可以"
+    ),
+    "follow_ups": _M(
+        "questions that may be shown behind an answer, at most; 0 for none",
+        "回答之后最多显示几个可以接着问的问题；0 表示不显示",
+    ),
+    "longest": _M(
+        'characters of an answer of speech = "clean", ending at a sentence; 0: all',
+        'speech = "clean" 的回答最多多少字，在句末结束；0 表示不限',
+    ),
+    "emoji": _M('emoji are said where speech = "clean"', 'speech = "clean" 时保留表情符号'),
 }
 _PRIVATE_IMAGES: Final = _M(
     "photos from private addresses too; for tests only", "也从内网地址取照片；只用于测试"
@@ -294,6 +306,13 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
     ("providers", "NAME", "target_cold_total"): _M(
         "the same, when the connection had to be made", "同上，需要新建连接时", "seconds", "3.0"
     ),
+    ("providers", "NAME", "tools"): _M(
+        "device actions are functions (tools) for the model; false: a block in its text, as for "
+        "OpenClaw; default: true, for OpenClaw false",
+        "设备操作作为函数（tools）提供给模型；false 则写成文本里的代码块，OpenClaw 就是这样；"
+        "默认 true，OpenClaw 为 false",
+        example="true",
+    ),
     ("bots", 0, "name"): _M("of a bot", "Bot 的名字", example='"home"', is_usual=True),
     ("bots", 0, "provider"): _M(
         "who answers for it, inside the gateway; without: what follows is for a linked bot",
@@ -312,7 +331,12 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
         example='"per_user"',
     ),
     ("bots", 0, "speech"): _M(
-        "no other value yet", "目前只有这个值", example='"as_is"', is_usual=True
+        '"clean": markdown and thinking taken out; "as_is": every character as the bot sent it; '
+        "default: clean for a bot with a model, as_is for linked bots and the echo",
+        '"clean" 去掉 Markdown 和思考过程；"as_is" 原样念出；有模型的 Bot 默认 clean，'
+        "连接进来的 Bot 和 echo 默认 as_is",
+        example='"clean"',
+        is_usual=True,
     ),
     ("bots", 0, "late"): _M(
         'or "push": an answer that outlives its reader is pushed to the glasses',

@@ -8,9 +8,11 @@ from typing import Final, get_args
 import attrs
 from attrs import frozen
 
+from eyeclaw_trio.core.actions import COMMANDS
 from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.wearer_context import PARTS
+from eyeclaw_trio.protocol.bot import MOST_FOLLOW_UPS
 from eyeclaw_trio.providers.catalogue import KINDS
 from eyeclaw_trio.settings.kinds import (
     ADDRESS,
@@ -23,12 +25,12 @@ from eyeclaw_trio.settings.kinds import (
     PHRASE,
     SECONDS,
     SILENCE,
-    SPEECH,
     SWITCH,
     TEXT,
     URL,
     WORDS,
     Kind,
+    amount,
     number,
     one_of,
     some_of,
@@ -70,6 +72,10 @@ WEARER: Final[Mapping[str, Kind]] = {
     "photo_question": TEXT,
     "keep_history": SWITCH,
     "forget_after": SILENCE,
+    "actions": some_of(*COMMANDS),
+    "follow_ups": amount(MOST_FOLLOW_UPS),
+    "longest": amount(1_000_000),
+    "emoji": SWITCH,
 }
 
 SCHEMA: Final[Mapping[str, Schema]] = {
@@ -125,6 +131,7 @@ SCHEMA: Final[Mapping[str, Schema]] = {
             "target_total": SECONDS,
             "target_cold_first_token": SECONDS,
             "target_cold_total": SECONDS,
+            "tools": SWITCH,
         }
     ),
     "bots": Listed(
@@ -133,7 +140,7 @@ SCHEMA: Final[Mapping[str, Schema]] = {
             "provider": TEXT,
             "default": SWITCH,
             "conversation": one_of(*get_args(Conversation)),
-            "speech": SPEECH,
+            "speech": one_of("as_is", "clean"),
             "late": LATE,
             "wearer": WEARER,
         }
@@ -144,13 +151,7 @@ SCHEMA: Final[Mapping[str, Schema]] = {
 # refused with a word of its own: accepted without effect it would be a lie, and unknown it is not.
 PLANNED: Final[frozenset[tuple[str, ...]]] = frozenset(
     {
-        *(
-            (*table, name)
-            for table in (("wearer",), ("bots", "*", "wearer"))
-            for name in ("actions", "follow_ups", "longest", "emoji")
-        ),
         ("cluster",),
-        ("providers", "*", "tools"),
     }
 )
 

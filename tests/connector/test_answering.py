@@ -11,15 +11,8 @@ from connector_fakes import Dictated, command
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyeclaw_trio.connector.answering import (
-    LARGEST_SUMMARY,
-    LONGEST_CHUNK,
-    Told,
-    answer_command,
-    ask,
-    name_conversation,
-    split_piece,
-)
+from eyeclaw_trio.connector.answering import answer_command, ask, name_conversation
+from eyeclaw_trio.connector.telling import LARGEST_SUMMARY, LONGEST_CHUNK, Told, split_piece
 from eyeclaw_trio.errors import BotFailed, ProviderFailed, Reason
 from eyeclaw_trio.protocol.bot import (
     StreamChunk,

@@ -17,8 +17,10 @@ from eyeclaw_trio.protocol.bot import (
     StreamChunk,
     StreamEnd,
     StreamError,
+    StreamFollowUp,
     StreamMessage,
     StreamSummary,
+    StreamToolCall,
 )
 
 
@@ -58,6 +60,21 @@ def test_an_ending_waits_two_seconds_for_acknowledgements_and_no_longer() -> Non
     assert delivery.take(5.0) == [chunk(0)]
     assert delivery.take(6.9) == []
     assert delivery.take(7.0) == [END, SUMMARY]
+
+
+def test_an_action_goes_out_in_its_place_and_again_after_a_broken_link() -> None:
+    delivery = Delivery("t1")
+    photo = StreamToolCall("t1", {"command": "take_photo"})
+    say(delivery, chunk(0), photo, chunk(1))
+    assert delivery.take(0.0) == [chunk(0), photo, chunk(1)]
+    delivery.acknowledge(0)
+    delivery.link_lost()
+    assert delivery.take(1.0) == [photo, chunk(1)]
+    say(delivery, StreamFollowUp("t1", ("还有呢？",)), END, SUMMARY)
+    assert delivery.take(1.0) == [StreamFollowUp("t1", ("还有呢？",))]
+    delivery.acknowledge(1)
+    assert delivery.take(1.1) == [END, SUMMARY]
+    assert delivery.is_over(1.1 + DOUBT)
 
 
 def test_an_error_follows_the_text_at_once() -> None:

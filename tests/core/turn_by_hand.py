@@ -7,6 +7,7 @@ from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.reply_events import KeepAlive, ReplyEvent
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.core.turn_messages import PlaceGranted, TurnMessage
+from eyeclaw_trio.core.voice import AS_IT_COMES, Manner
 from eyeclaw_trio.errors import TurnFailed
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamSummary
 from eyeclaw_trio.protocol.content_hash import hash_content
@@ -27,9 +28,12 @@ class Turn:
         *,
         now: float = 0.0,
         sent: bool = True,
+        manner: Manner = AS_IT_COMES,
     ) -> None:
         self.trace = Trace("trace_1", "s", 1, now)
-        self.answer = Answer(patience or Patience(), limits or Limits(), self.trace, now)
+        self.answer = Answer(
+            patience or Patience(), limits or Limits(), self.trace, now, manner=manner
+        )
         self.acknowledged: list[int] = []
         self.text = ""
         if sent:

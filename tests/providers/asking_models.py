@@ -33,13 +33,13 @@ async def asked_at(
 async def ask(provider: Provider, text: str) -> list[str]:
     with trio.fail_after(10):
         async with provider.answer(ProviderQuestion(text)) as pieces:
-            return [piece async for piece in pieces]
+            return [piece async for piece in pieces if isinstance(piece, str)]
 
 
 async def ask_into(said: list[str], provider: Provider, text: str) -> None:
     async with provider.answer(ProviderQuestion(text)) as pieces:
         async for piece in pieces:
-            said.append(piece)  # noqa: PERF401  # what came before a failure counts
+            said += [piece] if isinstance(piece, str) else []
 
 
 async def fail(provider: Provider, text: str) -> tuple[ProviderFailed, list[str]]:

@@ -14,8 +14,9 @@ from scripted_model import open_scripted_model
 from eyeclaw_trio.errors import ConfigurationError, Reason
 from eyeclaw_trio.providers.catalogue import open_provider
 from eyeclaw_trio.providers.failures import parse_retry_after
-from eyeclaw_trio.providers.openai import is_openclaw, name_for_openclaw
+from eyeclaw_trio.providers.openai import name_for_openclaw
 from eyeclaw_trio.providers.provider import ProviderQuestion
+from eyeclaw_trio.providers.settings import ProviderSettings
 
 # Long enough for a loaded machine to connect, short enough to wait for.
 IMPATIENT = attrs.evolve(PATIENT, first_token_timeout=0.3, token_timeout=0.3)
@@ -243,8 +244,8 @@ def test_retry_after_is_a_number_or_a_date(value: str, seconds: float | None) ->
 
 @pytest.mark.parametrize("model", ["openclaw", "openclaw/main", "openclaw:main"])
 def test_openclaw_is_known_by_its_models(model: str) -> None:
-    assert is_openclaw(model)
-    assert not is_openclaw(f"my-{model}")
+    assert ProviderSettings("a", model=model).is_openclaw
+    assert not ProviderSettings("a", model=f"my-{model}").is_openclaw
 
 
 def test_wearers_whose_ids_differ_in_capitals_only_have_memories_of_their_own() -> None:

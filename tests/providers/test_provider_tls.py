@@ -53,7 +53,7 @@ async def model_and_provider(
 
 async def ask(provider: Provider, text: str = "你好") -> list[str]:
     async with provider.answer(ProviderQuestion(text)) as pieces:
-        return [piece async for piece in pieces]
+        return [piece async for piece in pieces if isinstance(piece, str)]
 
 
 async def test_twenty_answers_need_one_connection_and_one_handshake(certificate: str) -> None:

@@ -17,7 +17,7 @@ from eyeclaw_trio.providers.settings import ProviderSettings
 
 async def ask(provider: Provider, text: str = "你好") -> list[str]:
     async with provider.answer(ProviderQuestion(text)) as pieces:
-        return [piece async for piece in pieces]
+        return [piece async for piece in pieces if isinstance(piece, str)]
 
 
 async def check(model: ScriptedModel, script: str, *, later: bool = False) -> None:

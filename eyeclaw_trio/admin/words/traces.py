@@ -111,6 +111,7 @@ WORDS: Final = {
     "traces.anomaly.dropped": ("dropped early chunks", "丢弃的提前片段"),
     "traces.anomaly.foreign_session": ("foreign session", "其他会话"),
     "traces.anomaly.no_end": ("no end", "没有结束标记"),
+    "traces.anomaly.unwritten": ("text not written", "文本未写出"),
     "traces.anomaly.slow_reader": ("slow reader", "读取过慢"),
     "traces.anomaly.interrupted": ("interrupted", "被中断"),
     "traces.loss": ("Loss", "丢失"),
