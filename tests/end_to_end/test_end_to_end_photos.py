@@ -255,3 +255,35 @@ async def test_two_photos_of_one_conversation_at_once_are_two_turns(tmp_path: Pa
     asked = [each["messages"][-1]["content"] for each in seen["completions"]]
     photos = {each[0]["text"]: picture_in(each[1]).size for each in asked if isinstance(each, list)}
     assert photos == {"第一张是什么？": (200, 400), "第二张是什么？": (1568, 784)}
+
+
+async def test_a_photo_that_a_bot_asked_for_answers_its_question_which_is_still_open(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path)
+    house.configure("[wearer]\nallow_private_images = true\n")
+    bot = house.add_bot("linked")
+    async with (
+        open_photo_server(PHOTOS) as photos,
+        house.serve() as gateway,
+        gateway.sdk(bot) as sdk,
+    ):
+        await sdk.link()
+        whose = {"message_id": "m1", "user_id": "anna", "agent_id": str(bot["id"])}
+        entry = {"role": "user", "type": "image", "image_url": photos.url("/turned.jpg")}
+        async with gateway.glasses() as first, gateway.glasses() as second:
+            await gateway.send(first, "这朵花叫什么？", **whose)
+            asked = (await sdk.receive_command())["metadata"]["session_id"]
+            await sdk.say("tool_call", asked, tool_call={"command": "take_photo"})
+            assert '"command":"take_photo"' in await first.receive_event()
+            await gateway.send(second, message=[entry], **whose)
+            await sdk.chunk(asked, 0, "我看看。")
+            await sdk.end(asked, "我看看。", 1)
+            taken = (await sdk.receive_command())["metadata"]
+            assert taken["photo_words"] == "这朵花叫什么？"
+            assert picture_in({"image_url": {"url": taken["images"][0]}}).size == (200, 400)
+            assert taken["message_id"] == "m1"
+            await sdk.chunk(taken["session_id"], 0, "月季。")
+            await sdk.end(taken["session_id"], "月季。", 1)
+            assert spoken(await first.receive_answer()) == "我看看。"
+            assert spoken(await second.receive_answer()) == "月季。"
