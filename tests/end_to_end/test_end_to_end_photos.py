@@ -287,3 +287,19 @@ async def test_a_photo_that_a_bot_asked_for_answers_its_question_which_is_still_
             await sdk.end(taken["session_id"], "月季。", 1)
             assert spoken(await first.receive_answer()) == "我看看。"
             assert spoken(await second.receive_answer()) == "月季。"
+
+
+async def test_a_model_that_asked_for_a_photo_sees_it_together_with_the_question(
+    tmp_path: Path,
+) -> None:
+    async with seeing(tmp_path) as world:
+        asked = "script:photo:3 这朵花叫什么？"
+        blocks = await world.gateway.ask(asked, message_id="m1", agent_id="embedded")
+        assert '"command":"take_photo"' in str(blocks)
+        await world.ask(world.photos.url("/turned.jpg"), message_id="m1")
+        text, image = (await world.model.seen())["completions"][-1]["messages"][-1]["content"]
+        assert text == {"type": "text", "text": asked}
+        assert picture_in(image).size == (200, 400)
+        await world.ask(world.photos.url("/turned.jpg"), message_id="m2")  # of another conversation
+        text, _ = (await world.model.seen())["completions"][-1]["messages"][-1]["content"]
+        assert text["text"] == "图里是什么？"
