@@ -164,6 +164,8 @@ class DrivenAnswer(RuleBasedStateMachine):
             self.clocks.since_end += seconds
 
     def say(self, *messages: TurnMessage) -> None:
+        if not messages:  # then nothing was said
+            return
         self.clocks.silent = 0.0
         self.happened.has_spoken, self.happened.is_doubted = True, False
         is_over = self.answer.complete

@@ -46,6 +46,8 @@ class Receiver:
     def feed(self, pieces: Iterable[bytes]) -> Receiver:
         for piece in pieces:
             self._hand_on(self.sieve.sift(piece))
+            while self.sieve.has_more:  # the library gets so many frames at a time
+                self._hand_on(self.sieve.sift(b""))
         return self
 
     def _take(self, payload: bytes) -> bool:
