@@ -89,6 +89,8 @@ def piece(text: str | None, finish_reason: str | None = None) -> Send:
 ROLE = event({"choices": [{"delta": {"role": "assistant", "content": None}}]})
 USAGE = event({"choices": [], "usage": {"total_tokens": 12}})
 COUNTED = event({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 5}})
+# What a server says that looks something up by itself.
+OWN_TOOL = {"choices": [{"delta": {"tool_calls": [{"type": "web_search", "web_search": {}}]}}]}
 STOP = piece(None, "stop")
 DONE = Send(b"data: [DONE]\n\n")
 ENDING: Script = (STOP, USAGE, DONE, Whole(), End())
@@ -159,6 +161,11 @@ SCRIPTS: dict[str, Callable[..., Script]] = {
     ),
     "cut-characters": _cut_characters,
     "comments": _comments,
+    "own-tool": lambda: (
+        *(Head(), ROLE, event(OWN_TOOL), event(OWN_TOOL), Wait(0.3)),
+        *(piece(text) for text in PIECES[:2]),
+        *ENDING,
+    ),
     "thinking": lambda: (
         *(Head(), event({"choices": [{"delta": {"reasoning_content": "hm"}}]})),
         *(piece(PIECES[0]), *ENDING),

@@ -19,6 +19,7 @@ from eyeclaw_trio.protocol.bot import (
     StreamError,
     StreamFollowUp,
     StreamMessage,
+    StreamStatus,
     StreamSummary,
     StreamToolCall,
 )
@@ -98,6 +99,8 @@ class Delivery:
         elif isinstance(message, StreamToolCall | StreamFollowUp):
             self._asides.append(message)
             self._unsent.append(message)
+        elif isinstance(message, StreamStatus):
+            self._unsent.append(message)  # of the moment: with its link gone it is old news
         else:
             self._endings.append(message)
 

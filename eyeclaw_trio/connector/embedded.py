@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from eyeclaw_trio.connector.delivery import Unacknowledged
 from eyeclaw_trio.connector.running import Room, Runs, keep_warm
-from eyeclaw_trio.protocol.bot import StreamChunk, StreamFollowUp, StreamMessage, StreamToolCall
+from eyeclaw_trio.protocol.bot import StreamAside, StreamChunk, StreamMessage
 from eyeclaw_trio.protocol.to_bot import Cancel, ExecuteCommand, ToBot
 from eyeclaw_trio.providers.provider import Provider
 from eyeclaw_trio.relay.seam import LinkSide
@@ -102,7 +102,7 @@ class EmbeddedLink:
             answer.unacknowledged.add(message)
             self._station.deliver(self, message)
             await answer.room.wait()
-        elif isinstance(message, StreamToolCall | StreamFollowUp):
+        elif isinstance(message, StreamAside):
             self._station.deliver(self, message)
             await trio.lowlevel.checkpoint()
         else:

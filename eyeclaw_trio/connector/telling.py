@@ -12,13 +12,14 @@ from attrs import frozen
 from eyeclaw_trio.core.action_fence import ActionFence, Cut, FencedBlock
 from eyeclaw_trio.core.action_words import Offer, describe_fault
 from eyeclaw_trio.core.actions import read_action
-from eyeclaw_trio.core.tool_calls import ToolCall
+from eyeclaw_trio.core.tool_calls import ToolCall, ToolUse
 from eyeclaw_trio.errors import BadMessage
 from eyeclaw_trio.protocol.bot import (
     MOST_FOLLOW_UPS,
     StreamChunk,
     StreamFollowUp,
     StreamMessage,
+    StreamStatus,
     StreamSummary,
     StreamToolCall,
 )
@@ -68,6 +69,8 @@ class Telling:
         """The model goes on. Raises as `say` does; cancelled, the rest of the piece is not said."""
         if isinstance(piece, ToolCall):
             await self._call(piece)
+        elif isinstance(piece, ToolUse):
+            await self._say(StreamStatus(self._session_id, piece.name))
         elif self._fence is None:
             await self._say_text(piece)
         else:

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable
 from typing import Final, assert_never
 
+from eyeclaw_trio.core.asides import NO_COMPANY, Asides
 from eyeclaw_trio.core.bot_clock import BotClock
 from eyeclaw_trio.core.patience import ANSWER_LIMIT, LATE, TAIL_GRACE, Limits, Patience
 from eyeclaw_trio.core.reassembly import Anomaly, Ending, Piece, Reassembly
@@ -51,6 +52,7 @@ from eyeclaw_trio.protocol.bot import (
     StreamEnd,
     StreamError,
     StreamFollowUp,
+    StreamStatus,
     StreamSummary,
     StreamToolCall,
 )
@@ -69,6 +71,7 @@ class Answer:
     """
 
     __slots__ = (  # there may be thousands
+        "_asides",
         "_clock",
         "_due",
         "_earlier",
@@ -99,6 +102,8 @@ class Answer:
         self._trace = trace
         self._reassembly = Reassembly(held_bytes=limits.answer_buffer, room=room)
         self._voice = Voice(manner, trace)
+        company = manner.company
+        self._asides = None if company == NO_COMPANY else Asides(company, trace.started_at)
         self._due: list[int] = []
         self._written_at = now
         self._clock = BotClock(patience, now)
@@ -109,7 +114,10 @@ class Answer:
 
     def deadline(self) -> float:
         """When `step` must be called at the latest, messages or not."""
-        return min(self._written_at + self._patience.keepalive, self._verdict_due())
+        due = min(self._written_at + self._patience.keepalive, self._verdict_due())
+        if self._asides is not None and not self._voice.has_text:
+            return min(due, self._asides.due)
+        return due
 
     def step(self, messages: Iterable[TurnMessage], now: float) -> list[ReplyEvent]:
         """Take what has come and the time it is; returns what to write, in order.
@@ -128,6 +136,8 @@ class Answer:
             self._fail(AnswerTooLong(), now, events)
         if not self.complete and now >= self._verdict_due():
             self._pass_verdict(now, events)
+        if self._asides is not None and not self.complete and not self._voice.has_text:
+            self._asides.fill(now, events)
         if not self.complete and not events and now >= self._written_at + self._patience.keepalive:
             events.append(_KEEP_ALIVE if self._voice.has_text else _EARLY_KEEP_ALIVE)
         if events:
@@ -200,6 +210,10 @@ class Answer:
             case StreamFollowUp():
                 self._clock.heard(now)
                 self._voice.offer(message)
+            case StreamStatus():
+                self._clock.heard(now)
+                if self._asides is not None:
+                    self._asides.tell_tool(self._reassembly.received, events)
             case Status():
                 self._clock.heard(now)
             case _:

@@ -7,14 +7,17 @@ from typing import Final
 
 from attrs import field, frozen
 
+from eyeclaw_trio.core.asides import Company
 from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.core.spoken import Speech
+from eyeclaw_trio.core.texts import Language
 from eyeclaw_trio.core.voice import Manner
 from eyeclaw_trio.core.wearer import WearerSettings
 
 # Sources of turns, as traces have them.
 _GLASSES: Final = frozenset({"rokid"})
+_HEARD: Final = frozenset({"rokid", "trigger"})
 
 
 @frozen
@@ -27,14 +30,19 @@ class BotManners:
     wearer: WearerSettings = field(factory=WearerSettings)
     speaks_clean: bool = False
 
-    def for_source(self, source: str) -> Manner:
-        """How its answers reach whoever asked there: only who wears glasses can be told to do
-        something, and sees what may be asked next."""
+    def for_source(self, source: str, language: Language = "zh") -> Manner:
+        """How its answers reach whoever asked there, in this language: only who wears glasses can
+        be told to do something, and sees what may be asked next. A worker's wearer only hears."""
         wearer = self.wearer
         speech = Speech(self.speaks_clean, wearer.emoji, wearer.longest)
-        if source not in _GLASSES:
+        if source not in _HEARD:
             return Manner(speech)
-        return Manner(speech, wearer.actions, wearer.follow_ups)
+        company = Company(
+            wearer.filler, wearer.filler_after, language if wearer.status_words else None
+        )
+        if source not in _GLASSES:
+            return Manner(speech, company=company)
+        return Manner(speech, wearer.actions, wearer.follow_ups, company)
 
 
 @frozen

@@ -145,6 +145,8 @@ _BINDING: Final[dict[BindingFault, dict[Language, str]]] = {
 
 _NEW_CHAT: Final = {"zh": "好，我们重新开始。", "en": "All right, we start anew."}
 
+_USES_TOOL: Final = {"zh": "正在查…", "en": "Looking it up…"}
+
 # What only a chat client can be told: its user is no wearer, and sees words beside each other.
 _EMPTY: Final = {
     "zh": "Bot 没有给出回答，请换个问法重试。",
@@ -231,6 +233,11 @@ def chat_apology(failure: TurnFailed, language: Language) -> str:
             return _STOPPING[language]
         case _:
             return apology(failure, language)
+
+
+def uses_tool(language: Language) -> str:
+    """What a wearer hears while a bot or model uses a tool of its own."""
+    return _USES_TOOL[language]
 
 
 def new_chat(language: Language) -> str:

@@ -37,6 +37,13 @@ class ToolCall:
         return {**arguments, "command": self.name}
 
 
+@frozen
+class ToolUse:
+    """The model's server uses a tool of its own, and goes on by itself."""
+
+    name: str
+
+
 @define
 class _Call:
     id: str = ""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from eyeclaw_trio.core.actions import PER_TURN, read_action, read_follow_ups
+from eyeclaw_trio.core.asides import NO_COMPANY, Company
 from eyeclaw_trio.core.reply_events import FollowUps, ReplyEvent
 from eyeclaw_trio.core.spoken import Speech
 from eyeclaw_trio.core.trace import Happening, SpeechCount, Trace
@@ -17,11 +18,12 @@ from eyeclaw_trio.protocol.harmless import harmless_line
 @frozen
 class Manner:
     """How one bot's answers reach their readers: how they are said, which `actions` may be asked
-    of glasses, and how many `follow_ups` there may be."""
+    of glasses, how many `follow_ups` there may be, and what is said until there is an answer."""
 
     speech: Speech = field(factory=Speech)
     actions: tuple[str, ...] = ()
     follow_ups: int = 0
+    company: Company = NO_COMPANY
 
 
 AS_IT_COMES = Manner()

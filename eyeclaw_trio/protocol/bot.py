@@ -151,7 +151,15 @@ class UnknownMessage:
 
 
 # What goes on with an answer in no order with its chunks.
-StreamAside = StreamToolCall | StreamFollowUp
+@frozen
+class StreamStatus:
+    """The bot or its model uses a tool of its own for this turn just now."""
+
+    session_id: str
+    tool: str
+
+
+StreamAside = StreamToolCall | StreamFollowUp | StreamStatus
 StreamMessage = StreamChunk | StreamEnd | StreamError | StreamSummary | StreamAside
 FromBot = (
     StreamMessage
@@ -223,7 +231,7 @@ def decode_from_bot(data: bytes | str) -> FromBot:
         case "pong":
             return Pong()
         case "status":
-            return build(value, Status)
+            return _build_status(value)
         case "log":
             return _build_log(value)
         case "execute_command":
@@ -266,6 +274,17 @@ def _build_follow_up(value: Opaque) -> StreamFollowUp:
     return build({**value, "follow_up": texts}, StreamFollowUp)
 
 
+def _build_status(value: Opaque) -> Status | StreamStatus:
+    # Bots say it in words of their own: the tool's name, or that they are at one.
+    tool, status = value.get("tool"), value.get("status")
+    if isinstance(status, str) and status in _AT_A_TOOL:
+        tool = tool if isinstance(tool, str) and tool else status
+    read = build(value, Status)
+    if read.session_id is not None and isinstance(tool, str) and tool:
+        return StreamStatus(read.session_id, tool)
+    return read
+
+
 def _build_log(value: Opaque) -> Log:
     # A log line is for people: whatever shape it has, it is no fault of the link.
     level, message = value.get("level"), value.get("message")
@@ -290,6 +309,8 @@ def encode_from_bot(message: FromBot) -> Opaque:
             return {key: name} | {field: value for field, value in said if value is not None}
 
 
+_AT_A_TOOL: Final = frozenset({"tool", "tool_call", "tool_use", "using_tool", "calling_tool"})
+
 # Under which key a bot says which name: stream messages have a type, channel calls an action.
 _NAMES_FROM_BOT: Final[Mapping[type, tuple[str, str]]] = {
     StreamEnd: ("type", "stream_end"),
@@ -297,6 +318,7 @@ _NAMES_FROM_BOT: Final[Mapping[type, tuple[str, str]]] = {
     StreamSummary: ("type", "stream_summary"),
     StreamToolCall: ("type", "tool_call"),
     StreamFollowUp: ("type", "follow_up"),
+    StreamStatus: ("action", "status"),
     Status: ("action", "status"),
     Ping: ("action", "ping"),
     Pong: ("type", "pong"),

@@ -111,6 +111,8 @@ class Delta:
     finish_reason: str | None = None
     usage: Usage | None = None
     calls: tuple[ToolCallPart, ...] = ()
+    own_tools: tuple[str, ...] = ()
+    """Tools that the server runs by itself and tells of, such as a web search."""
 
 
 @frozen
@@ -220,6 +222,7 @@ def _read(data: bytes | str, part: Literal["delta", "message"]) -> Delta | Failu
         finish_reason if isinstance(finish_reason, str) and finish_reason else None,
         usage,
         _read_calls(said_part.get("tool_calls")) if isinstance(said_part, dict) else (),
+        _read_own_tools(said_part.get("tool_calls")) if isinstance(said_part, dict) else (),
     )
 
 
@@ -258,7 +261,22 @@ def _read_text(content: object) -> str:
 def _read_calls(calls: object) -> tuple[ToolCallPart, ...]:
     if not isinstance(calls, list) or not calls:
         return ()
-    return tuple(_read_call(call) for call in calls if isinstance(call, dict))
+    return tuple(
+        _read_call(call) for call in calls if isinstance(call, dict) and not _is_own_tool(call)
+    )
+
+
+def _read_own_tools(calls: object) -> tuple[str, ...]:
+    if not isinstance(calls, list) or not calls:
+        return ()
+    own = (call for call in calls if isinstance(call, dict) and _is_own_tool(call))
+    return tuple(str(call["type"]) for call in own)
+
+
+def _is_own_tool(call: Mapping[str, Any]) -> bool:
+    """Whether it is none of the functions that were offered, but a kind of tool of the server's."""
+    kind = call.get("type")
+    return isinstance(kind, str) and kind not in ("", "function")
 
 
 def _read_call(call: dict[str, Any]) -> ToolCallPart:

@@ -11,6 +11,7 @@ import trio
 from attrs import frozen
 
 from eyeclaw_trio.core.beginnings import Conversation
+from eyeclaw_trio.core.tool_calls import ToolCall
 from eyeclaw_trio.errors import ProviderFailed
 from eyeclaw_trio.providers.provider import Piece, Provider, ProviderQuestion
 
@@ -108,7 +109,7 @@ async def _read_until_text(pieces: AsyncIterator[Piece]) -> list[Piece]:
     begun: list[Piece] = []
     async for piece in pieces:
         begun.append(piece)
-        if not isinstance(piece, str) or not piece.isspace():
+        if isinstance(piece, ToolCall) or (isinstance(piece, str) and not piece.isspace()):
             break
     return begun
 

@@ -14,7 +14,7 @@ import httpx2
 import trio
 from attrs import define, field
 
-from eyeclaw_trio.core.tool_calls import ToolCalls
+from eyeclaw_trio.core.tool_calls import ToolCalls, ToolUse
 from eyeclaw_trio.errors import BadMessage, ProviderFailed, Reason
 from eyeclaw_trio.protocol.completions import (
     Closing,
@@ -122,7 +122,8 @@ class Pieces:
         if self._end is not None:
             return  # what comes behind the end is nobody's
         match event:
-            case Delta(text, finish_reason, usage, calls):
+            case Delta(text, finish_reason, usage, calls, own_tools):
+                self._waiting += [ToolUse(name) for name in own_tools]
                 self._finish_reason = finish_reason or self._finish_reason
                 self._usage = usage or self._usage
                 if text:

@@ -11,12 +11,12 @@ from attrs import field, frozen
 from eyeclaw_trio.core.action_words import NO_OFFER, Offer
 from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.core.provider_timing import ProviderAnswer
-from eyeclaw_trio.core.tool_calls import ToolCall
+from eyeclaw_trio.core.tool_calls import ToolCall, ToolUse
 from eyeclaw_trio.protocol.completions import ChatMessage, Closing
 from eyeclaw_trio.protocol.wishes import NO_WISHES, Wishes
 
 # What an answer is made of: pieces of text, none of them empty, and calls of functions.
-Piece: TypeAlias = str | ToolCall
+Piece: TypeAlias = str | ToolCall | ToolUse
 
 # Is told of every answer of a provider, and of every failure; it must not wait, nor raise.
 Note: TypeAlias = Callable[[ProviderAnswer], None]

@@ -14,6 +14,7 @@ from eyeclaw_trio.protocol.bot import (
     StreamChunk,
     StreamError,
     StreamFollowUp,
+    StreamStatus,
     StreamSummary,
     StreamToolCall,
 )
@@ -150,6 +151,8 @@ class Inbox:
                 return len(text.encode()) + len(reason or "")
             case StreamToolCall(tool_call=call):
                 return len(encode(call))
+            case StreamStatus(tool=tool):
+                return len(tool.encode("utf-8", "replace"))
             case StreamFollowUp(follow_up=texts):
                 return sum(len(text.encode()) for text in texts)
             case _:

@@ -34,6 +34,7 @@ from eyeclaw_trio.protocol.bot import (
     StreamChunk,
     StreamFollowUp,
     StreamMessage,
+    StreamStatus,
     StreamSummary,
     StreamToolCall,
 )
@@ -320,7 +321,7 @@ class _Opening:
 
 
 # A turn goes on behind these, as behind its chunks.
-_GOES_ON: Final = (Status, StreamToolCall, StreamFollowUp)
+_GOES_ON: Final = (Status, StreamToolCall, StreamFollowUp, StreamStatus)
 
 
 def _cancel(session_id: str) -> Cancel:

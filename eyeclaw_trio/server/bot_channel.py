@@ -22,6 +22,7 @@ from eyeclaw_trio.protocol.bot import (
     StreamEnd,
     StreamError,
     StreamFollowUp,
+    StreamStatus,
     StreamSummary,
     StreamToolCall,
     UnknownMessage,
@@ -255,7 +256,12 @@ class BotLink:
             return
         match message:
             case (
-                StreamEnd() | StreamError() | StreamSummary() | StreamToolCall() | StreamFollowUp()
+                StreamEnd()
+                | StreamError()
+                | StreamSummary()
+                | StreamToolCall()
+                | StreamFollowUp()
+                | StreamStatus()
             ):
                 self._station.deliver(self, message, received_at)
             case Status():

@@ -20,10 +20,12 @@ from eyeclaw_trio.core.reply_events import Aside
 from eyeclaw_trio.core.system_text import join_system_text, style_text
 from eyeclaw_trio.core.texts import Language, choose_language, new_chat
 from eyeclaw_trio.core.trace import Outcome, Trace
+from eyeclaw_trio.core.voice import AS_IT_COMES, Manner
 from eyeclaw_trio.core.wearer_context import describe_context
 from eyeclaw_trio.errors import ListenerGone
 from eyeclaw_trio.protocol.decoding import Opaque
-from eyeclaw_trio.protocol.rokid import LONGEST_ID, Question
+from eyeclaw_trio.protocol.rokid import LONGEST_ID, Question, flatten_metadata
+from eyeclaw_trio.protocol.to_bot import ExecuteCommand
 from eyeclaw_trio.relay.remembered import RememberedReply
 from eyeclaw_trio.relay.turn import Reply
 
@@ -106,6 +108,15 @@ class Occasions:
             recalled.history if manners.needs_history and not question.has_history else (),
             is_new_chat,
         )
+
+    def find_manner(self, command: ExecuteCommand, bot: Bot | None, source: str) -> Manner:
+        """How the answer to this command reaches whoever asked there; as it comes where no bot is
+        asked."""
+        if bot is None:
+            return AS_IT_COMES
+        metadata = flatten_metadata(command.metadata.original_metadata)
+        language = choose_language(metadata.get("lang"))
+        return self.manners.of(bot).for_source(source, language)
 
     def remember(
         self, occasion: Occasion, question: Question, reply: Reply, relay: Relay

@@ -19,7 +19,6 @@ from eyeclaw_trio.core.routing import Asker, WearerRules, choose_bot
 from eyeclaw_trio.core.shares import Portion, Shares
 from eyeclaw_trio.core.texts import Language, choose_language
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
-from eyeclaw_trio.core.voice import AS_IT_COMES
 from eyeclaw_trio.errors import (
     BadMessage,
     BotOffline,
@@ -319,7 +318,7 @@ class Reception:
         self._begin(turn, key_id)
         room = self.held.portion(key_id)
         bot = None if trace.bot_id is None else self.gate.directory().bots.get(trace.bot_id)
-        manner = self.occasions.manners.of(bot).for_source(trace.source) if bot else AS_IT_COMES
+        manner = self.occasions.find_manner(command, bot, trace.source)
         answer = Answer(self.patience, self.limits, trace, trio.current_time(), room, manner)
         return relay_turn(command, station, reply, answer, trace)
 

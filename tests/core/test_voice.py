@@ -172,8 +172,10 @@ def test_only_who_wears_glasses_is_told_to_do_something() -> None:
     wearer = WearerSettings(actions=("take_photo",), follow_ups=2, emoji=False, longest=9)
     manners = BotManners(wearer=wearer, speaks_clean=True)
     speech = Speech(is_clean=True, emoji=False, longest=9)
-    assert manners.for_source("rokid") == Manner(speech, ("take_photo",), 2)
-    for source in ("trigger", "chat", "openai"):
+    company = manners.for_source("rokid").company
+    assert manners.for_source("rokid") == Manner(speech, ("take_photo",), 2, company)
+    assert manners.for_source("trigger") == Manner(speech, company=company)
+    for source in ("chat", "openai"):
         assert manners.for_source(source) == Manner(speech)
     assert not BotManners().for_source("rokid").speech.is_clean
 
