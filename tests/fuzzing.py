@@ -12,6 +12,7 @@ SECONDS=600 SEED=1` sets them. A fuzzer is a test marked `fuzz`:
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import time
@@ -32,6 +33,8 @@ def fuzz_rounds(name: str, *, share: float = 1.0) -> Iterator[random.Random]:
     seconds = float(os.environ.get("FUZZ_SECONDS") or USUAL_SECONDS) * share
     seed = int(os.environ.get("FUZZ_SEED") or random.SystemRandom().randrange(10**9))
     print(f"fuzzing {name} for {seconds:g} s: FUZZ_SEED={seed}")
+    gc.collect()
+    gc.freeze()  # what other tests have left is looked through in no step of these
     end = time.monotonic() + seconds
     rounds = 0
     try:
@@ -39,4 +42,5 @@ def fuzz_rounds(name: str, *, share: float = 1.0) -> Iterator[random.Random]:
             yield random.Random(f"{seed} {name} {rounds}")
             rounds += 1
     finally:
+        gc.unfreeze()
         print(f"fuzzing {name}: {rounds} rounds were good")

@@ -107,7 +107,9 @@ def test_of_any_bytes_at_all_each_is_taken_passed_on_or_held(data: bytes, cuts: 
     sieve = FrameSieve(take, limit=10**9)
     passed = b"".join(sieve.sift(piece) for piece in slices(data, cuts)) + sieve.finish()
     heads = [2 + 4 if len(payload) < 126 else HEAD for payload in taken]
-    assert len(passed) + sum(map(len, taken)) + sum(heads) == len(data)
+    size = len(passed) + sum(map(len, taken)) + sum(heads)
+    # Of what claims to be too long, or has too many empty parts, nobody is told.
+    assert size == len(data) if sieve.fault is None else size < len(data)
 
 
 @pytest.mark.parametrize(
