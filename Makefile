@@ -77,10 +77,12 @@ dist/eyeclaw: packaging/build-binary packaging/eyeclaw.spec packaging/start.py \
   packaging/requirements.txt pyproject.toml $(shell find eyeclaw_trio -type f -not -path '*/__pycache__/*')
 	PYTHON=$(PYTHON) packaging/build-binary
 
-# What it can do without a Python, what it costs, and the suite of real processes once more with it.
+# What it can do without a Python, what it costs, and the suite of every command once more with it:
+# BINARY_TESTS="tests/end_to_end/test_end_to_end.py" is a quick part of that.
+BINARY_TESTS ?= tests/end_to_end
 test-binary: binary .venv/.installed-for-tests
 	$(BIN)/pytest $(AGAIN) tests/binary -rP
-	EYECLAW=dist/eyeclaw $(BIN)/pytest $(AGAIN) tests/end_to_end
+	EYECLAW=dist/eyeclaw $(BIN)/pytest $(AGAIN) $(BINARY_TESTS)
 
 # A package for Debian and Ubuntu out of the folder; `make test-deb` installs, upgrades and purges it
 # in a Debian that has nothing else (root only; 75: such a one cannot be had here).
