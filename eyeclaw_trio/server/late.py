@@ -124,8 +124,10 @@ class _LateTurn:
             trace.end(Outcome.REJECTED, reason="key_revoked")
             return
         user_id = trace.user_id or ""
+        if not self.turns.reception.occasions.manners.of(self.bot).speaks_clean:
+            text = clean(text)  # once: what looks like a marker then is text
         message_id = f"push_{trace.session_id}"
-        message = PushMessage(message_id, user_id, trace.agent_id, shorten_push(clean(text)))
+        message = PushMessage(message_id, user_id, trace.agent_id, shorten_push(text))
         try:
             await deliver(platform, message, trace, self._is_good)
         except PushFailed as failed:

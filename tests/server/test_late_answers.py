@@ -18,6 +18,7 @@ from fakes import Gateway, Glasses, assert_whole, question, read_events, spoken
 from push_fakes import FakePlatform
 from trio.testing import MockClock
 
+from eyeclaw_trio.core.manners import BotManners, Manners
 from eyeclaw_trio.core.patience import Patience
 from eyeclaw_trio.core.trace import Outcome, Trace
 from eyeclaw_trio.errors import PushFailed
@@ -333,3 +334,18 @@ async def test_a_long_answer_is_pushed_in_bounded_memory() -> None:
         bot.say(StreamEnd(turn))
         await settle(gateway)
     assert gateway.pushed == ["x" * 1_999 + "…"]
+
+
+async def test_what_was_cleaned_on_its_way_is_not_cleaned_once_more_for_the_push() -> None:
+    gateway = LateGateway()
+    occasions = attrs.evolve(
+        gateway.reception.occasions, manners=Manners(BotManners(speaks_clean=True))
+    )
+    gateway.late.reception = attrs.evolve(gateway.reception, occasions=occasions)
+    async with gateway.open() as bot:
+        async with gateway.glasses() as glasses:
+            turn = await gateway.ask(glasses)
+        await trio.testing.wait_all_tasks_blocked()
+        bot.answer(turn, "**在**这里：`__name__`")
+        await settle(gateway)
+    assert gateway.pushed == ["在这里：__name__"]
