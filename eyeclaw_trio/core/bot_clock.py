@@ -95,22 +95,17 @@ class BotClock:
 
     def due(self) -> float:
         """When the patience is over if nothing comes."""
-        if self._lost_at is None and self._heard_at is not None and self._back_at is None:
-            return min(self._late_due, self._heard_at + self._idle_timeout)  # nearly always
-        return min(self._late_due, self._due_in_doubt())
-
-    def _due_in_doubt(self) -> float:
-        patience = self._patience
         if self._lost_at is not None:
-            offline = self._lost_at + patience.resume_grace
-            # A broken link prolongs no waiting in the queue.
-            return min(offline, self._queue_due()) if self._heard_at is None else offline
-        if self._heard_at is None:
-            return self._queue_due()
-        idle = self._heard_at + self._idle_timeout
-        if self._back_at is None:
-            return idle
-        return min(idle, self._back_at + patience.resume_grace)
+            due = self._lost_at + self._patience.resume_grace
+            if self._heard_at is None:  # a broken link prolongs no waiting in the queue
+                due = min(due, self._queue_due())
+        elif self._heard_at is None:
+            due = self._queue_due()
+        else:
+            due = self._heard_at + self._idle_timeout
+            if self._back_at is not None:
+                due = min(due, self._back_at + self._patience.resume_grace)
+        return min(self._late_due, due)
 
     def verdict(self, now: float) -> TurnFailed:
         """What has happened, now that the patience is over."""
