@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from bot_fakes import summary_of
 from fakes import BUSY, FAILED, OFFLINE, SILENT
 from openai_fakes import (
     OpenAIGateway,
@@ -22,7 +23,13 @@ from trio.testing import MockClock
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.core.trace import Outcome
-from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamError
+from eyeclaw_trio.protocol.bot import (
+    StreamChunk,
+    StreamEnd,
+    StreamError,
+    StreamFollowUp,
+    StreamToolCall,
+)
 from eyeclaw_trio.protocol.completions import Usage
 
 STREAM: dict[str, Any] = {"stream": True}
@@ -228,6 +235,32 @@ async def test_a_bot_that_fails_is_502_before_the_first_word_and_an_error_behind
             assert error["error"]["message"] == FAILED
             assert error["error"]["type"] == "server_error"
     assert [trace.outcome for trace in gateway.traces] == [Outcome.BOT_ERROR] * 2
+
+
+@pytest.mark.parametrize("fields", [{}, STREAM])
+async def test_what_only_glasses_can_do_is_left_out_and_the_text_around_it_is_whole(
+    fields: dict[str, Any],
+) -> None:
+    gateway = OpenAIGateway()
+    bot = gateway.bot()
+    async with gateway.glasses() as client:
+        with bot.station.attached(bot):
+            await ask(client, completion(**fields))
+            [command] = await bot.wait_for_commands()
+            turn = command.session_id
+            bot.say(StreamChunk(turn, "湖", 0), StreamToolCall(turn, {"command": "take_photo"}))
+            bot.say(StreamFollowUp(turn, ("然后？",)), StreamChunk(turn, "光", 1), StreamEnd(turn))
+            bot.say(summary_of(turn, "湖", "光"))
+            if fields:
+                chunks = await read_chunks(client)
+                assert text_in(chunks) == "湖光"
+                assert "take_photo" not in str(chunks)
+                assert "然后" not in str(chunks)
+            else:
+                _, said = await read_json_answer(client)
+                assert said["choices"][0]["message"]["content"] == "湖光"
+                assert "tool_calls" not in said["choices"][0]["message"]
+    assert [trace.outcome for trace in gateway.traces] == [Outcome.ANSWERED]
 
 
 @pytest.mark.parametrize("fields", [{}, STREAM])
