@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import httpcore2
@@ -87,7 +87,7 @@ class Hosts(httpcore2.AsyncNetworkBackend):
     def connected_to(self) -> list[str]:
         return [address for address, _ in self.asked]
 
-    async def look_up(self, host: str, port: int) -> list[IpAddress]:
+    async def look_up(self, host: str, port: int, owner: Hashable) -> list[IpAddress]:
         """By the table; numbers, in any spelling, as the system reads them."""
         await trio.lowlevel.checkpoint()
         answers = self.names.get(host)

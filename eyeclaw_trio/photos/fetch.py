@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Final
 
 import httpcore2
 import httpx2
 import trio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from eyeclaw_trio import __version__
 from eyeclaw_trio.errors import PhotoFault, PhotoRefused
@@ -40,12 +40,14 @@ _HEADERS: Final = (
 @frozen
 class CheckedNetwork(httpcore2.AsyncNetworkBackend):
     """Connects to what was checked, by its number: between the check and the connection nobody is
-    asked for the name again. `allows_private` is for tests."""
+    asked for the name again. Names are looked up for `owner`, among whom the threads for that are
+    shared. `allows_private` is for tests."""
 
     allows_private: bool = False
-    look_up: Callable[[str, int], Awaitable[Sequence[IpAddress]]] = field(
+    look_up: Callable[[str, int, Hashable], Awaitable[Sequence[IpAddress]]] = field(
         factory=lambda: Names().look_up
     )
+    owner: Hashable = None
     network: httpcore2.AsyncNetworkBackend = field(factory=httpcore2.TrioBackend)
 
     async def connect_tcp(
@@ -61,7 +63,7 @@ class CheckedNetwork(httpcore2.AsyncNetworkBackend):
         Raises PhotoRefused. Cancelled, it leaves no connection behind.
         """
         try:
-            addresses = await self.look_up(host, port)
+            addresses = await self.look_up(host, port, self.owner)
         except (OSError, UnicodeError):
             raise PhotoRefused(PhotoFault.UNREACHABLE, "its host has no address") from None
         check_addresses(addresses, allows_private=self.allows_private)
@@ -81,18 +83,21 @@ class Fetcher:
     """Fetches photos of at most `limit` bytes."""
 
     limit: int
-    network: httpcore2.AsyncNetworkBackend
+    network: CheckedNetwork
     context: ssl.SSLContext
 
-    async def fetch(self, address: str, take: Callable[[int], bool]) -> bytes:
-        """The bytes at this address. `take` is asked for room before they are kept.
+    async def fetch(
+        self, address: str, take: Callable[[int], bool], owner: Hashable = None
+    ) -> bytes:
+        """The bytes at this address, for this owner. `take` is asked for room before they are kept.
 
         Raises PhotoRefused. How long it may take is the caller's business: cancelled, it closes
         its connection.
         """
         url = read_address(address)
+        network = evolve(self.network, owner=owner)
         async with httpcore2.AsyncConnectionPool(
-            ssl_context=self.context, max_connections=1, network_backend=self.network
+            ssl_context=self.context, max_connections=1, network_backend=network
         ) as pool:
             for _ in range(MOST_REDIRECTS + 1):
                 try:

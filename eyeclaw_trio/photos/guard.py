@@ -74,7 +74,7 @@ class PhotoGuard:
             if not place.take(1):
                 raise PhotoRefused(PhotoFault.BUSY, "too many photos come at the same time")
             with trio.move_on_after(self.within):
-                data = await self._receive(address, room.take)
+                data = await self._receive(address, room.take, owner)
                 result = await use(data)
                 seconds = round(trio.current_time() - began, 3)
                 log.info("photo.taken", bytes=len(data), seconds=seconds)
@@ -87,9 +87,9 @@ class PhotoGuard:
             room.release()
             place.release()
 
-    async def _receive(self, address: str, take: Callable[[int], bool]) -> bytes:
+    async def _receive(self, address: str, take: Callable[[int], bool], owner: Hashable) -> bytes:
         if not is_data_url(address):
-            return await self.fetcher.fetch(address, take)
+            return await self.fetcher.fetch(address, take, owner)
         data = read_data_url(address, self.fetcher.limit)
         if not take(len(data)):
             raise PhotoRefused(PhotoFault.BUSY, "too many photos come at the same time")
