@@ -170,18 +170,21 @@ class FrameStream(trio.abc.Stream):
             budget, poller = self._services.budget, self._services.poller
             pollable = self._transport.pollable
             if self._sieve.has_more:
-                left = self._sift(b"")
+                left = self._sift(b"") or b""
             elif poller is not None and pollable is not None:
                 # Waited for here: a frame of its own would be memory, of ten thousand idle links.
-                left = await poller.receive(pollable, self._sift)
-                if not left:
+                received = await poller.receive(pollable, self._sift)
+                if received == b"":
                     return self._sieve.finish()
+                left = received or b""
             else:
                 data = await self._receive_itself(min(max_bytes or FIRST_SIZE, FIRST_SIZE), budget)
                 if not data:
                     return self._sieve.finish()
-                left = self._sift(data)
-            if left:
+                left = self._sift(data) or b""
+            if self._sieve.has_more and not left:
+                await budget.renew()  # many small ones: others have their turn in between
+            elif left:
                 if not budget.spend(FRAMES_AT_A_TIME):
                     await budget.renew()
                 return left
@@ -193,8 +196,9 @@ class FrameStream(trio.abc.Stream):
             await budget.renew()
         return data
 
-    def _sift(self, data: bytes) -> bytes:
-        """What is the library's of this; the rest is taken."""
+    def _sift(self, data: bytes) -> bytes | None:
+        """What is the library's of this; the rest is taken. None where there is more to be taken,
+        which must wait."""
         self.received_at = trio.current_time()
         sieve = self._sieve
         if sieve is None:
@@ -203,7 +207,7 @@ class FrameStream(trio.abc.Stream):
         left = sieve.sift(data)
         if was_midway or sieve.is_midway:  # seldom
             self._on_sifted(sieve)
-        return left
+        return None if sieve.has_more and not left else left
 
     async def aclose(self) -> None:
         """Nothing more is read or sent through this stream; the transport stays open.

@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 # behind all of them: what costs is what becomes of them, and not that they are read.
 AT_A_TIME: Final = 1_000
 BYTES_AT_A_TIME: Final = 262_144
-SECONDS_AT_A_TIME: Final = 0.008
+SECONDS_AT_A_TIME: Final = 0.003
 # Bytes of one socket that are read in one go. A peer decides how many frames its bytes are: 64 kB
 # of chunks are a millisecond of work, of the smallest frames twenty. So it is found out: who fills
 # what was asked for, and is quick, is read in larger portions (a seventh of what a chunk costs at
@@ -121,9 +121,11 @@ class Poller:
         watch = self._watches[number] = Watch(stream, take, number, epoll, self._watches)
         return watch
 
-    async def receive(self, stream: Pollable, take: Callable[[bytes], bytes]) -> bytes:
+    async def receive(
+        self, stream: Pollable, take: Callable[[bytes], bytes | None]
+    ) -> bytes | None:
         """Give `take` all that is received, until it returns something of it, which is returned
-        here, or the stream ends, and b"" is.
+        here, or the stream ends, and b"" is; or None, where it will take no more for now.
 
         `take` is called by the poller's task and must not wait; what it raises is raised here.
         Raises as `EagerStream.receive_some`. Cancellation loses nothing: what has been read has
@@ -131,7 +133,7 @@ class Poller:
         """
         task = trio.lowlevel.current_task()
         is_waiting = True
-        result: bytes | Exception = b""
+        result: bytes | Exception | None = b""
 
         def take_on(data: bytes | None) -> bool:
             nonlocal is_waiting, result
@@ -140,7 +142,7 @@ class Poller:
                     result = take(data)
                 except Exception as error:
                     result = error
-                if not result:
+                if result == b"":
                     return True
             elif data is None:
                 result = trio.BrokenResourceError()

@@ -16,6 +16,8 @@ from eyeclaw_trio.protocol.frames import (
     FRAMES_AT_A_TIME,
     POLICY,
     TEXT_LIMIT,
+    TEXT_ROOM,
+    TEXTS_AT_A_TIME,
     TOO_BIG,
     FrameSieve,
     frame_close,
@@ -131,6 +133,41 @@ def test_the_library_gets_a_few_frames_at_a_time_and_the_rest_is_not_lost() -> N
         passed.append(sieve.sift(b""))
     assert b"".join(passed) == pings
     assert max(map(len, passed)) <= FRAMES_AT_A_TIME * len(frame(b"", PING))
+
+
+def taken_at_a_time(data: bytes, *, is_stopped: bool = False) -> tuple[list[int], int]:
+    """How many texts are taken in each go, and how many goes there are."""
+    goes, taken = [0], 0
+
+    def take(_: bytes) -> bool:
+        goes[-1] += 1
+        return True
+
+    sieve = FrameSieve(take, limit=1_000)
+    if is_stopped:
+        sieve.stop()
+    assert sieve.sift(data) == b""
+    while sieve.has_more:
+        goes.append(0)
+        assert sieve.sift(b"") == b""
+        taken += 1
+    return goes, taken + 1
+
+
+def test_of_many_small_texts_some_are_taken_at_a_time_and_none_is_lost() -> None:
+    goes, _ = taken_at_a_time(frame(b"{}") * 2_000)
+    assert sum(goes) == 2_000
+    assert max(goes) == goes[0] == TEXTS_AT_A_TIME + 2_000 * 8 // TEXT_ROOM
+
+
+def test_ordinary_texts_are_all_taken_at_a_time() -> None:
+    goes, _ = taken_at_a_time(frame(b"x" * 200) * 300)
+    assert goes == [300]
+
+
+def test_whoever_was_told_to_go_has_some_frames_skipped_at_a_time() -> None:
+    _, goes = taken_at_a_time(frame(b"{}") * 2_000, is_stopped=True)
+    assert 10 < goes < 100
 
 
 def test_who_was_told_to_go_is_heard_for_a_close_frame_only() -> None:

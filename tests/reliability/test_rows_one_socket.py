@@ -120,6 +120,12 @@ FLOODS = {
     "objects without a name": ("nobody", 8, frame(b"{}") * 8_000, 10**6),
     "objects of a bad token": ("bad token", 8, frame(b"{}") * 8_000, 10**6),
     "unknown names of a bot": ("bot", 8, frame(b'{"type":"x"}') * 4_000, 10**6),
+    "small ones behind large ones": (
+        "bot",
+        8,
+        frame(b'{"type":"x","y":"%s"}' % (b"y" * 60_000)) * 16 + frame(b'{"type":"x"}') * 8_000,
+        10**6,
+    ),
     "unknown names of a chat client": ("chat", 8, frame(b'{"type":"x"}') * 4_000, 10**6),
     "binaries of a chat client": ("chat", 8, frame(b"", BINARY) * 8_000, 10**6),
 }

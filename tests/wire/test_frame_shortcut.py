@@ -3,6 +3,7 @@ pieces, the same messages come out in the same order and the same bytes go back.
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -24,9 +25,9 @@ from frames_between import (
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from eyeclaw_trio.protocol.frames import TEXT_LIMIT, FrameSieve
+from eyeclaw_trio.protocol.frames import TEXT_LIMIT, TEXT_ROOM, TEXTS_AT_A_TIME, FrameSieve
 from eyeclaw_trio.wire.frame_stream import FrameStream
-from eyeclaw_trio.wire.poller import Poller
+from eyeclaw_trio.wire.poller import FIRST_SIZE, Poller
 from eyeclaw_trio.wire.services import Services
 from eyeclaw_trio.wire.streams import wrap
 
@@ -135,10 +136,10 @@ async def test_simple_texts_do_not_pass_through_the_library() -> None:
 
     stream.sift(FrameSieve(take, limit=1_000), Services(poller=None))
     ping = bytes(Frame(b"", PING))
-    texts = b"".join(bytes(Frame(b"%d" % n)) for n in range(100))
+    texts = b"".join(bytes(Frame(b"%d" % n)) for n in range(16))
     await ours.send_all(texts + ping + texts)
     assert await stream.receive_some() == ping
-    assert taken == [b"%d" % n for n in range(100)] * 2
+    assert taken == [b"%d" % n for n in range(16)] * 2
 
 
 @pytest.mark.skipif(Poller.where_possible() is None, reason="there is no epoll")
@@ -167,6 +168,37 @@ async def test_with_a_poller_simple_texts_do_not_even_wake_the_reader() -> None:
         assert await stream.receive_some() == ping
         nursery.cancel_scope.cancel()
     assert taken == [b"%d" % number for number in range(100)]
+
+
+@pytest.mark.parametrize("poller", [None, Poller.where_possible()])
+async def test_between_many_small_texts_others_have_their_turn_and_none_is_lost(
+    poller: Poller | None,
+) -> None:
+    taken: list[bytes] = []
+    passes: list[int] = []  # texts that had been taken in each pass of the loop
+
+    def take(payload: bytes) -> bool:
+        taken.append(payload)
+        return True
+
+    async def look_on() -> None:
+        while True:
+            passes.append(len(taken))
+            await trio.lowlevel.checkpoint()
+
+    async with socket_pair() as (ours, theirs), trio.open_nursery() as nursery:
+        stream = FrameStream(wrap(theirs))
+        stream.sift(FrameSieve(take, limit=1_000), Services(poller=poller))
+        if poller is not None:
+            nursery.start_soon(poller.run)
+        ping = bytes(Frame(b"", PING))
+        await ours.send_all(b"".join(bytes(Frame(b"%d" % n)) for n in range(1_000)) + ping)
+        nursery.start_soon(look_on)
+        assert await stream.receive_some() == ping
+        nursery.cancel_scope.cancel()
+    assert taken == [b"%d" % n for n in range(1_000)]
+    at_a_time = [later - earlier for earlier, later in itertools.pairwise(passes)]
+    assert max(at_a_time) <= TEXTS_AT_A_TIME + FIRST_SIZE // TEXT_ROOM
 
 
 async def test_what_a_client_says_before_it_is_let_in_waits_until_it_is() -> None:

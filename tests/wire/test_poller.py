@@ -36,6 +36,20 @@ async def test_what_take_leaves_is_returned_and_the_reading_stops_there() -> Non
         assert taken.pieces == [b"first", b"second"]
 
 
+async def test_whoever_takes_no_more_for_now_is_not_taken_for_one_at_the_end() -> None:
+    poller = Poller()
+
+    def pause(data: bytes) -> None:
+        assert data == b"much"
+
+    async with pair() as (ours, theirs), running(poller):
+        await theirs.send_all(b"much")
+        assert await poller.receive(ours, pause) is None
+        assert not is_watching(poller)
+        await theirs.send_all(b"more")
+        assert await poller.receive(ours, leave_all) == b"more"
+
+
 async def test_what_comes_after_what_was_left_stays_in_the_system() -> None:
     poller = Poller()
     async with pair() as (ours, theirs), running(poller):
@@ -127,7 +141,7 @@ async def test_a_thousand_receives_in_a_row_lose_and_repeat_nothing() -> None:
     async with pair() as (ours, theirs), running(poller) as nursery:
         nursery.start_soon(send)
         while len(received) < len(sent):
-            received += await poller.receive(ours, leave_all)
+            received += await poller.receive(ours, leave_all) or b""
     assert received == sent
 
 
