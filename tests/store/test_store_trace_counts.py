@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
-from store_helpers import NOON
+from hypothesis import given
+from hypothesis import strategies as st
+from store_helpers import NOON, opened
 from test_store_trace_list import EVERYTHING, HEALED, LOST, ids, in_memory, some_traces, write
 from trace_helpers import end_trace, make_trace
 
+from eyeclaw_trio.core.reassembly import Anomaly
+from eyeclaw_trio.core.trace import Outcome
+from eyeclaw_trio.core.trace_analysis import TraceRecord
+from eyeclaw_trio.protocol.timestamps import to_stamp
 from eyeclaw_trio.store import trace_counts, trace_list
+from eyeclaw_trio.store.database import one_moment
 from eyeclaw_trio.store.trace_counts import FACETS, Facet, TraceCounts, count_traces
 from eyeclaw_trio.store.trace_list import (
     ANYWHERE,
     FAILED,
+    FAILURES,
     RUNNING,
     TraceFilter,
     list_traces,
@@ -114,3 +125,110 @@ def test_a_text_is_looked_for_in_so_many_traces_and_further_back_by_the_cursor(
         assert ids(list_traces(db, wanted, after="9" * 18).traces) == ["6"]
         # All other filters see to the end.
         assert ids(list_traces(db, TraceFilter(user_id="anna")).traces) == ["6", "0"]
+
+
+def test_counts_are_all_of_one_moment_whoever_writes_meanwhile(tmp_path: Path) -> None:
+    with opened(tmp_path) as db, opened(tmp_path) as other:
+        write(db, end_trace(make_trace("trace_1")))
+        with one_moment(db), one_moment(db):
+            assert count_traces(db, EVERYTHING).values["source"].looked_at == 1
+            write(other, end_trace(make_trace("trace_2")))
+            assert count_traces(db, EVERYTHING).values["source"].looked_at == 1
+        assert not db.in_transaction
+        assert count_traces(db, EVERYTHING).values["source"].looked_at == 2
+
+
+Kind = tuple[Outcome | None, int | None, str, str | None, tuple[Anomaly, ...], tuple[int, ...], int]
+turns: st.SearchStrategy[list[Kind]] = st.lists(
+    st.tuples(
+        st.sampled_from([None, *Outcome]),
+        st.sampled_from([None, 1, 2]),
+        st.sampled_from(["rokid", "chat"]),
+        st.sampled_from([None, "anna", "Bert"]),
+        st.sampled_from([(), (LOST,), (LOST, HEALED)]),
+        st.sampled_from([(), (0,), (9,)]),
+        st.integers(0, 5),
+    ),
+    max_size=24,
+)
+moments = st.integers(0, 5).map(lambda minute: NOON + timedelta(minutes=minute))
+any_filter = st.builds(
+    TraceFilter,
+    outcome=st.sampled_from([None, RUNNING, FAILED, "answered", "offline"]),
+    bot_id=st.sampled_from([None, 1, 3]),
+    source=st.sampled_from([None, "chat"]),
+    anomaly=st.sampled_from([None, LOST.value, HEALED.value]),
+    is_anomaly=st.booleans(),
+    loss_position=st.sampled_from([None, ANYWHERE, "head", "tail"]),
+    user_id=st.sampled_from([None, "anna", "nobody"]),
+    since=st.none() | moments,
+    until=st.none() | moments,
+    text=st.sampled_from(["", "trace_1", "_"]),
+)
+
+
+def holding(each: TraceRecord, wanted: TraceFilter) -> dict[str, bool]:
+    """Which of the filter's conditions this trace fulfils."""
+    outcomes = {FAILED: FAILURES, None: (each.outcome or RUNNING,)}
+    position = each.loss_position is not None if wanted.loss_position == ANYWHERE else None
+    return {
+        "outcome": (each.outcome or RUNNING) in outcomes.get(wanted.outcome, (wanted.outcome,)),
+        "bot_id": wanted.bot_id in (None, each.bot_id),
+        "source": wanted.source in (None, each.source),
+        "anomaly": wanted.anomaly is None or wanted.anomaly in each.anomalies,
+        "is_anomaly": each.anomaly or not wanted.is_anomaly,
+        "loss_position": wanted.loss_position in (None, each.loss_position)
+        if position is None
+        else position,
+        "user_id": wanted.user_id in (None, each.user_id),
+        "since": wanted.since is None or each.created_at >= to_stamp(wanted.since),
+        "until": wanted.until is None or each.created_at < to_stamp(wanted.until),
+        "text": wanted.text in each.trace_id,
+    }
+
+
+def values_of(each: TraceRecord, facet: Facet) -> Sequence[str | int]:
+    if facet == "anomaly":
+        return each.anomalies
+    value = getattr(each, facet)
+    if facet == "outcome":
+        return (value or RUNNING,)
+    return () if value is None else (value,)
+
+
+@given(turns, any_filter, st.lists(moments, max_size=3), st.sampled_from([3, 10_000]))
+def test_counts_agree_with_counting_one_by_one(
+    kinds: list[Kind],
+    wanted: TraceFilter,
+    since: list[datetime],
+    counted: int,
+) -> None:
+    with in_memory() as db, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trace_counts, "COUNTED", counted)
+        for number, (outcome, bot_id, source, user_id, anomalies, lost, minute) in enumerate(kinds):
+            trace = make_trace(f"trace_{number}", user_id=user_id)
+            trace.bot_id, trace.source, trace.outcome = bot_id, source, outcome
+            trace.anomalies = list(anomalies)
+            trace.missing, trace.total_chunks = tuple((at, at) for at in lost), 10
+            write(db, trace, at=NOON + timedelta(minutes=minute))
+        everything = list(walk_traces(db, EVERYTHING, 100))
+        found = count_traces(db, wanted, since=since)
+
+        def newest(facet: str) -> list[TraceRecord]:
+            """Where all else holds, as many as are counted."""
+            fitting = [
+                each
+                for each in everything
+                if all(holds for name, holds in holding(each, wanted).items() if name != facet)
+            ]
+            return fitting[:counted]
+
+        for facet in FACETS:
+            looked_at = newest(facet)
+            listed = [values_of(each, facet) for each in looked_at]
+            assert found.values[facet].counts == Counter(value for each in listed for value in each)
+            assert found.values[facet].looked_at == len(looked_at)
+            assert found.values[facet].having == sum(bool(each) for each in listed)
+            assert found.values[facet].is_capped == (len(looked_at) == counted)
+        begun = [each.created_at for each in newest("since")]
+        assert found.since == tuple(sum(at >= to_stamp(moment) for at in begun) for moment in since)
