@@ -5,6 +5,8 @@ import signal
 import sys
 from pathlib import Path
 
+from forwarded import count_once
+
 from eyeclaw_trio.__main__ import main
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -13,5 +15,6 @@ if Path(sys._MEIPASS).parent != Path(sys.executable).parent:
     # One file: its first process unpacks, waits for this one, and passes signals on. The one that
     # it cannot pass on must not leave this one behind, with the data folder held.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    count_once()
 
 main()

@@ -3,10 +3,12 @@ inside, and must have left no traceback."""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
 import subprocess
+import termios
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -103,18 +105,31 @@ def environ_of(folder: Path, environ: dict[str, str]) -> dict[str, str]:
 
 @asynccontextmanager
 async def open_child(
-    folder: Path, name: str, command: Sequence[str], environ: dict[str, str]
+    folder: Path,
+    name: str,
+    command: Sequence[str],
+    environ: dict[str, str],
+    *,
+    terminal: int | None = None,
 ) -> AsyncIterator[Child]:
-    """A process for the length of the block; it works in this folder, where its stderr goes too."""
+    """A process for the length of the block; it works in this folder, where its stderr goes too.
+    With the inner end of a terminal it has a session and a process group of its own there."""
+    of_terminal: dict[str, Any] = {"stdin": subprocess.DEVNULL}
+    if terminal is not None:
+        of_terminal = {
+            "stdin": terminal,
+            "start_new_session": True,
+            "preexec_fn": lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        }
     log = folder / f"{name}.stderr"
     with log.open("wb") as stderr:
         process = await trio.lowlevel.open_process(
             command,
             env=environ_of(folder, environ),
             cwd=folder,
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,
+            **of_terminal,
         )
     child = Child(process, log)
     try:
