@@ -62,7 +62,9 @@ class RecentLines:
 
     def keep(self, _logger: object, _method: str, event: EventDict) -> EventDict:
         """A processor of structlog, for events that have become harmless."""
-        said = dict(structlog.processors.format_exc_info(None, "", dict(event)))
+        said = dict(event)
+        if "exc_info" in said:
+            said = dict(structlog.processors.format_exc_info(None, "", said))
         at, level, name = (str(said.pop(each, "")) for each in ("timestamp", "level", "event"))
         self.add(at, level, name, harmless_json(said, repr) if said else "")
         return event

@@ -56,6 +56,8 @@ def harmless(text: str) -> str:
 def harmless_line(text: str, limit: int = LINE_LENGTH) -> str:
     """As one line of at most `limit` characters: whatever ends a line is a space, several are
     one, and none is left at the ends."""
+    if len(text) <= limit and text.isprintable() and " " not in text:
+        return text  # names and numbers, in every line of the log
     line = " ".join(text[: limit * 4].translate(_IN_LINE).split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
@@ -66,7 +68,7 @@ def harmless_json(value: object, default: Callable[[Any], Any] | None = None) ->
         document = orjson.dumps(value, default).decode()
     except orjson.JSONEncodeError:  # half a character, a large number: Python's own is more patient
         document = json.dumps(value, default=default, separators=(",", ":"))
-    return document.translate(_IN_JSON)
+    return document if document.isprintable() else document.translate(_IN_JSON)
 
 
 def visible(text: str) -> str:
