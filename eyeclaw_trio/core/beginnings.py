@@ -87,6 +87,8 @@ class Beginnings:
 
     def number_of(self, context: Context) -> int:
         """Which one it is now; 0 where it has never begun anew."""
+        if not self._newest:
+            return 0  # nobody has ever begun anew
         number = self._of_names.get(context.name, 0)
         for bot_id in (None, context.bot_id):
             # What one wearer has said in a shared conversation cannot be told from the rest.

@@ -29,10 +29,19 @@ class BotManners:
     needs_history: bool = False
     wearer: WearerSettings = field(factory=WearerSettings)
     speaks_clean: bool = False
+    _known: dict[tuple[str, Language], Manner] = field(
+        factory=dict, init=False, repr=False, eq=False
+    )
 
     def for_source(self, source: str, language: Language = "zh") -> Manner:
         """How its answers reach whoever asked there, in this language: only who wears glasses can
         be told to do something, and sees what may be asked next. A worker's wearer only hears."""
+        known = self._known.get((source, language))  # each answer asks, and there are a few
+        if known is None:
+            known = self._known[source, language] = self._make(source, language)
+        return known
+
+    def _make(self, source: str, language: Language) -> Manner:
         wearer = self.wearer
         speech = Speech(self.speaks_clean, wearer.emoji, wearer.longest)
         if source not in _HEARD:

@@ -37,7 +37,6 @@ class Recalled:
     """What a question belongs to. `beginning` is there where it begins a new conversation."""
 
     thread: Thread
-    history: tuple[Exchange, ...] = ()
     beginning: Beginning | None = None
 
 
@@ -60,8 +59,11 @@ class Memory:
         if forget_after > 0 and heard_at is not None and now - heard_at > forget_after:
             beginning = self.begin_anew(context, milliseconds)
         self._hear(context, now)
-        thread = self._thread(context)
-        return Recalled(thread, self._said.history(thread, now), beginning)
+        return Recalled(self._thread(context), beginning)
+
+    def history(self, thread: Thread, now: float) -> tuple[Exchange, ...]:
+        """What was said in it before, oldest first, and what is being answered just now."""
+        return self._said.history(thread, now)
 
     def begin_anew(self, context: Context, milliseconds: int) -> Beginning:
         """A new conversation from now on."""

@@ -114,7 +114,7 @@ class Places(Generic[L]):
     @property
     def waiting(self) -> int:
         """How many turns wait for a place."""
-        return len(self._queue)
+        return self._queue.size
 
     @property
     def taken(self) -> int:
@@ -124,8 +124,10 @@ class Places(Generic[L]):
     @property
     def newest(self) -> L | None:
         """The link that takes the next command: one that was told to end takes none."""
-        newest = self._newest_attached
-        return newest.link if newest is not None else None
+        for each in reversed(self._links):  # each turn asks some times: no call for one link
+            if each.link.is_alive:
+                return each.link
+        return None
 
     def find_left(self, session_id: str) -> Place[L] | None:
         """The place of a turn that its reader has left, if the bot may still be at it."""
@@ -177,7 +179,7 @@ class Places(Generic[L]):
         """Before a turn of this owner's asks: the one that leaves a full queue for it, for which
         the bot is busy; the newest of whoever has most in it, where that is more than this owner
         will have."""
-        if len(self._queue) < self._queue_limit:
+        if self._queue.size < self._queue_limit:
             return None
         greediest = self._queue.find_greediest()
         if self._queue.of(greediest) <= self._queue.of(owner) + 1:
@@ -189,11 +191,12 @@ class Places(Generic[L]):
 
     def ask(self, session_id: str, trace_id: str, now: float, owner: Hashable = None) -> Place[L]:
         """A turn wants a place. Raises BotBusy when too many wait already."""
-        self._forget_silent(now)
+        if self._left:
+            self._forget_silent(now)
         newest = self.newest
         capacity = newest.capacity if newest is not None else 1
-        is_free = not self._queue and self.taken < capacity
-        if not is_free and len(self._queue) >= self._queue_limit:
+        is_free = not self._queue.size and self.taken < capacity
+        if not is_free and self._queue.size >= self._queue_limit:
             raise BotBusy(self._find_holder())
         place: Place[L] = Place(
             session_id, trace_id, owner, held_by="" if is_free else self._find_holder()
@@ -204,12 +207,13 @@ class Places(Generic[L]):
     def grant(self, now: float) -> list[Place[L]]:
         """Give the places that are free: owners in turns, and of one owner's in order. The turn of
         each is to `begin`."""
-        self._forget_silent(now)
+        if self._left:
+            self._forget_silent(now)
         granted: list[Place[L]] = []
-        if not self._queue:
+        if not self._queue.size:
             return granted
         link = self.newest
-        while link is not None and self._queue and self.taken < link.capacity:
+        while link is not None and self._queue.size and self.taken < link.capacity:
             place = self._queue.pop()
             self._taken[place.session_id] = place
             granted.append(_granted(place, now))
@@ -218,8 +222,12 @@ class Places(Generic[L]):
     def grant_again(self, now: float) -> list[Place[L]]:
         """After a link has come or gone: the turns that are to `begin` again, because their
         command was never sent, or may have died with its link where that is safe to repeat."""
-        unheard = [each for each in self._taken.values() if each.stage is Stage.BUSY]
-        if all(place.has_spoken for place in unheard):
+        unheard = [
+            each
+            for each in self._taken.values()
+            if not each.has_spoken and each.stage is Stage.BUSY
+        ]
+        if not unheard:
             return []
         link = self.newest
         if link is None:
@@ -272,7 +280,7 @@ class Places(Generic[L]):
 
     @property
     def _newest_attached(self) -> _Attached[L] | None:
-        for each in reversed(self._links):  # each turn asks some times: no generator for one link
+        for each in reversed(self._links):
             if each.link.is_alive:
                 return each
         return None
@@ -284,8 +292,6 @@ class Places(Generic[L]):
         return holder.trace_id if holder is not None else ""
 
     def _is_unheard(self, place: Place[L], link: L) -> bool:
-        if place.has_spoken:
-            return False
         is_attached = any(attached.link is place.link for attached in self._links)
         return place.link is None or (link.can_resume and not is_attached)
 
@@ -302,10 +308,9 @@ class Places(Generic[L]):
         return min(sooner, place.heard_at + self._idle_timeout)
 
     def _forget_silent(self, now: float) -> None:
-        if self._left:
-            silent = [key for key, place in self._left.items() if self._silent_at(place) <= now]
-            for session_id in silent:
-                del self._left[session_id]
+        silent = [key for key, place in self._left.items() if self._silent_at(place) <= now]
+        for session_id in silent:
+            del self._left[session_id]
 
 
 def _granted(place: Place[L], now: float) -> Place[L]:

@@ -75,5 +75,6 @@ class Portion:
 
     def release(self) -> None:
         """Give all of it back."""
-        self._shares.move(self._owner, -self.size)
-        self.size = 0
+        if self.size:  # most never took any
+            self._shares.move(self._owner, -self.size)
+            self.size = 0

@@ -11,12 +11,13 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from enum import Enum
+from functools import partial
 from typing import Any, Final
 
 from attrs import define, field, frozen
 
 from eyeclaw_trio.core.reassembly import Anomaly
-from eyeclaw_trio.protocol.completions import Closing
+from eyeclaw_trio.protocol.completions import NOT_CLOSED, Closing
 
 # Chunks whose times are kept one by one; beyond that they are counted only. 16 bytes each.
 KEPT_CHUNKS: Final = 10_000
@@ -146,19 +147,19 @@ class Trace:
     resumed: int = 0
     total_chunks: int | None = None
     """What the summary said there were."""
-    closing: Closing = field(factory=Closing)
+    closing: Closing = NOT_CLOSED
     """What the model has said of its answer."""
     missing: tuple[tuple[int, int], ...] = ()
     anomalies: list[Anomaly] = field(factory=list)
     events: list[TraceEvent] = field(factory=list)
     events_left_out: int = 0
-    chunk_times: array[float] = field(factory=lambda: array("d"))
+    chunk_times: array[float] = field(factory=partial(array, "d"))
     """When each of the first KEPT_CHUNKS distinct chunks came."""
-    chunk_sequences: array[int] = field(factory=lambda: array("q"))
-    write_times: array[float] = field(factory=lambda: array("d"))
+    chunk_sequences: array[int] = field(factory=partial(array, "q"))
+    write_times: array[float] = field(factory=partial(array, "d"))
     """When each of the first KEPT_CHUNKS writes to the reader was done, with `write_sizes`."""
-    write_sizes: array[int] = field(factory=lambda: array("q"))
-    relay_delays: array[float] = field(factory=lambda: array("d"))
+    write_sizes: array[int] = field(factory=partial(array, "q"))
+    relay_delays: array[float] = field(factory=partial(array, "d"))
     """Per write: from a chunk's arrival to the end of its write, in seconds; as many as writes
     are kept."""
     speech: SpeechCount | None = None

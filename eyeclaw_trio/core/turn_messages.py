@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from attrs import frozen
 
 from eyeclaw_trio.protocol.bot import Status, StreamMessage
@@ -11,6 +13,9 @@ from eyeclaw_trio.protocol.bot import Status, StreamMessage
 class PlaceGranted:
     """The bot has a place for this turn: its task sends the question now, or once more where the
     first may have died with its link."""
+
+
+PLACE_GRANTED: Final = PlaceGranted()
 
 
 @frozen

@@ -33,17 +33,15 @@ class WaitingLine(Generic[T]):
     """All who wait, each once."""
 
     def __init__(self) -> None:
-        self._size = 0
+        self.size = 0
+        """How many wait."""
         self._owners: OrderedDict[Hashable, _Own[T]] = OrderedDict()  # whose turn it is first
-
-    def __len__(self) -> int:
-        return self._size
 
     def add(self, owner: Hashable, item: T, *, was_served: bool = False) -> None:
         """One more of this owner's, who must not wait yet."""
         own = self._owners.setdefault(owner, _Own())
         (own.served if was_served else own.fresh)[item] = None
-        self._size += 1
+        self.size += 1
 
     def of(self, owner: Hashable) -> int:
         """How many of this owner's wait."""
@@ -65,7 +63,7 @@ class WaitingLine(Generic[T]):
         """This one, who waits, waits no longer."""
         own = self._owners[owner]
         del (own.fresh if item in own.fresh else own.served)[item]
-        self._size -= 1
+        self.size -= 1
         if not own.fresh and not own.served:
             del self._owners[owner]
 
@@ -75,5 +73,5 @@ class WaitingLine(Generic[T]):
         item, _ = (own.fresh or own.served).popitem(last=False)
         if own.fresh or own.served:
             self._owners[owner] = own
-        self._size -= 1
+        self.size -= 1
         return item

@@ -64,6 +64,8 @@ def describe_context(
 
     The wearer's language goes along where any part may.
     """
+    if not metadata:
+        return ""
     found: dict[str, str] = {}
     if "time" in parts and (moment := _text(metadata.get("currentTime"))):
         found["time"] = _quoted(moment) + _weekday(moment, language)

@@ -92,6 +92,9 @@ class Closing:
     usage: Usage | None = None
 
 
+NOT_CLOSED: Final = Closing()
+
+
 @frozen
 class ToolCallPart:
     """A part of a call that a model makes: its name once, its arguments piece by piece."""

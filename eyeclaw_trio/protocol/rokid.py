@@ -110,7 +110,8 @@ def _check_messages(messages: tuple[_EntryOnTheWire, ...]) -> None:
     entries = tuple(_read_entry(entry) for entry in messages)
     if not any(entry.role == "user" for entry in entries):
         raise UnfitError("must hold an entry whose role is user")
-    if not _find_question(entries)[1].as_text:
+    asked = _find_question(entries)[1]
+    if not asked.text and asked.image is None:
         raise UnfitError("must hold a text or an image in its last entry of role user")
 
 
@@ -171,6 +172,8 @@ def read_history(messages: tuple[Opaque, ...]) -> tuple[Entry, ...]:
 def name_photos(addresses: Sequence[str], words: str) -> str:
     """A question with photos in words (PROTOCOL 1): each is named by its address, where that is
     not the photo itself."""
+    if not addresses:
+        return words
     named = [f"[图片] {each}" if each[:5].lower() != "data:" else "[图片]" for each in addresses]
     return " ".join(part for part in (*named, words) if part)
 

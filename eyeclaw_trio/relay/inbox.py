@@ -70,7 +70,9 @@ class Inbox:
         # What comes while the turn is busy is one item: a batch, which grows until it is taken. It
         # is bounded in bytes, here and not in trio.
         self._batch: list[TurnMessage] | None = None
-        self._inlet, self._outlet = trio.open_memory_channel[list[TurnMessage]](1)
+        self._inlet: trio.MemorySendChannel[list[TurnMessage]]
+        self._outlet: trio.MemoryReceiveChannel[list[TurnMessage]]
+        self._inlet, self._outlet = trio.open_memory_channel(1)
 
     def send_nowait(self, message: TurnMessage, at: float) -> None:
         """Put in a message that has come at that moment (monotonic seconds)."""

@@ -17,13 +17,13 @@ import trio
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.places import Place, Places
 from eyeclaw_trio.core.turn_messages import (
+    PLACE_GRANTED,
     DrainOver,
     EarlierWords,
     LinkBack,
     LinkLost,
     LinkReplaced,
     Notice,
-    PlaceGranted,
     PlaceMoved,
     QueuedOut,
 )
@@ -83,7 +83,10 @@ class Station:
     def is_online(self) -> bool:
         """Whether a link lives whose last heartbeat is younger than `presence_timeout`."""
         youngest = self._now() - self._patience.presence_timeout
-        return any(at > youngest and link.is_alive for link, at in self._heard_at.items())
+        for link, at in self._heard_at.items():
+            if at > youngest and link.is_alive:
+                return True
+        return False
 
     @property
     def links(self) -> int:
@@ -174,7 +177,8 @@ class Station:
         if not self.is_online:
             raise BotOffline(code=self.offline_reason)
         now = self._now()
-        self._grant(now)  # what silence has freed belongs to those who wait already
+        if self.places.waiting:
+            self._grant(now)  # what silence has freed belongs to those who wait already
         queued_out = self.places.make_room(owner)
         if queued_out is not None:
             self._turns[queued_out.session_id].tell(QueuedOut(queued_out.held_by), now)
@@ -228,7 +232,7 @@ class Station:
         now = self._now()
         self._grant(now)
         for place in self.places.grant_again(now):
-            self._turns[place.session_id].tell(PlaceGranted(), now)
+            self._turns[place.session_id].tell(PLACE_GRANTED, now)
         for link in self.places.retiring():
             link.replace()
         # Only sooner: who looks too early asks again.
@@ -282,7 +286,7 @@ class Station:
 
     def _grant(self, now: float) -> None:
         for place in self.places.grant(now):
-            self._turns[place.session_id].tell(PlaceGranted(), now)
+            self._turns[place.session_id].tell(PLACE_GRANTED, now)
 
     def _tell(self, turns: Iterable[OpenTurn], notice: Notice) -> None:
         now = self._now()

@@ -53,6 +53,8 @@ class Occasion:
     @property
     def earlier(self) -> tuple[Opaque, ...]:
         """What was said before, as entries of a request."""
+        if not self.history:
+            return ()
         return tuple(
             {"role": role, "type": "text", "text": text}
             for exchange in self.history
@@ -105,9 +107,16 @@ class Occasions:
             recalled.thread,
             language,
             "" if is_apart else _system_text(question, manners, language),
-            recalled.history if manners.needs_history and not question.has_history else (),
+            self._history(question, manners, recalled.thread, now),
             is_new_chat,
         )
+
+    def _history(
+        self, question: Question, manners: BotManners, thread: Thread, now: float
+    ) -> tuple[Exchange, ...]:
+        if not manners.needs_history or question.has_history:
+            return ()
+        return self.memory.history(thread, now)
 
     def find_manner(self, command: ExecuteCommand, bot: Bot | None, source: str) -> Manner:
         """How the answer to this command reaches whoever asked there; as it comes where no bot is

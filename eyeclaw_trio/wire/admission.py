@@ -87,7 +87,7 @@ class Admission:
         now = time.perf_counter()
         self._share.note(now - self._began)
         self._began = now
-        admitted = [self._line.pop() for _ in range(min(self._share.size, len(self._line)))]
+        admitted = [self._line.pop() for _ in range(min(self._share.size, self._line.size))]
         self._left = 0 if admitted else self._share.size
         self._baton = admitted[0] if admitted else None
         for task in admitted:

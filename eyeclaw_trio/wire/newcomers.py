@@ -34,6 +34,8 @@ class Newcomer:
 
     _all: Newcomers
     peer: str = ""
+    is_new: bool = True
+    """It has shown no key yet."""
     was_served: bool = False
     """It has asked for something, and waits for the next thing, or to be told what was wrong."""
     is_unwanted: bool = False
@@ -49,7 +51,7 @@ class Newcomer:
 
     def ending_here(self) -> AbstractContextManager[object]:
         """A block that is cancelled when the connection has to make room, as long as it may."""
-        if self not in self._all and not self.is_unwanted:
+        if not self.is_new and not self.is_unwanted:
             return _UNTOUCHED  # it has shown a key, and asks again and again
         scope = trio.CancelScope()
         self.ends_with(scope.cancel)
@@ -58,7 +60,7 @@ class Newcomer:
     async def admission(self) -> None:
         """Wait until something may be done for it; not at all once it has shown a key. As
         `Admission.wait`, also when it is cancelled."""
-        if self in self._all:
+        if self.is_new:
             await self._all.admission.wait(self.peer, was_served=self.was_served)
 
     def vouch(self, owner: Hashable = None) -> bool:
@@ -70,7 +72,8 @@ class Newcomer:
             self.end()
             self._all.owned.move(owner, 1)
             self._owner = owner
-        self._all.forget(self)
+        if self.is_new:
+            self._all.forget(self)
         self._end = None  # nothing ends it for others any more
         return True
 
@@ -118,4 +121,5 @@ class Newcomers:
 
     def forget(self, newcomer: Newcomer) -> None:
         """This one is none any more, or was none."""
+        newcomer.is_new = False
         self._waiting.pop(newcomer, None)

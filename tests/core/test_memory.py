@@ -23,15 +23,17 @@ class Talk:
         self.memory, self.context, self.forget_after = memory, context, forget_after
 
     def heard(self, now: float = 0.0) -> tuple[Exchange, ...]:
-        return self.memory.recall(self.context, self.forget_after, now, CLOCK).history
+        recalled = self.memory.recall(self.context, self.forget_after, now, CLOCK)
+        return self.memory.history(recalled.thread, now)
 
     def say(self, question: str, answer: str, now: float = 0.0) -> tuple[Exchange, ...]:
         """Ask, and be answered; returns the history that the question came with."""
-        recalled = self.memory.recall(self.context, self.forget_after, now, CLOCK)
-        exchange = self.memory.ask(self.context, recalled.thread, question)
+        thread = self.memory.recall(self.context, self.forget_after, now, CLOCK).thread
+        before = self.memory.history(thread, now)
+        exchange = self.memory.ask(self.context, thread, question)
         exchange.add(answer)
-        self.memory.answered(self.context, recalled.thread, exchange, now)
-        return recalled.history
+        self.memory.answered(self.context, thread, exchange, now)
+        return before
 
 
 def test_a_question_finds_what_was_said_before_it() -> None:
@@ -80,7 +82,7 @@ def test_silence_begins_a_new_conversation_where_that_is_wanted() -> None:
     before = talk.memory.recall(talk.context, 60.0, 61.0, CLOCK)
     assert before.beginning is None
     after = talk.memory.recall(talk.context, 60.0, 122.0, CLOCK)
-    assert after.history == ()
+    assert talk.memory.history(after.thread, 122.0) == ()
     assert after.beginning == Beginning(CLOCK, 1, name="bot_1")
     assert after.thread.name != before.thread.name
 

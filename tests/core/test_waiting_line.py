@@ -26,7 +26,7 @@ def test_who_was_served_waits_behind_those_of_the_same_owner_who_were_not() -> N
     line.add("one", "once more", was_served=True)
     line.add("one", "new")
     line.add("other", "other's again", was_served=True)
-    order = [line.pop() for _ in range(len(line))]
+    order = [line.pop() for _ in range(line.size)]
     assert order == ["new", "other's again", "again", "once more"]
     with pytest.raises(KeyError):
         line.pop()
@@ -39,10 +39,10 @@ def test_who_leaves_is_not_called_and_takes_nobody_with_it() -> None:
     line.add("one", "again", was_served=True)
     line.discard("one", "first")
     line.discard("one", "again")
-    assert [line.pop() for _ in range(len(line))] == ["second"]
+    assert [line.pop() for _ in range(line.size)] == ["second"]
     line.add("gone", "only one")
     line.discard("gone", "only one")
-    assert len(line) == 0
+    assert line.size == 0
 
 
 def test_who_has_most_in_the_line_is_known_and_can_take_his_newest_out() -> None:
@@ -52,7 +52,7 @@ def test_who_has_most_in_the_line_is_known_and_can_take_his_newest_out() -> None
     assert (line.of("a"), line.of("b"), line.of("c")) == (2, 3, 0)
     assert line.find_greediest() == "b"
     assert line.pop_newest("b") == "b3"
-    assert [line.pop() for _ in range(len(line))] == ["a1", "b1", "a2", "b2"]
+    assert [line.pop() for _ in range(line.size)] == ["a1", "b1", "a2", "b2"]
     with pytest.raises(ValueError, match="empty"):
         line.find_greediest()
 
@@ -87,7 +87,7 @@ def test_nobody_is_lost_called_twice_or_passed_by_a_later_one_like_himself(
             case int(which) if waiting:
                 leaving = list(waiting)[which % len(waiting)]
                 line.discard(waiting.pop(leaving)[0], leaving)
-        assert len(line) == len(waiting)
+        assert line.size == len(waiting)
 
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=6))
@@ -96,5 +96,5 @@ def test_between_two_of_one_owner_each_other_who_waits_is_called_once(sizes: lis
     for owner, size in enumerate(sizes):
         for number in range(size):
             line.add(owner, (owner, number))
-    order = [line.pop() for _ in range(len(line))]
+    order = [line.pop() for _ in range(line.size)]
     assert order == sorted(order, key=lambda each: (each[1], each[0]))
