@@ -83,10 +83,7 @@ class Station:
     def is_online(self) -> bool:
         """Whether a link lives whose last heartbeat is younger than `presence_timeout`."""
         youngest = self._now() - self._patience.presence_timeout
-        for link, at in self._heard_at.items():
-            if at > youngest and link.is_alive:
-                return True
-        return False
+        return any(at > youngest and link.is_alive for link, at in self._heard_at.items())
 
     @property
     def links(self) -> int:

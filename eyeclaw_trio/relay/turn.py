@@ -19,7 +19,7 @@ from eyeclaw_trio.core.answer import Answer
 from eyeclaw_trio.core.patience import LATE
 from eyeclaw_trio.core.reply_events import Aside, ReplyEvent
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
-from eyeclaw_trio.core.turn_messages import PlaceGranted, TurnMessage
+from eyeclaw_trio.core.turn_messages import PLACE_GRANTED, TurnMessage
 from eyeclaw_trio.errors import BotBusy, BotFailed, ListenerGone, SlowReader, TurnFailed
 from eyeclaw_trio.protocol.to_bot import ExecuteCommand
 from eyeclaw_trio.relay.seam import TurnSide
@@ -107,7 +107,7 @@ class _Flow:
     _reply: Reply
     _answer: Answer
     _trace: Trace
-    _is_waiting: bool = True  # for a place, when last looked at
+    _is_waiting: bool = False  # for a place, when last looked at
     _look_at: float = math.inf  # at the latest
 
     async def run(self) -> None:
@@ -116,7 +116,6 @@ class _Flow:
         self._note_begin()
         try:
             self._take(self._turn.inbox.receive_nowait())  # a free place is granted already
-            await trio.lowlevel.checkpoint()  # that was work: others have their turn
             await self._reply.open()
             while not self._answer.complete:
                 unwritten = await self._relay_until_blocked()
@@ -161,7 +160,7 @@ class _Flow:
         if self._is_waiting:
             self._station.assign_places()
             self._is_waiting = turn.is_waiting
-        if turn.command is not None and PlaceGranted() in messages:
+        if turn.command is not None and PLACE_GRANTED in messages:
             self._station.send_command(turn)
         now = trio.current_time()
         if now - self._look_at > LATE:
@@ -181,12 +180,14 @@ class _Flow:
         if texts:
             since = self._turn.inbox.waiting_since
             self._trace.note_written(trio.current_time(), since, texts)
-        self._station.acknowledge(self._turn, self._answer.written())
+        if sequences := self._answer.written():
+            self._station.acknowledge(self._turn, sequences)
 
     def _note_begin(self) -> None:
         now = trio.current_time()
         self._trace.note(Happening.SUBSCRIBED, now)
-        if self._turn.is_waiting:
+        self._is_waiting = self._turn.is_waiting
+        if self._is_waiting:
             self._trace.note(Happening.QUEUED, now, held_by=self._turn.place.held_by or None)
 
     def _note_end(self) -> None:

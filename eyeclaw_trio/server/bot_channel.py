@@ -129,12 +129,17 @@ class BotLink:
         return not self._socket.is_closing
 
     def send(self, message: ToBot) -> None:
-        """Put a message into the outbox."""
-        self._socket.enqueue([self._framing.message(encode_to_bot(message))])
+        """Put a message into the outbox: written now when nobody else has anything to read, who
+        might have something to say here too. So a question goes out a pass of the loop sooner."""
+        said = [self._framing.message(encode_to_bot(message))]
+        if self._station.is_quiet:
+            self._socket.send_nowait(said)
+        else:
+            self._socket.enqueue(said)
 
     def acknowledge(self, session_id: str, sequences: Sequence[int]) -> None:
-        """Put `chunk_received` for each of these into the outbox, as one write: made now when
-        nobody else has anything to read, who might have something to say here too."""
+        """Put `chunk_received` for each of these into the outbox, as one write; now or
+        later, as `send`."""
         said = self._framing.acknowledgements(session_id, sequences, _now())
         if self._station.is_quiet:
             self._socket.send_nowait(said)

@@ -9,6 +9,7 @@ from typing import cast
 from attrs import define, field
 from cable_fakes import Sessions
 
+from eyeclaw_trio.protocol.to_bot import Cancel
 from eyeclaw_trio.relay.seam import LinkSide
 from eyeclaw_trio.server.bot_channel import BotLink
 from eyeclaw_trio.wire.peer_log import PeerLog
@@ -54,3 +55,14 @@ async def test_acknowledgements_are_written_now_when_nobody_has_anything_to_read
     side.is_quiet = True
     link.acknowledge("turn", [2, 3])
     assert socket.written == [1, 3]
+
+
+async def test_a_question_is_written_now_when_nobody_has_anything_to_read() -> None:
+    socket, side = Socket(), Side()
+    lines = PeerLog().about("bot 1")
+    link = BotLink(cast(ServerSocket, socket), cast(LinkSide, side), Sessions(), lines)
+    link.send(Cancel("turn"))
+    assert socket.written == [1]
+    side.is_quiet = False
+    link.send(Cancel("other"))
+    assert (socket.written, socket.waiting) == ([1], 1)
