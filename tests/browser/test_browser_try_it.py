@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import io
-import json
 
 from browsing import Site
 from PIL import Image
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 from scripted_bot import linked_bot
 
-from eyeclaw_trio.protocol.sse import CONNECTED, AnswerFraming
+
+def picture(colour: str) -> bytes:
+    """A photo, as a PNG."""
+    photo = io.BytesIO()
+    Image.new("RGB", (640, 480), colour).save(photo, "PNG")
+    return photo.getvalue()
 
 
 def test_a_photo_goes_to_the_bot_as_glasses_would_send_it(site: Site) -> None:
-    photo = io.BytesIO()
-    Image.new("RGB", (640, 480), "teal").save(photo, "PNG")
     bot = site.house.add_bot("sees photos")
     with site.visit() as visit, linked_bot(site.gateway, bot, "一片", "青色。") as told:
         page = visit.page
         visit.go("/admin/try")
         page.locator("[name=bot]").select_option(str(bot["id"]))
         page.get_by_label("Photo").set_input_files(
-            {"name": "photo.png", "mimeType": "image/png", "buffer": photo.getvalue()}
+            {"name": "photo.png", "mimeType": "image/png", "buffer": picture("teal")}
         )
         page.get_by_role("button", name="Ask").click()
         expect(page.get_by_test_id("answer")).to_have_text("一片青色。")
@@ -31,41 +33,66 @@ def test_a_photo_goes_to_the_bot_as_glasses_would_send_it(site: Site) -> None:
         visit.assert_accessible()
 
 
-def test_actions_and_follow_ups_are_cards_and_the_next_question_is_a_click_away(
-    site: Site,
-) -> None:
-    framing = AnswerFraming("1", "1")
-    hostile = "<img src=x onerror=alert(1)>\u202e"
-    answers = [
-        framing.text("我看看。"),
-        framing.tool_call("take_photo", {}),
-        framing.tool_call("take_navigation", {"poi_name": hostile, "navi_type": "0"}),
-        framing.follow_up(["附近有什么好吃的？", "怎么去车站？"]),
-        framing.last_text(""),
-        framing.done(),
-    ]
-    asked: list[str] = []
-
-    def answer(route: Route) -> None:
-        asked.append(json.loads(route.request.post_data or "{}")["text"])
-        headers = {"content-type": "text/event-stream", "eyeclaw-trace": "trace_1"}
-        route.fulfill(headers=headers, body=CONNECTED + b"".join(answers))
-
-    with site.visit() as visit:
+def test_a_bot_that_wants_to_see_gets_the_photo_with_the_next_question(site: Site) -> None:
+    bot = site.house.add_bot("wants to see")
+    wish = {"kind": "tool_call", "tool_call": {"command": "take_photo"}}
+    with site.visit() as visit, linked_bot(site.gateway, bot, "我看看。", wish) as told:
         page = visit.page
-        page.route("**/admin/api/try", answer)
         visit.go("/admin/try")
+        page.locator("[name=bot]").select_option(str(bot["id"]))
         page.get_by_label("Question").fill("这是什么？")
         page.get_by_role("button", name="Ask").click()
         cards = page.get_by_test_id("acts").locator("li")
-        expect(cards).to_have_count(3)
-        expect(cards.nth(0)).to_contain_text("take_photo")
-        expect(cards.nth(0)).to_contain_text("Choose a photo")
-        expect(page.get_by_label("Photo")).to_be_focused()
-        expect(cards.nth(1)).to_contain_text("poi_name: <img src=x onerror=alert(1)>[U+202E]")
+        expect(cards).to_have_count(1)
+        expect(cards).to_contain_text("take_photo")
+        expect(cards).to_contain_text("Choose a photo")
+        expect(page.get_by_test_id("answer")).to_have_text("我看看。")
+        photo = page.get_by_label("Photo")
+        expect(photo).to_be_focused()
+        visit.assert_accessible()
+        photo.set_input_files(
+            {"name": "photo.png", "mimeType": "image/png", "buffer": picture("teal")}
+        )
+        expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+        with page.expect_response("**/admin/api/try") as answered:
+            page.get_by_role("button", name="Ask").click()
+        answered.value.finished()
+        expect(cards).to_have_count(1)
+        page.get_by_test_id("trace").click()
+        expect(page.locator("svg[data-testid=time-line]")).to_be_visible()
+    assert "images" not in told[0]["metadata"]
+    [image] = told[1]["metadata"]["images"]
+    assert image.startswith("data:image/jpeg;base64,")
+
+
+def test_actions_and_follow_ups_are_cards_and_the_next_question_is_a_click_away(
+    site: Site,
+) -> None:
+    hostile = "<img src=x onerror=alert(1)>\u202e"
+    way = {"command": "take_navigation", "action": "open", "poi_name": hostile, "navi_type": "0"}
+    bot = site.house.add_bot("knows the way")
+    pieces = (
+        "往前走。",
+        {"kind": "tool_call", "tool_call": way},
+        {"kind": "follow_up", "follow_up": ["附近有什么好吃的？", "怎么去车站？"]},
+    )
+    with site.visit() as visit, linked_bot(site.gateway, bot, *pieces) as told:
+        page = visit.page
+        visit.go("/admin/try")
+        page.locator("[name=bot]").select_option(str(bot["id"]))
+        page.get_by_label("Question").fill("怎么走？")
+        page.get_by_role("button", name="Ask").click()
+        cards = page.get_by_test_id("acts").locator("li")
+        expect(cards).to_have_count(2)
+        expect(cards.nth(0)).to_contain_text("take_navigation")
+        expect(cards.nth(0)).to_contain_text("poi_name: <img src=x onerror=alert(1)>[U+202E]")
+        expect(page.get_by_test_id("raw")).to_contain_text('"type":"tool_call"')
         visit.assert_accessible()
         visit.assert_fits()
-        cards.nth(2).get_by_role("button", name="怎么去车站？").click()
+        with page.expect_response("**/admin/api/try") as answered:
+            cards.nth(1).get_by_role("button", name="怎么去车站？").click()
+        answered.value.finished()
         expect(page.get_by_label("Question")).to_have_value("怎么去车站？")
-        expect(cards).to_have_count(3)
-    assert asked == ["这是什么？", "怎么去车站？"]
+        expect(page.get_by_test_id("raw")).to_contain_text("event: done")
+        expect(cards).to_have_count(2)
+    assert "怎么去车站？" in told[1]["params"]["message"]

@@ -10,6 +10,7 @@ function setUpTrying(form) {
   const photo = form.querySelector("[data-photo]");
   const stop = form.querySelector("[data-stop]");
   let running = null;
+  let ended = Promise.resolve();
 
   const showFact = (name, value) => {
     const row = facts.querySelector(`[data-fact="${name}"]`) ?? document.createElement("div");
@@ -61,8 +62,9 @@ function setUpTrying(form) {
       const button = Object.assign(document.createElement("button"), {
         type: "button", className: "small", textContent: visible(text),
       });
-      button.addEventListener("click", () => {
+      button.addEventListener("click", async () => {
         form.elements.text.value = text;
+        await ended; // they come shortly before the answer's end
         form.requestSubmit();
       });
       return button;
@@ -124,7 +126,7 @@ function setUpTrying(form) {
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (!running) ask();
+    if (!running) ended = ask();
   });
   photo.addEventListener("change", () => { form.elements.text.required = !photo.files.length; });
   stop.addEventListener("click", () => running?.abort());
