@@ -142,7 +142,7 @@ chaos: .venv/.installed-for-tests
 # Random input for every parser, so many seconds for each of them; the seeds are printed.
 fuzz: SECONDS ?= 300
 fuzz: .venv/.installed-for-tests
-	FUZZ_SECONDS=$(SECONDS) FUZZ_SEED=$(SEED) $(BIN)/pytest -m fuzz -rP
+	FUZZ_SECONDS=$(SECONDS) FUZZ_SEED=$(SEED) $(BIN)/pytest $(AGAIN) -m fuzz -rP
 
 format: .venv/.installed-for-tests
 	$(BIN)/ruff format .
