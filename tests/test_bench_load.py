@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
+from attrs import define, evolve, field
 
 from bench.generator import FLAGS, SOURCES, Load, Target, compile_generator, run_generator
 
@@ -26,6 +26,7 @@ LOAD = Load(
     bots=1, answers=1, window=16, chunks=100, rate=200, seconds=1.0, warm_up=0.05, link_within=10
 )
 RUN_WITHIN = 30.0
+PROBE_TAKES = 0.2  # of a second: longer than it takes to begin
 
 pytestmark = pytest.mark.skipif(
     COMPILER is None, reason="there is no C compiler for the load generator"
@@ -40,6 +41,8 @@ class Channel:
 
     spoil: Spoil
     count: int = 0
+    closes_first: bool = False
+    probes: int = 0
     events: trio.MemorySendChannel[bytes] = field(init=False)
     heard: trio.MemoryReceiveChannel[bytes] = field(init=False)
 
@@ -47,17 +50,33 @@ class Channel:
         self.events, self.heard = trio.open_memory_channel[bytes](1000)
 
     async def serve(self, stream: trio.SocketStream) -> None:
+        if self.closes_first:
+            self.closes_first = False
+            await stream.aclose()
+            return
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             data = await stream.receive_some()
             if not data:
                 return
             head += data
-        serve = self.publish if head.startswith(b"GET /pub/") else self.subscribe
+        if head.startswith(b"GET /probe "):
+            serve = self.answer_probes
+        else:
+            serve = self.publish if head.startswith(b"GET /pub/") else self.subscribe
         try:
             await serve(stream)
         except trio.BrokenResourceError:
             return
+
+    async def answer_probes(self, stream: trio.SocketStream) -> None:
+        asked = b"GET"
+        while asked:
+            assert asked.count(b"GET") == 1  # who has asked waits for the answer
+            self.probes += 1
+            await trio.sleep(PROBE_TAKES)
+            await stream.send_all(b"HTTP/1.1 404 Not found\r\nContent-Length: 2\r\n\r\n{}")
+            asked = bytes(await stream.receive_some())
 
     async def publish(self, stream: trio.SocketStream) -> None:
         await stream.send_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
@@ -81,13 +100,17 @@ class Channel:
 
 async def run_with(spoil: Spoil, folder: Path) -> dict[str, Any]:
     """What the generator finds out about a server that does this to each event."""
+    return await run_against(Channel(spoil), LOAD, folder)
+
+
+async def run_against(channel: Channel, load: Load, folder: Path) -> dict[str, Any]:
     (folder / "bots").write_text("1 token\n", "ascii")
     async with trio.open_nursery() as nursery:
         listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        nursery.start_soon(trio.serve_listeners, Channel(spoil).serve, listeners)
+        nursery.start_soon(trio.serve_listeners, channel.serve, listeners)
         target = Target(listeners[0].socket.getsockname()[1], "key", folder / "bots", [1], "nchan")
         program = await trio.to_thread.run_sync(compile_generator, CACHE)
-        run = partial(run_generator, program, target, LOAD, core=None, progress=lambda _: None)
+        run = partial(run_generator, program, target, load, core=None, progress=lambda _: None)
         with trio.fail_after(RUN_WITHIN):
             report = await trio.to_thread.run_sync(run)
         nursery.cancel_scope.cancel()
@@ -128,6 +151,16 @@ async def test_events_that_change_places_are_counted_as_reordered_and_not_as_los
     report = await run_with(swap, tmp_path)
 
     assert report["events"] == {"lost": 0, "doubled": 0, "reordered": 1}
+
+
+async def test_a_probe_that_has_lost_its_connection_waits_for_the_measurement_and_for_its_answers(
+    tmp_path: Path,
+) -> None:
+    channel = Channel(lambda _, event: [event], closes_first=True)
+    report = await run_against(channel, evolve(LOAD, probe="/probe"), tmp_path)
+    assert report["surprises"] == 0, report["surprise"]
+    assert 1 <= report["probe_ms"]["count"] <= channel.probes
+    assert report["probe_ms"]["max"] < RUN_WITHIN * 1000
 
 
 def test_the_generator_compiles_without_a_warning(tmp_path: Path) -> None:

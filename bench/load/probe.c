@@ -9,7 +9,12 @@
 #include <string.h>
 
 static Connection probe;
-static nanos probe_due = NEVER, probe_asked;
+static nanos probe_due = NEVER, probe_asked; /* 0: nobody has asked */
+static bool is_running;
+
+/* One question at a time, and none before the beginning: of two that are on their way the answer
+   to the second would be measured from nowhere. */
+static void ask_at(nanos moment) { probe_due = is_running ? moment : NEVER; }
 
 static void probe_opened(Connection *connection) { (void)connection; }
 
@@ -22,10 +27,11 @@ static size_t probe_received(Connection *connection, char *data, size_t size, na
     size_t whole = (size_t)(end - data) + 4 + (length ? strtoull(length + 7, NULL, 10) : 0);
     if (size < whole)
         return 0;
-    if (is_measuring())
+    if (probe_asked == 0)
+        note_surprise("an answer that nobody has asked for", data, whole);
+    else if (is_measuring())
         histogram_note(&report.probe, now - probe_asked);
-    nanos every = to_nanos(options.probe_every);
-    probe_due = probe_asked + every;
+    ask_at((probe_asked ? probe_asked : now) + to_nanos(options.probe_every));
     probe_asked = 0;
     return whole;
 }
@@ -34,7 +40,7 @@ static const Kind PROBE;
 
 static void probe_lost(Connection *connection) {
     connection_open(connection, &PROBE, options.port);
-    probe_due = clock_now() + to_nanos(options.probe_every);
+    ask_at(clock_now() + to_nanos(options.probe_every));
     probe_asked = 0;
 }
 
@@ -58,10 +64,13 @@ void probe_open(void) {
 }
 
 void probe_begin(nanos now) {
-    if (options.probe != NULL)
-        probe_due = now;
+    is_running = options.probe != NULL;
+    ask_at(now);
 }
 
-void probe_end(void) { probe_due = NEVER; }
+void probe_end(void) {
+    is_running = false;
+    probe_due = NEVER;
+}
 
 nanos probe_next_due(void) { return probe_due; }
