@@ -239,7 +239,7 @@ def _judge_key(secret: str, inspection: Inspection) -> Diagnosis:
     if not known.is_active:
         fix = f"`eyeclaw key restore {known.id}`, or a new one: {fix}"
         return Diagnosis("key", "fail", f"The key {known.name} is revoked.", fix)
-    return Diagnosis("key", "ok", f"The key that was given is {known.name}.")
+    return Diagnosis("key", "ok", f'The key that was given is the one named "{known.name}".')
 
 
 def _port_in(address: str) -> int:

@@ -82,7 +82,7 @@ FINDINGS: Final[Mapping[str, FindingWords]] = {
             "如果仍在增加，请把数据目录放到更快的磁盘上。",
         ),
     ),
-    "keys": FindingWords(("{count} access keys are valid.", "有 {count} 个有效的访问密钥。")),
+    "keys": FindingWords(("Valid access keys: {count}.", "有 {count} 个有效的访问密钥。")),
     "no_key": FindingWords(
         (
             "There is no valid access key: glasses cannot come in.",
@@ -119,7 +119,7 @@ FINDINGS: Final[Mapping[str, FindingWords]] = {
         ),
     ),
     "bots_online": FindingWords(
-        ("All {count} bots are online.", "全部 {count} 个智能体在线。"),
+        ("Every bot is online: {count}.", "全部 {count} 个智能体在线。"),
     ),
     "no_default_bot": FindingWords(
         (

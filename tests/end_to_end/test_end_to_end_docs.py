@@ -29,7 +29,7 @@ WITHIN: Final = 100.0
 TYPED: Final = "the words of whoever types\n"
 
 NOT_RUN: Final = {
-    r"make |git |cd eyeclaw-trio": "it builds, tests or fetches the checkout; CI calls the targets",
+    r"make |git |cd eyeclaw-trio|.ci/run": "it builds, tests or fetches the checkout; CI calls it",
     r"python3 -m venv|~/eyeclaw/bin/pip": "it takes the package index; `make test-wheel` installs",
     r"dpkg |eyeclawctl |systemctl |journalctl |useradd |install |ln -s ": "`make test-deb` does",
     r"dist/eyeclaw ": "`make test-binary` runs it",
