@@ -29,6 +29,7 @@ from eyeclaw_trio.server.chat import PATH as CHAT_PATH
 from eyeclaw_trio.server.chat import ChatDoor, chat_kind
 from eyeclaw_trio.server.completions import MODEL_PATH, MODELS_PATH, CompletionDoor, ModelsDoor
 from eyeclaw_trio.server.completions import PATH as COMPLETIONS_PATH
+from eyeclaw_trio.server.first_look import FirstLook
 from eyeclaw_trio.server.front_door import FrontDoor, Handler
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.glasses import PATHS, GlassesDoor
@@ -103,6 +104,7 @@ class Gateway:
             settings.patience,
             attrs.evolve(settings.limits, connections=self.connections),
             self._services.poller,
+            FirstLook(lambda: store.directory),
         )
         self.observer.show_counts(lambda: self.front_door.open_connections)
 

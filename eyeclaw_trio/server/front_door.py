@@ -12,13 +12,14 @@ from attrs import frozen
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.errors import ListenerGone, RequestRefused, TryLater
 from eyeclaw_trio.server.origins import Origins
+from eyeclaw_trio.wire.admission import Look
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.newcomers import Newcomer, Newcomers
 from eyeclaw_trio.wire.peer_log import PeerLog
 from eyeclaw_trio.wire.poller import Poller
 from eyeclaw_trio.wire.request_reader import ConnectionTerms, Request
 from eyeclaw_trio.wire.response_writer import Headers
-from eyeclaw_trio.wire.streams import NowaitStream, ReplayedStream, wrap
+from eyeclaw_trio.wire.streams import LOOK, NowaitStream, ReplayedStream, wrap
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,8 @@ class FrontDoor:
     """Serves connections: each is a life of its own, and none can hurt another.
 
     `routes` maps a path to its handlers by method. A path that ends with `/` takes all below it.
-    Hang-ups are heard by the poller, which must run, or by a task for each answer.
+    Hang-ups are heard by the poller, which must run, or by a task for each answer. Where many
+    come in one instant, `look` says whom to take first.
     """
 
     def __init__(
@@ -64,9 +66,10 @@ class FrontDoor:
         patience: Patience,
         limits: Limits,
         poller: Poller | None = None,
+        look: Look = lambda _: None,
     ) -> None:
         self.open_connections = 0
-        self.newcomers = Newcomers(connections=limits.connections)
+        self.newcomers = Newcomers(connections=limits.connections, look=look)
         self._routes = routes
         self._origins = origins
         self._limit = limits.connections
@@ -86,9 +89,13 @@ class FrontDoor:
         self.open_connections += 1
         newcomer: Newcomer | None = None
         try:
-            await self.newcomers.admission.wait(accepted.peer)
+            begun = _receive_beginning(accepted)
+            if begun is None:
+                return
+            await self.newcomers.admit(accepted.peer, begun)
             newcomer = self.newcomers.enter(accepted.peer)
-            connection = HttpConnection(accepted, self._terms, newcomer)
+            connection = HttpConnection(accepted, self._terms, newcomer, begun)
+            del begun
             continuation: Continuation = None
             is_open = True
             while is_open:
@@ -191,3 +198,15 @@ class FrontDoor:
             pass
         finally:
             await stream.abort()
+
+
+def _receive_beginning(stream: NowaitStream) -> bytes | None:
+    """What a peer has said already, which is mostly there as soon as it is; None where it has left
+    without a word."""
+    try:
+        begun = stream.receive_nowait(LOOK)
+    except trio.BrokenResourceError:
+        return None
+    if begun is None:
+        return b""
+    return begun or None

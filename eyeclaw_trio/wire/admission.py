@@ -5,16 +5,20 @@ hundreds and may speak in one instant, and a pass of the loop in which all of th
 tenth of a second for everybody else. So each piece of their work has to be admitted: the
 connection itself, and whatever it says until it has shown a key (RELIABILITY 35). Where nobody
 waits that costs nothing.
+
+Where many wait, what they begin with is looked at first, which costs little: who has a key does not
+wait for a crowd that comes from the same address, as behind a proxy all do.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import time
+from collections.abc import Callable, Hashable
 from typing import Final
 
 import trio
-from attrs import define, field
+from attrs import define, field, frozen
 
 from eyeclaw_trio.core.waiting_line import WaitingLine
 
@@ -23,6 +27,19 @@ AT_A_TIME: Final = 16
 # A pass that takes longer is one in which those who are there wait for those who come (seconds):
 # the first bytes of a connection are a third of a millisecond of work, a bot's handshake one.
 LONG_PASS: Final = 0.003
+
+
+@frozen
+class Glimpse:
+    """What the first bytes of a newcomer show: whose key it is (`is_known`, checked again later),
+    or what else sets it apart from the others of its address."""
+
+    owner: Hashable
+    is_known: bool = False
+
+
+Look = Callable[[bytes], Glimpse | None]
+"""Says what first bytes show; None for nothing. Costs little, and never raises."""
 
 
 class Share:
@@ -50,16 +67,26 @@ class Admission:
     the next ones when its turn to run comes, which is a pass later.
     """
 
-    _line: WaitingLine[trio.lowlevel.Task] = field(factory=WaitingLine)
+    _known: WaitingLine[trio.lowlevel.Task] = field(factory=WaitingLine)
+    _others: WaitingLine[trio.lowlevel.Task] = field(factory=WaitingLine)
+    _known_is_next: bool = True
     _share: Share = field(factory=Share)
     _left: int = 1
     _began: float = 0.0
     _baton: trio.lowlevel.Task | None = None
 
-    async def wait(self, peer: str, *, was_served: bool = False) -> None:
+    @property
+    def is_busy(self) -> bool:
+        """Whether who comes now has to wait, and would do well to show something."""
+        return self._left <= 0
+
+    async def wait(
+        self, peer: str, *, was_served: bool = False, glimpse: Glimpse | None = None
+    ) -> None:
         """Return when this work of a peer may be done; at once where nobody waits, which is no
         checkpoint then. `peer` is an address, or empty; who `was_served` already waits behind
-        those of the same address who were not. Cancellation leaves the line."""
+        those of the same address who were not. Those who are known by a `glimpse` have a line
+        of their own, by whose they are, and every second turn. Cancellation leaves the line."""
         if self._left > 0:
             self._left -= 1
             return
@@ -71,13 +98,13 @@ class Admission:
             finally:
                 self._pass_on()
             return
-        owner = network_of(peer)
+        line, owner = self._line_for(peer, glimpse)
 
         def leave(_: object) -> trio.lowlevel.Abort:
-            self._line.discard(owner, task)
+            line.discard(owner, task)
             return trio.lowlevel.Abort.SUCCEEDED
 
-        self._line.add(owner, task, was_served=was_served)
+        line.add(owner, task, was_served=was_served)
         await trio.lowlevel.wait_task_rescheduled(leave)
         if self._baton is task:
             self._pass_on()
@@ -87,11 +114,28 @@ class Admission:
         now = time.perf_counter()
         self._share.note(now - self._began)
         self._began = now
-        admitted = [self._line.pop() for _ in range(min(self._share.size, self._line.size))]
+        waiting = self._known.size + self._others.size
+        admitted = [self._pop() for _ in range(min(self._share.size, waiting))]
         self._left = 0 if admitted else self._share.size
         self._baton = admitted[0] if admitted else None
         for task in admitted:
             trio.lowlevel.reschedule(task)
+
+    def _line_for(
+        self, peer: str, glimpse: Glimpse | None
+    ) -> tuple[WaitingLine[trio.lowlevel.Task], Hashable]:
+        """Which line one stands in, and among whom."""
+        if glimpse is None:
+            return self._others, network_of(peer)
+        if glimpse.is_known:
+            return self._known, glimpse.owner
+        return self._others, (glimpse.owner, network_of(peer))
+
+    def _pop(self) -> trio.lowlevel.Task:
+        """The next one: of those who are known and of the others in turns."""
+        is_known = self._known.size > 0 and (self._known_is_next or not self._others.size)
+        self._known_is_next = not is_known
+        return (self._known if is_known else self._others).pop()
 
 
 def network_of(peer: str) -> str:

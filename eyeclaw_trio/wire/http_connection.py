@@ -28,16 +28,24 @@ LINGER_SECONDS: Final = 2.0
 
 
 class HttpConnection:
-    """Requests and responses over one stream."""
+    """Requests and responses over one stream, of whose first request `begun` was read already."""
 
     __slots__ = ("_h11", "_stream", "newcomer", "path", "reader", "writer")
 
-    def __init__(self, stream: NowaitStream, terms: ConnectionTerms, newcomer: Newcomer) -> None:
+    def __init__(
+        self,
+        stream: NowaitStream,
+        terms: ConnectionTerms,
+        newcomer: Newcomer,
+        begun: bytes = b"",
+    ) -> None:
         self.newcomer = newcomer
         self.path = ""
         """Of the current request; empty while it is not known."""
         self._stream = stream
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
+        if begun:
+            self._h11.receive_data(begun)
         self.reader = RequestReader(stream, terms, self._h11)
         self.writer = ResponseWriter(stream, terms.write_timeout, self._h11, self.reader)
 

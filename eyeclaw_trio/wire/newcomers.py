@@ -17,7 +17,7 @@ import trio
 from attrs import define
 
 from eyeclaw_trio.core.shares import Shares
-from eyeclaw_trio.wire.admission import Admission
+from eyeclaw_trio.wire.admission import Admission, Look
 
 # Connections at once. Whoever has a key shows it within a round trip or two.
 NEWCOMERS: Final = 256
@@ -57,11 +57,11 @@ class Newcomer:
         self.ends_with(scope.cancel)
         return scope
 
-    async def admission(self) -> None:
-        """Wait until something may be done for it; not at all once it has shown a key. As
-        `Admission.wait`, also when it is cancelled."""
+    async def admission(self, said: bytes = b"") -> None:
+        """Wait until something may be done for it, which has begun to say this; not at all once it
+        has shown a key. As `Admission.wait`, also when it is cancelled."""
         if self.is_new:
-            await self._all.admission.wait(self.peer, was_served=self.was_served)
+            await self._all.admit(self.peer, said, was_served=self.was_served)
 
     def vouch(self, owner: Hashable = None) -> bool:
         """It has shown what this owner is known by, or one who is counted elsewhere: it is no
@@ -94,14 +94,20 @@ class Newcomer:
 
 class Newcomers:
     """All of them, the one that has waited longest first. `owned` are the connections of those who
-    have shown a key, of `connections` that there may be."""
+    have shown a key, of `connections` that there may be; `look` is at what they say first."""
 
-    def __init__(self, limit: int = NEWCOMERS, connections: int = 10_000) -> None:
+    def __init__(
+        self,
+        limit: int = NEWCOMERS,
+        connections: int = 10_000,
+        look: Look = lambda _: None,
+    ) -> None:
         self.turned_out = 0
         """How many have had to make room."""
         self.admission = Admission()
         self.owned = Shares(connections, GENEROSITY)
         self._limit = limit
+        self._look = look
         self._waiting: OrderedDict[Newcomer, None] = OrderedDict()
 
     def __len__(self) -> int:
@@ -109,6 +115,12 @@ class Newcomers:
 
     def __contains__(self, newcomer: object) -> bool:
         return newcomer in self._waiting
+
+    async def admit(self, peer: str, said: bytes, *, was_served: bool = False) -> None:
+        """Wait until something may be done for one of this address, which has begun to say this.
+        As `Admission.wait`, also when it is cancelled."""
+        glimpse = self._look(said) if said and self.admission.is_busy else None
+        await self.admission.wait(peer, was_served=was_served, glimpse=glimpse)
 
     def enter(self, peer: str = "") -> Newcomer:
         """One more, of this address; where there are too many already, another one ends."""

@@ -104,7 +104,7 @@ class RequestReader:
         self._terms = terms
         self._h11 = h11
         self._allowance = Allowance(terms.budget)
-        self._raw = bytearray()
+        self._raw = bytearray(h11.trailing_data[0])  # what was read of the first one already
         self._early = 0  # bytes that came before their turn
         self._leave: Callable[[], None] = _stay
         self._deadline = trio.current_time() + terms.request_timeout

@@ -20,8 +20,12 @@ RECEIVE_SIZE: Final = 65_536
 SLICE: Final = 65_536
 """Bytes of a write whose progress is looked at: the unit of `write_timeout`."""
 
-Admission = Callable[[], Awaitable[None]]
-"""Returns when what has come may be looked at."""
+LOOK: Final = 2_048
+"""Bytes that are read of what comes to see who it is: a request's head is shorter, mostly."""
+
+Admission = Callable[[bytes], Awaitable[None]]
+"""Returns when what has come, and begins with these bytes, may be worked on. Without them it is
+what has to be done before there are any."""
 
 
 class Pollable(Protocol):
@@ -63,8 +67,8 @@ class NowaitStream(Protocol):
         """As trio's streams. Cancellation loses nothing of a socket's."""
 
     async def receive_admitted(self, max_bytes: int, admission: Admission) -> bytes | bytearray:
-        """As `receive_some`, but what is there waits for this admission, and not in our memory
-        where it can be left in the system's. Cancelled there it may be lost."""
+        """As `receive_some`, but what is there waits for this admission; beyond LOOK bytes not in
+        our memory, where it can be left in the system's. Cancelled there it is lost."""
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """As trio's streams. Cancellation may leave a part written: nothing can follow it."""
@@ -124,13 +128,12 @@ class EagerStream(trio.abc.HalfCloseableStream):
                 return data
 
     async def receive_admitted(self, max_bytes: int, admission: Admission) -> bytes:
-        """As `NowaitStream`; cancellation loses nothing."""
-        while True:
-            await trio.lowlevel.wait_readable(self.fileno())
-            await admission()
-            data = self.receive_nowait(max_bytes)
-            if data is not None:
-                return data
+        """As `NowaitStream`, also when it is cancelled."""
+        data = await self.receive_some(min(max_bytes, LOOK))
+        await admission(data)
+        if len(data) == LOOK and max_bytes > LOOK:
+            return data + (self.receive_nowait(max_bytes - LOOK) or b"")
+        return data
 
     def receive_nowait(self, max_bytes: int | None = None) -> bytes | None:
         """As `NowaitStream`."""
@@ -180,18 +183,24 @@ class EagerStream(trio.abc.HalfCloseableStream):
 class PatientStream(trio.abc.HalfCloseableStream):
     """Any stream of trio's, such as TLS: it takes and gives nothing without a wait."""
 
-    __slots__ = ("_stream",)
+    __slots__ = ("_has_met", "_stream")
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
+        self._has_met = False
 
     @property
     def peer(self) -> str:
         """As `NowaitStream`."""
+        socket = self._socket
+        return _address_of(socket) if socket is not None else ""
+
+    @property
+    def _socket(self) -> trio.socket.SocketType | None:
         below = self._stream
         while isinstance(below, trio.SSLStream):
             below = below.transport_stream
-        return _address_of(below.socket) if isinstance(below, trio.SocketStream) else ""
+        return below.socket if isinstance(below, trio.SocketStream) else None
 
     @property
     def pollable(self) -> Pollable | None:
@@ -215,9 +224,16 @@ class PatientStream(trio.abc.HalfCloseableStream):
         return await self._stream.receive_some(max_bytes)
 
     async def receive_admitted(self, max_bytes: int, admission: Admission) -> bytes | bytearray:
-        """As `NowaitStream`: cancelled while it waits for its admission, what has come is lost."""
+        """As `NowaitStream`, also when it is cancelled. A handshake, which costs more than all else
+        that a newcomer can ask for, waits for an admission of its own."""
+        if isinstance(self._stream, trio.SSLStream) and not self._has_met:
+            if self._socket is not None:
+                await trio.lowlevel.wait_readable(self._socket)
+            await admission(b"")
+            await self._stream.do_handshake()
+            self._has_met = True
         data = await self._stream.receive_some(max_bytes)
-        await admission()
+        await admission(bytes(data[:LOOK]))
         return data
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:

@@ -6,6 +6,9 @@ A process of its own, which goes first where the system lets it: what measures m
 the attack, or that would count as a wait for the gateway.
 
     python health_probe.py PID HOST PORT SOURCE
+
+With PROBE_KEY in the environment it asks for `/v1/models` with this key; with PROBE_CA, a file, it
+speaks TLS, and asks over one connection again and again.
 """
 
 from __future__ import annotations
@@ -13,34 +16,50 @@ from __future__ import annotations
 import os
 import select
 import socket
+import ssl
 import sys
 import time
 from contextlib import suppress
 from typing import Final
 
 EVERY: Final = 0.02
-REQUEST: Final = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+PID, HOST, PORT, SOURCE = sys.argv[1:]
+KEY, CA = os.environ.get("PROBE_KEY"), os.environ.get("PROBE_CA")
+REQUEST: Final = (
+    f"GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n\r\n"
+    if KEY
+    else "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+).encode()
 
 
 def main() -> None:
     """Blocks until the input ends; fails where an answer is another one or takes a minute."""
-    pid, host, port, source = sys.argv[1:]
     with suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     # The main thread is the loop.
-    work = os.open(f"/proc/{pid}/task/{pid}/schedstat", os.O_RDONLY)
-    memory = os.open(f"/proc/{pid}/statm", os.O_RDONLY)
+    work = os.open(f"/proc/{PID}/task/{PID}/schedstat", os.O_RDONLY)
+    memory = os.open(f"/proc/{PID}/statm", os.O_RDONLY)
+    kept = _connect() if CA else None
     due = time.perf_counter()
     while not select.select([sys.stdin], [], [], max(0.0, due - time.perf_counter()))[0]:
         due = time.perf_counter() + EVERY
         began = _first(work, 0)
-        with socket.create_connection((host, int(port)), 60, (source, 0)) as connection:
-            connection.sendall(REQUEST)
-            answer = connection.recv(4096)
-            worked = _first(work, 0) - began
+        connection = kept or _connect()
+        connection.sendall(REQUEST)
+        answer = connection.recv(4096)
+        worked = _first(work, 0) - began
+        if kept is None:
+            connection.close()
         if not answer.startswith(b"HTTP/1.1 200 "):
             sys.exit(f"not healthy: {answer!r}")
         print(worked, _first(memory, 1), flush=True)
+
+
+def _connect() -> socket.socket:
+    connection = socket.create_connection((HOST, int(PORT)), 60, (SOURCE, 0))
+    if CA is None:
+        return connection
+    return ssl.create_default_context(cafile=CA).wrap_socket(connection, server_hostname=HOST)
 
 
 def _first(file: int, number: int) -> int:

@@ -4,8 +4,8 @@ The gateway is a process of its own. While the attack goes on, `/health` is aske
 a connection of its own each time, as a probe does it, and one healthy turn after the other is
 answered by an embedded bot and compared byte for byte.
 
-Two ask: one from an address of its own, who is somebody else, and one from the attacker's, as
-everybody behind the same proxy would, where nothing tells them apart.
+Three ask: one from an address of its own, who is somebody else, and two from the attacker's, as
+everybody behind the same proxy would: one who shows a key, and one whom nothing tells apart.
 
 What counts is how long the loop of the gateway was at work until the answer came. That is what
 everybody waits for, and it is the same on a machine that has other things to do. Who asks is a
@@ -14,10 +14,12 @@ process of its own (`health_probe`), for which no attacker is in the way.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -53,6 +55,10 @@ class StallMeter:
     """Seconds that the loop was at work while each answer of `/health` was waited for."""
     near: list[float] = field(factory=list)
     """The same from the attacker's own address."""
+    keyed: list[float] = field(factory=list)
+    """The same from there, of a connection that comes with a key."""
+    kept_alive: list[float] = field(factory=list)
+    """With TLS the same over one connection that is there already."""
     sizes: list[int] = field(factory=list)
     """Bytes of the process, each time."""
     before: int = 0
@@ -81,7 +87,8 @@ class StallMeter:
         return (
             f"waits of /health: worst {self.worst * 1000:.0f} ms, "
             f"p99 {ordered[int(len(ordered) * 0.99)] * 1000:.0f} ms of {len(ordered)}; "
-            f"from the same address worst {max(self.near) * 1000:.0f} ms; "
+            f"from the same address worst {max(self.near) * 1000:.0f} ms, "
+            f"with a key {max(self.keyed) * 1000:.0f} ms; "
             f"memory +{self.growth / MEBIBYTE:.0f} MiB, kept {self.kept / MEBIBYTE:.0f} MiB; "
             f"{self.turns} healthy turns"
         )
@@ -91,13 +98,14 @@ class StallMeter:
         pages = Path(f"/proc/{self.gateway.process.pid}/statm").read_text("ascii").split()[1]
         return int(pages) * 4096
 
-    async def measure(self, source: str, waits: list[float]) -> None:
+    async def measure(self, source: str, waits: list[float], **environ: str) -> None:
         """Ask from this address until it is over."""
         asked = [str(self.gateway.process.pid), self.gateway.host, str(self.gateway.port), source]
         process = await trio.lowlevel.open_process(
             [sys.executable, "-I", str(PROBE), *asked],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env={**os.environ, **environ},
         )
         try:
             async with trio.open_nursery() as nursery:
@@ -140,9 +148,12 @@ async def attacked(house: House, *, lines: int = 200) -> AsyncIterator[StallMete
         async with trio.open_nursery() as nursery:
             for source, waits in ((ELSEWHERE, meter.waits), (HERE, meter.near)):
                 nursery.start_soon(meter.measure, source, waits)
+            nursery.start_soon(partial(meter.measure, HERE, meter.keyed, PROBE_KEY=gateway.key))
             nursery.start_soon(_stay_healthy, meter)
             try:
-                await trio.sleep(0.2)
+                with trio.fail_after(10):
+                    while not (meter.waits and meter.near and meter.keyed and meter.turns):
+                        await trio.sleep(0.02)
                 yield meter
             finally:
                 meter.stop()

@@ -12,12 +12,14 @@ import trio
 import trio.testing
 from fakes import KEY, LIMITED_KEY, Gateway, Glasses, assert_whole, question
 from front_door_talk import post, talk
+from socket_pairs import stream_of
 from trio.testing import MockClock
 
 from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.server.first_look import FirstLook
 from eyeclaw_trio.server.front_door import FrontDoor
 from eyeclaw_trio.server.origins import Origins
-from eyeclaw_trio.wire.admission import Admission
+from eyeclaw_trio.wire.admission import Admission, Glimpse
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.newcomers import Newcomers
 from eyeclaw_trio.wire.request_reader import Request
@@ -214,9 +216,13 @@ class Asking(Admission):
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[tuple[str, bool]] = []
+        self.glimpses: list[Glimpse | None] = []
 
-    async def wait(self, peer: str, *, was_served: bool = False) -> None:
+    async def wait(
+        self, peer: str, *, was_served: bool = False, glimpse: Glimpse | None = None
+    ) -> None:
         self.asked.append((peer, was_served))
+        self.glimpses.append(glimpse)
         await trio.lowlevel.checkpoint()
 
 
@@ -234,6 +240,22 @@ async def test_whatever_a_connection_without_a_key_says_has_to_be_admitted() -> 
         await trio.testing.wait_all_tasks_blocked()
         # Two pieces of a head; its refusal; a head that has come early, and the wait for its rest.
         assert admission.asked[1:] == [("", False)] * 2 + [("", True)] * 2
+
+
+async def test_who_comes_with_a_key_while_others_wait_is_seen_before_the_wait() -> None:
+    class Busy(Asking):
+        is_busy = True
+
+    gateway = Gateway()
+    gateway.front_door.newcomers = newcomers = Newcomers(look=FirstLook(lambda: gateway.directory))
+    newcomers.admission = admission = Busy()
+    async with trio.open_nursery() as nursery:
+        ours, theirs = map(stream_of, socket.socketpair())
+        await theirs.send_all(post(length=3))
+        nursery.start_soon(gateway.front_door.serve_connection, ours)
+        await trio.testing.wait_all_tasks_blocked()
+        assert admission.glimpses == [Glimpse(("key", 1), is_known=True)]
+        await trio.aclose_forcefully(theirs)
 
 
 async def test_who_has_shown_a_key_is_never_kept_waiting_for_newcomers() -> None:

@@ -7,7 +7,14 @@ import trio
 import trio.testing
 
 from eyeclaw_trio.wire import admission as admissions
-from eyeclaw_trio.wire.admission import AT_A_TIME, LONG_PASS, Admission, Share, network_of
+from eyeclaw_trio.wire.admission import (
+    AT_A_TIME,
+    LONG_PASS,
+    Admission,
+    Glimpse,
+    Share,
+    network_of,
+)
 
 
 @pytest.fixture
@@ -91,6 +98,51 @@ async def test_another_address_does_not_wait_for_the_crowd_of_one() -> None:
         await trio.lowlevel.checkpoint()
         nursery.start_soon(come, "198.51.100.7")
     assert order.index("198.51.100.7") < 10
+
+
+@pytest.mark.usefixtures("passes_are_long")
+@pytest.mark.parametrize(
+    "glimpse", [Glimpse(("key", 1), is_known=True), Glimpse("/health")], ids=["a key", "a probe"]
+)
+async def test_who_shows_something_does_not_wait_for_the_crowd_of_the_same_address(
+    glimpse: Glimpse,
+) -> None:
+    admission = Admission()
+    order: list[Glimpse | None] = []
+
+    async def come(glimpse: Glimpse | None = None) -> None:
+        await admission.wait("192.0.2.1", glimpse=glimpse)
+        order.append(glimpse)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):
+            nursery.start_soon(come)
+        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()
+        nursery.start_soon(come, glimpse)
+    assert order.index(glimpse) < 10
+    assert len(order) == 101
+
+
+@pytest.mark.usefixtures("passes_are_long")
+async def test_of_those_with_keys_each_key_has_its_turn_and_others_every_second_one() -> None:
+    admission = Admission()
+    order: list[object] = []
+
+    async def come(owner: object) -> None:
+        known = None if owner is None else Glimpse(owner, is_known=True)
+        await admission.wait("192.0.2.1", glimpse=known)
+        order.append(owner)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):
+            nursery.start_soon(come, "mad")
+        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()
+        nursery.start_soon(come, "other")
+        nursery.start_soon(come, None)
+    assert order.index("other") < 10
+    assert order.index(None) < 10
 
 
 @pytest.mark.usefixtures("passes_are_long")

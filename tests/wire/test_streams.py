@@ -10,10 +10,18 @@ from types import SimpleNamespace
 import pytest
 import trio
 import trio.testing
+import trustme
 from socket_pairs import pair, reset, tcp_pair
 
 from eyeclaw_trio.wire import streams
-from eyeclaw_trio.wire.streams import EagerStream, PatientStream, ReplayedStream, wrap
+from eyeclaw_trio.wire.streams import (
+    LOOK,
+    EagerStream,
+    NowaitStream,
+    PatientStream,
+    ReplayedStream,
+    wrap,
+)
 
 # More than a socket pair of any system takes in one go.
 MUCH = bytes(range(256)) * 32_768
@@ -248,3 +256,52 @@ async def test_a_stream_that_is_closed_after_its_reader_was_woken_reads_nobody_e
                 await ours.receive_some()
             assert os.read(number, 100) == b"not for us"
             os.close(number)
+
+
+async def test_what_is_there_is_shown_before_it_is_admitted_and_little_of_it_is_read() -> None:
+    async with pair() as (ours, theirs):
+        sent = bytes(range(250)) * 40
+        await theirs.send_all(sent)
+        shown: list[bytes] = []
+
+        async def admit(begun: bytes) -> None:
+            shown.append(begun)
+            rest = ours.receive_nowait(10)  # the rest is still in the system
+            assert rest == sent[LOOK : LOOK + 10]
+
+        received = await ours.receive_admitted(4_096, admit)
+        assert shown == [sent[:LOOK]]
+        assert received == sent[:LOOK] + sent[LOOK + 10 : 4_106]
+
+
+async def test_a_handshake_waits_for_its_admission_and_what_is_said_behind_it_again() -> None:
+    authority = trustme.CA()
+    client_context = ssl.create_default_context()
+    authority.configure_trust(client_context)
+    server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("gateway.example").configure_cert(server_context)
+    shown: list[bytes] = []
+    is_admitted, is_received = trio.Event(), trio.Event()
+
+    async def admit(begun: bytes) -> None:
+        shown.append(begun)
+        await is_admitted.wait()
+
+    async def speak(stream: trio.SSLStream[trio.SocketStream]) -> None:
+        await stream.send_all(b"GET /")
+
+    async def receive(stream: NowaitStream) -> None:
+        assert await stream.receive_admitted(4_096, admit) == b"GET /"
+        is_received.set()
+
+    async with tcp_pair() as (ours, theirs), trio.open_nursery() as nursery:
+        below = trio.SocketStream(ours._socket)
+        accepted = wrap(trio.SSLStream(below, server_context, server_side=True))
+        client = trio.SSLStream(theirs, client_context, server_hostname="gateway.example")
+        nursery.start_soon(speak, client)
+        nursery.start_soon(receive, accepted)
+        await trio.testing.wait_all_tasks_blocked()
+        assert shown == [b""]
+        is_admitted.set()
+        await is_received.wait()
+        assert shown == [b"", b"GET /"]
