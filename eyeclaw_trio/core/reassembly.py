@@ -248,10 +248,7 @@ class Reassembly:
             return False
         if not summary.total_content and summary.content_hash is None:
             return True  # it only counts
-        written = self._written.imprint()
-        return any(
-            len(text) == written.characters and written.is_in(text, 0) for text in texts or ("",)
-        )
+        return any(map(self._written.is_all_of, texts or ("",)))
 
     def _cure(self, text: str) -> str | None:
         """The part of the summary's text that is still to be written, if it can be trusted."""

@@ -60,6 +60,13 @@ class WrittenText:
         """How long it is, in characters."""
         return self._characters + sum(map(len, self._pieces))
 
+    def is_all_of(self, text: str) -> bool:
+        """Whether this is what was written so far, neither more nor less."""
+        if self._hash is None:  # a short answer: nothing was taken in yet
+            return "".join(self._pieces) == text
+        imprint = self.imprint()
+        return len(text) == imprint.characters and imprint.is_in(text, 0)
+
     def imprint(self) -> Imprint:
         """What it is so far."""
         self._take_in()

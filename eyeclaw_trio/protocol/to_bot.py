@@ -149,22 +149,41 @@ _KINDS_TO_BOT: Final[Mapping[str, type[ToBot]]] = {
     "command_received": CommandReceived,
     "status_response": StatusResponse,
 }
-_OF_READER: Final = ("system_text", "actions", "follow_ups")
-_OF_PHOTOS: Final = ("images", "photo_words")
+# Of a command's metadata what is said only where it says something.
+_SELDOM: Final = ("images", "photo_words", "system_text", "actions", "follow_ups")
+_OF_COMMAND: Final = tuple(
+    each.name for each in attrs.fields(CommandMetadata) if each.name not in _SELDOM
+)
 _NAMES_TO_BOT: Final[Mapping[type, str]] = {kind: name for name, kind in _KINDS_TO_BOT.items()}
 
 
 def encode_to_bot(message: ToBot) -> Opaque:
     """The JSON object of a message as the gateway sends it."""
-    said = unstructure(message)
-    said.pop("wishes", None)
     if isinstance(message, ExecuteCommand):
-        metadata = said["metadata"]
-        for name in () if message.metadata.images else _OF_PHOTOS:  # nearly no question has one
-            del metadata[name]
-        for name in [each for each in _OF_READER if not metadata[each]]:
-            del metadata[name]
-    return {"type": _NAMES_TO_BOT[type(message)]} | said
+        return _encode_command(message)
+    return {"type": _NAMES_TO_BOT[type(message)]} | unstructure(message)
+
+
+def _encode_command(command: ExecuteCommand) -> Opaque:
+    """By hand: each question goes through here, and waits for it."""
+    metadata = command.metadata
+    said = {name: getattr(metadata, name) for name in _OF_COMMAND}
+    said["full_messages"] = list(metadata.full_messages)
+    if metadata.images:
+        said |= {"images": list(metadata.images), "photo_words": metadata.photo_words}
+    if metadata.system_text:
+        said["system_text"] = metadata.system_text
+    if metadata.actions:
+        said["actions"] = list(metadata.actions)
+    if metadata.follow_ups:
+        said["follow_ups"] = metadata.follow_ups
+    return {
+        "type": "execute_command",
+        "params": {"message": command.params.message},
+        "metadata": said,
+        "timestamp": command.timestamp,
+        "command": command.command,
+    }
 
 
 def fit_images(command: ExecuteCommand, size: int) -> ExecuteCommand:

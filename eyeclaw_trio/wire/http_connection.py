@@ -59,7 +59,8 @@ class HttpConnection:
     async def receive_body(self, limit: int, take: Callable[[int], bool]) -> bytes:
         """As `RequestReader.receive_body`, also when it is cancelled. A client that waits for 100
         Continue gets it. Raises ListenerGone where that cannot be written."""
-        await self.writer.allow_body()
+        if self._h11.they_are_waiting_for_100_continue:
+            await self.writer.allow_body()
         return await self.reader.receive_body(limit, take)
 
     def give_back(self) -> ReplayedStream:

@@ -348,6 +348,8 @@ def _split_target(target: str) -> tuple[str, str]:
 
 def _read_query(query: str) -> dict[str, str]:
     """Raises RequestRefused (400) for more parameters than anybody has."""
+    if not query:
+        return {}
     try:
         pairs = parse_qsl(
             query, keep_blank_values=True, errors="replace", max_num_fields=_PARAMETERS

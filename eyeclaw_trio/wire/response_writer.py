@@ -91,8 +91,7 @@ class ResponseWriter:
     async def allow_body(self) -> None:
         """Tell a client that waits for it that its body is wanted (100 Continue); cancelled as
         `respond`."""
-        if self._h11.they_are_waiting_for_100_continue:
-            await self._send(h11.InformationalResponse(status_code=100, headers=[]))
+        await self._send(h11.InformationalResponse(status_code=100, headers=[]))
 
     async def start_stream(self, headers: Headers, data: bytes, *, ends: bool = False) -> None:
         """Begin a 200 response of unknown length with its first piece, as one write.

@@ -43,6 +43,21 @@ def test_it_is_the_same_however_the_text_was_cut_and_whenever_it_was_looked_at(
     assert text.size_taken == len("".join(pieces).encode())
 
 
+@given(st.lists(_texts, max_size=8), _texts, st.booleans())
+def test_it_is_all_of_its_own_text_and_of_no_other(
+    pieces: list[str], other: str, is_taken_in: bool
+) -> None:
+    text = WrittenText()
+    for piece in pieces:
+        text.add(piece)
+    if is_taken_in:
+        text.imprint()
+    whole = "".join(pieces)
+    assert text.is_all_of(whole)
+    assert text.is_all_of(other) is (other == whole)
+    assert not text.is_all_of(whole + "a")
+
+
 def test_all_failed_turns_since_the_last_summary_are_found_at_its_front() -> None:
     failed = FailedWords()
     failed.note(imprint_of("一二"))
