@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := .run
 QUESTION := {"message_id":"1","agent_id":"1","message":[{"role":"user","type":"text","text":"你好，若琪，今天天气怎么样？"}]}
 
-.PHONY: run test test-browser test-processes test-attacks test-binary test-reproducible test-wheel test-deb test-proxies test-clients \
+.PHONY: run test test-browser test-processes test-attacks test-binary test-reproducible test-wheel test-deb test-systemd test-proxies test-clients \
   test-newest test-openclaw screenshots check chaos fuzz bench bench-smoke format binary wheel \
   lock deb docs clean
 
@@ -90,6 +90,10 @@ deb: binary
 	packaging/build-deb
 test-deb: deb
 	@packaging/try-deb || [ $$? = 75 ]
+# The same under a real systemd, booted in namespaces: watchdog, hardening, reload, upgrade in the
+# middle of an answer (root only; two minutes).
+test-systemd: deb
+	@packaging/try-systemd || [ $$? = 75 ]
 
 # The same from another folder: all bytes have to be equal.
 test-reproducible: binary

@@ -110,9 +110,13 @@ async def _serve_until_told(
             nursery.start_soon(_follow_directory, gateway, changes, embedded, announce)
             nursery.start_soon(measure_loop_delay, gateway.observer.metrics.loop_delay)
             nursery.start_soon(gateway.observer.history.run)
+            manager = ServiceManager.of(os.environ)
             if listeners.certificate is not None:
                 await nursery.start(listeners.certificate.keep_renewed)
-            manager = ServiceManager.of(os.environ)
+            elif (
+                manager.address is not None
+            ):  # no terminal hangs up: a reload, and nothing to reload
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
             gateway.shutdown.on_draining = partial(manager.say_nowait, STOPPING="1")
             nursery.start_soon(manager.keep_alive)
             await _serve_connections(gateway, listeners, signals, recent, manager)

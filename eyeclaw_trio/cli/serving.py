@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import sys
 
 import click
@@ -34,6 +35,8 @@ def serve(choices: Choices, listen: str | None, admin_listen: str | None) -> Non
     """
     settings = choices.load(listen=listen, admin_listen=admin_listen)
     _warn(settings)
+    # What the watchdog ends says on stderr where it hung.
+    faulthandler.enable(2)
     trio.run(run_gateway, settings)
 
 

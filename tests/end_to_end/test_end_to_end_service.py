@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 import trio
+from fakes import spoken
 from house import House
 
 WATCHDOG_USEC = "300000"
@@ -29,6 +32,26 @@ async def test_systemd_is_told_when_it_is_ready_alive_and_stopping(tmp_path: Pat
             while said[-1] != "STOPPING=1":
                 said += (await told.recv(4096)).decode().split("\n")
             assert await gateway.process.wait() == 0
+
+
+async def test_a_reload_without_a_certificate_does_no_harm(tmp_path: Path) -> None:
+    with closing(trio.socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as told:
+        await told.bind(str(tmp_path / "notify"))
+        house = House(tmp_path)
+        async with house.serve(NOTIFY_SOCKET=str(tmp_path / "notify")) as gateway:
+            gateway.process.send_signal(signal.SIGHUP)
+            assert spoken(await gateway.ask("你好")) == "你好"
+            gateway.process.terminate()
+            assert await gateway.process.wait() == 0
+
+
+async def test_a_gateway_that_the_watchdog_ends_says_where_it_hung(tmp_path: Path) -> None:
+    async with House(tmp_path).serve() as gateway:
+        assert gateway.child is not None
+        os.kill(gateway.pid, signal.SIGABRT)  # as sd_watchdog_enabled(3) has it
+        assert await gateway.process.wait() != 0
+        assert "most recent call first" in gateway.child.log
+        assert "eyeclaw_trio/cli/serving.py" in gateway.child.log
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
