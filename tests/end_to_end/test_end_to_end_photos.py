@@ -165,7 +165,7 @@ async def test_bad_photos_are_refused_in_time_beside_an_answer_that_runs_undistu
     tmp_path: Path,
 ) -> None:
     async with seeing(tmp_path) as world:
-        pid = world.gateway.process.pid
+        pid = world.gateway.pid
         before = memory_of(pid)
         heard: dict[str, str] = {}
         gaps: list[float] = []
@@ -207,7 +207,7 @@ async def test_a_hundred_photos_that_never_end_take_no_more_than_their_room(
     tmp_path: Path,
 ) -> None:
     async with seeing(tmp_path) as world:
-        pid = world.gateway.process.pid
+        pid = world.gateway.pid
         before, heard = memory_of(pid), Counter[str]()
 
         async def ask(number: int) -> None:

@@ -17,9 +17,9 @@ from worker_fakes import poll, stream_identifier, text_of, trigger
 from worker_turns import BusySdk, begin, connect_worker
 
 
-def resident_bytes(process: trio.Process) -> int:
+def resident_bytes(pid: int) -> int:
     """The memory that a process has now."""
-    for line in Path(f"/proc/{process.pid}/status").read_text("ascii").splitlines():
+    for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     raise AssertionError("no VmRSS")
@@ -132,7 +132,7 @@ async def test_readers_that_take_nothing_cost_pieces_of_an_answer_and_not_copies
         identifier = stream_identifier(turn, bot["id"], gateway.key)
         async with connect_worker(gateway) as worker:
             assert text_of(await worker.follow(identifier)) == whole
-        before = resident_bytes(gateway.process)
+        before = resident_bytes(gateway.pid)
         async with trio.open_nursery() as stalled:
 
             async def take_nothing(task_status: trio.TaskStatus[None]) -> None:
@@ -161,7 +161,7 @@ async def test_readers_that_take_nothing_cost_pieces_of_an_answer_and_not_copies
                 _, entries = await poll(glasses, turn, bot_id=bot["id"], key=gateway.key)
                 assert time.monotonic() - began < 2.0
             assert text_of(entries) == whole
-            growth = resident_bytes(gateway.process) - before
+            growth = resident_bytes(gateway.pid) - before
             print(f"grown by {growth / 1e6:.1f} MB for 40 readers of 3 MB each")
             assert growth < 30_000_000
             stalled.cancel_scope.cancel()
