@@ -32,7 +32,7 @@ AS_IT_COMES = Manner()
 class Voice:
     """One answer on its way to its reader, behind the order of its chunks."""
 
-    __slots__ = ("_actions", "_count", "_follow_ups", "_manner", "_trace", "has_text", "spoken")
+    __slots__ = ("_actions", "_follow_ups", "_manner", "_trace", "has_text", "spoken")
 
     def __init__(self, manner: Manner, trace: Trace) -> None:
         self.spoken = manner.speech.begin()
@@ -42,9 +42,8 @@ class Voice:
         self._trace = trace
         self._actions = 0
         self._follow_ups: tuple[str, ...] = ()
-        self._count = SpeechCount()
         if self.spoken is not None:
-            trace.speech = self._count
+            trace.speech = SpeechCount()
 
     @property
     def has_said(self) -> bool:
@@ -53,9 +52,10 @@ class Voice:
 
     def say(self, text: str, events: list[ReplyEvent]) -> None:
         """The next text of the answer."""
-        if self.spoken is not None:
+        count = self._trace.speech
+        if self.spoken is not None and count is not None:
             text = self.spoken.feed(text)
-            self._count.let_through += len(text)
+            count.let_through += len(text)
         if text:
             events.append(text)
             if not self.has_text:
@@ -84,9 +84,10 @@ class Voice:
     def end(self, now: float, events: list[ReplyEvent], *, is_whole: bool) -> None:
         """There is no more text: what is still held is said, and behind a whole answer what might
         be asked next."""
-        if self.spoken is not None:
+        count = self._trace.speech
+        if self.spoken is not None and count is not None:
             rest = self.spoken.finish()
-            self._count.let_through += len(rest)
+            count.let_through += len(rest)
             if rest:
                 events.append(rest)
                 self.has_text = self.has_text or not rest.isspace()

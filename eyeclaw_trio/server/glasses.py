@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Final
 
 from attrs import field, frozen
@@ -19,6 +18,7 @@ from eyeclaw_trio.protocol.sse import AnswerFraming
 from eyeclaw_trio.server.binding_dialogue import BindingDialogue
 from eyeclaw_trio.server.front_door import Continuation
 from eyeclaw_trio.server.late import LateTurns
+from eyeclaw_trio.server.photo_desk import PhotoExpectation
 from eyeclaw_trio.server.reception import Asked, OpenAnswer, Reception
 from eyeclaw_trio.server.sse_reply import SseReply, StreamHabits
 from eyeclaw_trio.server.traced_turn import TracedTurn
@@ -69,7 +69,7 @@ class GlassesDoor:
         photos = self.reception.photos
         if photos is not None:
             talk = Talk(bot.id, question.user_id, question.message_id)
-            reply.on_action = partial(photos.expect, talk, question.asked.text)
+            reply.on_action = PhotoExpectation(photos, talk, question.asked.text)
 
     async def _bind(
         self, asked: Asked, reply: SseReply, wording: Wording, turn: TracedTurn, unbound: NotBound

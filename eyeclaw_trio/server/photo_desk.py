@@ -96,6 +96,20 @@ class PhotoDesk:
         return photos.said or awaited or photos.usual
 
 
+@define(eq=False)
+class PhotoExpectation:
+    """What the glasses are told to do for this question is heard by the desk; smaller than a
+    partial, because there may be thousands."""
+
+    _desk: PhotoDesk
+    _talk: Talk
+    _question: str
+
+    def __call__(self, action: DeviceAction) -> None:
+        """They were told this."""
+        self._desk.expect(self._talk, self._question, action)
+
+
 async def wait_beside(
     reply: Reply, keepalive: float, work: Callable[[], Awaitable[Result]]
 ) -> Result:
