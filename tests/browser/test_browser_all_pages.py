@@ -8,6 +8,8 @@ from browsing import DESK, PHONE, Site
 
 from eyeclaw_trio.admin.site import PAGES
 
+# Tablets: without the menu beside the page, with it, and where tables have room again.
+BETWEEN = (700, 1000, 1040, 1100)
 SHOWN = [page for page in PAGES if page.is_in_menu]
 
 
@@ -27,13 +29,17 @@ def test_every_page_is_accessible_and_fits(
 
 
 @pytest.mark.parametrize(("language", "size"), [("zh", DESK), ("en", PHONE)])
-def test_every_page_fits_in_the_other_language_too(
+def test_every_page_fits_in_the_other_language_too_and_on_what_is_neither_desk_nor_phone(
     site: Site, language: str, size: dict[str, int]
 ) -> None:
     with site.visit(language=language, size=size) as visit:
         for page in SHOWN:
             visit.go(page.address)
             visit.assert_fits()
+            for width in BETWEEN:
+                visit.page.set_viewport_size({"width": width, "height": 800})
+                visit.assert_fits()
+            visit.page.set_viewport_size({"width": size["width"], "height": size["height"]})
 
 
 def test_the_language_and_the_colours_that_are_chosen_stay(site: Site) -> None:
