@@ -7,8 +7,8 @@ the attack, or that would count as a wait for the gateway.
 
     python health_probe.py PID HOST PORT SOURCE
 
-With PROBE_KEY in the environment it asks for `/v1/models` with this key; with PROBE_CA, a file, it
-speaks TLS, and asks over one connection again and again.
+With PROBE_KEY in the environment it asks for `/v1/models` with this key, with PROBE_KEPT over one
+connection again and again; PROBE_CA is the file of the authority where it is TLS.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> None:
     # The main thread is the loop.
     work = os.open(f"/proc/{PID}/task/{PID}/schedstat", os.O_RDONLY)
     memory = os.open(f"/proc/{PID}/statm", os.O_RDONLY)
-    kept = _connect() if CA else None
+    kept = _connect() if "PROBE_KEPT" in os.environ else None
     due = time.perf_counter()
     while not select.select([sys.stdin], [], [], max(0.0, due - time.perf_counter()))[0]:
         due = time.perf_counter() + EVERY

@@ -4,8 +4,9 @@ The gateway is a process of its own. While the attack goes on, `/health` is aske
 a connection of its own each time, as a probe does it, and one healthy turn after the other is
 answered by an embedded bot and compared byte for byte.
 
-Three ask: one from an address of its own, who is somebody else, and two from the attacker's, as
-everybody behind the same proxy would: one who shows a key, and one whom nothing tells apart.
+Four ask: one from an address of its own, who is somebody else, and three from the attacker's, as
+everybody behind the same proxy would: one who shows a key, one whom nothing tells apart, and one
+who was there before and keeps the connection.
 
 What counts is how long the loop of the gateway was at work until the answer came. That is what
 everybody waits for, and it is the same on a machine that has other things to do. Who asks is a
@@ -15,14 +16,15 @@ process of its own (`health_probe`), for which no attacker is in the way.
 from __future__ import annotations
 
 import os
+import ssl
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Final
 
+import attrs
 import trio
 from attrs import define, field
 from fakes import assert_whole
@@ -58,7 +60,7 @@ class StallMeter:
     keyed: list[float] = field(factory=list)
     """The same from there, of a connection that comes with a key."""
     kept_alive: list[float] = field(factory=list)
-    """With TLS the same over one connection that is there already."""
+    """The same from there, of one who asks over one connection again and again."""
     sizes: list[int] = field(factory=list)
     """Bytes of the process, each time."""
     before: int = 0
@@ -88,7 +90,8 @@ class StallMeter:
             f"waits of /health: worst {self.worst * 1000:.0f} ms, "
             f"p99 {ordered[int(len(ordered) * 0.99)] * 1000:.0f} ms of {len(ordered)}; "
             f"from the same address worst {max(self.near) * 1000:.0f} ms, "
-            f"with a key {max(self.keyed) * 1000:.0f} ms; "
+            f"with a key {max(self.keyed) * 1000:.0f} ms, "
+            f"over one connection {max(self.kept_alive) * 1000:.0f} ms; "
             f"memory +{self.growth / MEBIBYTE:.0f} MiB, kept {self.kept / MEBIBYTE:.0f} MiB; "
             f"{self.turns} healthy turns"
         )
@@ -98,7 +101,7 @@ class StallMeter:
         pages = Path(f"/proc/{self.gateway.process.pid}/statm").read_text("ascii").split()[1]
         return int(pages) * 4096
 
-    async def measure(self, source: str, waits: list[float], **environ: str) -> None:
+    async def measure(self, source: str, waits: list[float], environ: Mapping[str, str]) -> None:
         """Ask from this address until it is over."""
         asked = [str(self.gateway.process.pid), self.gateway.host, str(self.gateway.port), source]
         process = await trio.lowlevel.open_process(
@@ -137,22 +140,33 @@ class StallMeter:
 
 
 @asynccontextmanager
-async def attacked(house: House, *, lines: int = 200) -> AsyncIterator[StallMeter]:
+async def attacked(
+    house: House, *, lines: int = 200, authority: Path | None = None
+) -> AsyncIterator[StallMeter]:
     """The attack goes into the block. Behind it nobody has waited, nothing was kept, and the log
-    is without a traceback and shorter than `lines`, besides those of turns."""
+    is without a traceback and shorter than `lines`, besides those of turns. With the certificate
+    of an `authority` all of it is TLS."""
     house.lifetime = LONGEST
-    async with house.serve() as gateway:
+    trusted = None if authority is None else ssl.create_default_context(cafile=str(authority))
+    environ = {} if authority is None else {"PROBE_CA": str(authority)}
+    async with house.serve(scheme="http" if trusted is None else "https") as plain:
+        gateway = attrs.evolve(plain, trusted=trusted)
         meter = StallMeter(gateway)
         assert_whole(await gateway.ask(WORDS), WORDS)  # all that is made once has been made
         meter.before = meter.resident()
         async with trio.open_nursery() as nursery:
-            for source, waits in ((ELSEWHERE, meter.waits), (HERE, meter.near)):
-                nursery.start_soon(meter.measure, source, waits)
-            nursery.start_soon(partial(meter.measure, HERE, meter.keyed, PROBE_KEY=gateway.key))
+            asking = (
+                (ELSEWHERE, meter.waits, environ),
+                (HERE, meter.near, environ),
+                (HERE, meter.keyed, {**environ, "PROBE_KEY": gateway.key}),
+                (HERE, meter.kept_alive, {**environ, "PROBE_KEPT": "yes"}),
+            )
+            for source, waits, added in asking:
+                nursery.start_soon(meter.measure, source, waits, added)
             nursery.start_soon(_stay_healthy, meter)
             try:
                 with trio.fail_after(10):
-                    while not (meter.waits and meter.near and meter.keyed and meter.turns):
+                    while not meter.turns or not all(waits for _, waits, _ in asking):
                         await trio.sleep(0.02)
                 yield meter
             finally:

@@ -1,0 +1,72 @@
+"""RELIABILITY 35: TLS handshakes, which cost more than all else that one without a key can ask for,
+keep nobody waiting who is there already."""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import trio
+import trustme
+from house import House
+from stall_meter import MEBIBYTE, PATIENCE, StallMeter, attacked
+
+pytestmark = pytest.mark.attack  # real processes, some minutes: `make test-attacks`
+
+# With those who ask beside them all that may be there without a key.
+CROWD = 240
+# Worst where the key of the certificate is the kind that costs most to sign with.
+KINDS = {"ecdsa": trustme.KeyType.ECDSA, "rsa": trustme.KeyType.RSA}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_row_35_a_crowd_of_handshakes_in_one_instant_stops_nobody_who_is_there(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of them are connected before any of them says hello; three times."""
+    house, authority = House(tmp_path), trustme.CA()
+    leaf = authority.issue_cert("127.0.0.1", "127.0.0.2", key_type=KINDS[kind])
+    leaf.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    leaf.cert_chain_pems[0].write_to_path(str(tmp_path / "certificate.pem"))
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    house.configure('tls_certificate = "certificate.pem"\ntls_key = "key.pem"\n')
+    async with attacked(house, authority=tmp_path / "authority.pem") as meter:
+        hello = _hello(tmp_path / "authority.pem")
+        for _ in range(3):
+            async with AsyncExitStack() as stack:
+                await _shake_hands(meter, stack, hello)
+    _assert_unharmed(meter, capsys, f"{CROWD} handshakes in one instant, {kind}")
+
+
+async def _shake_hands(meter: StallMeter, stack: AsyncExitStack, hello: bytes) -> None:
+    streams: list[trio.SocketStream] = []
+    for _ in range(CROWD):
+        streams.append(await trio.open_tcp_stream(meter.gateway.host, meter.gateway.port))
+        stack.push_async_callback(trio.aclose_forcefully, streams[-1])
+    for stream in streams:
+        await stream.send_all(hello)
+    with trio.fail_after(10):
+        for stream in streams:
+            assert await stream.receive_some()
+
+
+def _assert_unharmed(meter: StallMeter, capsys: pytest.CaptureFixture[str], what: str) -> None:
+    with capsys.disabled():
+        print(f"\n{what}: {meter}")
+    assert meter.turns >= 1
+    assert max(meter.kept_alive) < PATIENCE
+    assert meter.worst < PATIENCE
+    # What OpenSSL has had stays with the allocator, for the next crowd: three take what one takes.
+    assert meter.growth < 64 * MEBIBYTE
+
+
+def _hello(authority: Path) -> bytes:
+    """What a client begins a handshake with."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context(cafile=str(authority))
+    client = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    return outgoing.read()
