@@ -6,7 +6,7 @@ answered by an embedded bot and compared byte for byte.
 
 Four ask: one from an address of its own, who is somebody else, and three from the attacker's, as
 everybody behind the same proxy would: one who shows a key, one whom nothing tells apart, and one
-who was there before and keeps the connection.
+who has shown a key before and keeps the connection.
 
 What counts is how long the loop of the gateway was at work until the answer came. That is what
 everybody waits for, and it is the same on a machine that has other things to do. Who asks is a
@@ -45,6 +45,8 @@ GIVEN_BACK_WITHIN: Final = 4.0
 PATIENCE: Final = 0.25
 # Who comes from the same address as a crowd stands in one line with it (seconds).
 BEHIND_ONE_PROXY: Final = 0.5
+# Those who measure are processes, on a machine that has other things to do (seconds).
+STARTED_WITHIN: Final = 30.0
 MEBIBYTE: Final = 1_048_576
 
 
@@ -60,7 +62,7 @@ class StallMeter:
     keyed: list[float] = field(factory=list)
     """The same from there, of a connection that comes with a key."""
     kept_alive: list[float] = field(factory=list)
-    """The same from there, of one who asks over one connection again and again."""
+    """The same from there, over one connection that has shown a key."""
     sizes: list[int] = field(factory=list)
     """Bytes of the process, each time."""
     before: int = 0
@@ -159,13 +161,17 @@ async def attacked(
                 (ELSEWHERE, meter.waits, environ),
                 (HERE, meter.near, environ),
                 (HERE, meter.keyed, {**environ, "PROBE_KEY": gateway.key}),
-                (HERE, meter.kept_alive, {**environ, "PROBE_KEPT": "yes"}),
+                (
+                    HERE,
+                    meter.kept_alive,
+                    {**environ, "PROBE_KEY": gateway.key, "PROBE_KEPT": "yes"},
+                ),
             )
             for source, waits, added in asking:
                 nursery.start_soon(meter.measure, source, waits, added)
             nursery.start_soon(_stay_healthy, meter)
             try:
-                with trio.fail_after(10):
+                with trio.fail_after(STARTED_WITHIN):
                     while not meter.turns or not all(waits for _, waits, _ in asking):
                         await trio.sleep(0.02)
                 yield meter
