@@ -19,7 +19,7 @@ from eyeclaw_trio.errors import HungUp, RequestRefused, TryLater
 from eyeclaw_trio.wire.budget import Allowance, Budget
 from eyeclaw_trio.wire.newcomers import Newcomer, Newcomers
 from eyeclaw_trio.wire.poller import Poller
-from eyeclaw_trio.wire.streams import RECEIVE_SIZE, NowaitStream, ReplayedStream
+from eyeclaw_trio.wire.streams import LOOK, RECEIVE_SIZE, NowaitStream, ReplayedStream
 
 # A head larger than this is refused with 431. nginx and h11 draw the line near here too.
 HEAD_LIMIT: Final = 16_384
@@ -267,7 +267,7 @@ class RequestReader:
             await trio.lowlevel.checkpoint()
             if not self._allowance.spend(REQUEST_ITEMS):
                 await self._allowance.renew()
-            await newcomer.admission()
+            await newcomer.admission(bytes(self._raw[:LOOK]))
         self._deadline = trio.current_time() + self._terms.request_timeout
         return bool(self._raw)
 
