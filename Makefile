@@ -102,9 +102,9 @@ test-container:
 
 # The same from another folder: all bytes have to be equal.
 test-reproducible: binary
-	WORK=$(CURDIR)/build/again DIST=$(CURDIR)/build/again/dist PYTHON=$(PYTHON) packaging/build-binary
-	cmp dist/eyeclaw build/again/dist/eyeclaw
-	cmp dist/eyeclaw-*.tar.gz build/again/dist/eyeclaw-*.tar.gz
+	WORK=$(CURDIR)/build/again DIST=$(CURDIR)/build/again/made PYTHON=$(PYTHON) packaging/build-binary
+	cmp dist/eyeclaw build/again/made/eyeclaw
+	cmp dist/eyeclaw-*.tar.gz build/again/made/eyeclaw-*.tar.gz
 
 # Wheel and sdist, looked at as the index looks at them.
 wheel: .venv/.installed-for-packaging
