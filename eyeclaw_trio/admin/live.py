@@ -6,14 +6,16 @@ session, and when the gateway stops. Pages that show the same share what is rend
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping
-from typing import Final
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 import trio
 from attrs import define, field, frozen
 from starlette.types import Receive, Scope, Send
 
+from eyeclaw_trio.admin.effort import metered
 from eyeclaw_trio.errors import StoreBusy, TryLater
 from eyeclaw_trio.protocol.decoding import encode
 
@@ -23,6 +25,9 @@ PAGES: Final = 50
 LOOK_EVERY: Final = 1.0
 # Seconds for which what one page was shown is shown to the others too.
 _FRESH: Final = LOOK_EVERY * 0.9
+# All open pages together take this part of the loop: whoever hears an answer comes before whoever
+# watches. Where much happens and many look they move every few seconds, and else every second.
+SHARE: Final = 0.01
 # Seconds between two signs of life where nothing changes.
 _COMMENT_EVERY: Final = 15.0
 
@@ -37,37 +42,50 @@ Look = Callable[[], Awaitable[Fragments | None]]
 class SharedLook:
     """What several pages show alike: rendered for one of them, and shown to all."""
 
-    _render: Callable[[], Awaitable[Fragments]]
+    _pages: LivePages
+    _render: Callable[[], Coroutine[Any, Any, Fragments]]
     _fragments: Fragments = field(factory=dict, init=False)
-    _looked_at: float = field(default=float("-inf"), init=False)
+    _outdated_at: float = field(default=float("-inf"), init=False)
     _lock: trio.Lock = field(factory=trio.Lock, init=False)
 
     async def fragments(self) -> Fragments:
-        """As of less than a second ago. Raises what rendering raises; cancelled, nothing has
-        happened."""
+        """As of less than a second ago, or of as long as the share of all pages asks for. Raises
+        what rendering raises; cancelled, nothing has happened."""
         async with self._lock:
-            if trio.current_time() - self._looked_at >= _FRESH:
-                self._fragments = await self._render()
-                self._looked_at = trio.current_time()
+            if trio.current_time() >= self._outdated_at:
+                efforts: list[float] = []
+                work = self._render()
+                self._fragments = await metered(work, self._pages.work_clock, efforts.append)
+                pause = max(_FRESH, sum(efforts) * self._pages.looks / SHARE)
+                self._outdated_at = trio.current_time() + pause
             return self._fragments
 
 
 @define(eq=False)
 class LivePages:
-    """The open pages. `stopping` ends them all."""
+    """The open pages. `stopping` ends them all. `work_clock` tells how long this thread has had a
+    processor, in seconds."""
 
     stopping: trio.Event
+    work_clock: Callable[[], float] = time.thread_time
     open: int = field(default=0, init=False)
     _looks: WeakValueDictionary[Hashable, SharedLook] = field(
         factory=WeakValueDictionary, init=False
     )
 
-    def share(self, key: Hashable, render: Callable[[], Awaitable[Fragments]]) -> SharedLook:
+    @property
+    def looks(self) -> int:
+        """How many different things the open pages show."""
+        return len(self._looks)
+
+    def share(
+        self, key: Hashable, render: Callable[[], Coroutine[Any, Any, Fragments]]
+    ) -> SharedLook:
         """The look of all pages with this key, by the first one's `render`, for as long as one of
         them is open."""
         look = self._looks.get(key)
         if look is None:
-            look = self._looks[key] = SharedLook(render)
+            look = self._looks[key] = SharedLook(self, render)
         return look
 
     def follow(self, look: Look) -> LiveAnswer:

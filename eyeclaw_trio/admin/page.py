@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from attrs import frozen
 from starlette.requests import Request
@@ -24,7 +25,7 @@ class Page:
 
     name: str
     routes: Sequence[Route]
-    fragments: Callable[[Request], Awaitable[Fragments]] | None = None
+    fragments: Callable[[Request], Coroutine[Any, Any, Fragments]] | None = None
     is_in_menu: bool = True
 
     @property

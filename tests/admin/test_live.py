@@ -128,6 +128,30 @@ async def test_pages_that_show_the_same_have_it_rendered_once_a_second_for_all(
     assert seen == ["1"] * 5 + ["2"] * 5 + ["3"] * 5
 
 
+async def test_looks_that_are_dear_are_taken_more_seldom_so_that_answers_come_first(
+    autojump_clock: MockClock,
+) -> None:
+    worked = 0.0
+    pages, rendered = LivePages(trio.Event(), lambda: worked), 0
+
+    async def render() -> dict[str, str]:
+        nonlocal rendered, worked
+        rendered += 1
+        worked += 0.01
+        await trio.sleep(0.5)  # somebody else's work, which is none of its own
+        worked += 0.01
+        return {}
+
+    looks = [pages.share(("overview", language), render) for language in ("en", "zh")]
+    with trio.move_on_after(60):
+        while True:
+            await looks[0].fragments()
+            await trio.sleep(0.1)
+    # Of two looks each has half of the share: 20 ms of work in four seconds, and what it waits.
+    assert 0.02 / (live.SHARE / 2) == 4
+    assert rendered == 14
+
+
 async def test_a_look_that_was_broken_off_is_taken_by_the_next_page(
     autojump_clock: MockClock,
 ) -> None:
