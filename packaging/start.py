@@ -15,6 +15,9 @@ if Path(sys._MEIPASS).parent != Path(sys.executable).parent:
     # One file: its first process unpacks, waits for this one, and passes signals on. The one that
     # it cannot pass on must not leave this one behind, with the data folder held.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    count_once()
+    # What takes signals from all its threads hands that on to the programs that it starts, and the
+    # first process of such a one would never hear of a signal. Only the self-test starts some.
+    if "selftest" not in sys.argv:
+        count_once()
 
 main()
