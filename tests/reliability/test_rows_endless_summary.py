@@ -22,8 +22,9 @@ pytestmark = pytest.mark.attack  # real processes, some minutes: `make test-atta
 # An answer without an end is over two seconds behind its first summary (`summary_grace`), and on a
 # machine that has other things to do a while later (seconds).
 OVER_WITHIN: Final = 8.0
-# `trace list` is a process of its own, which takes half a second to start (seconds).
-LISTED_WITHIN: Final = 3.0
+# `trace list` is a process of its own, which takes half a second to start, and some on a machine
+# that has other things to do (seconds). With all summaries kept it took eleven.
+LISTED_WITHIN: Final = 6.0
 
 
 @pytest.mark.parametrize(
