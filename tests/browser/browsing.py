@@ -39,6 +39,8 @@ WITHIN: Final = 15_000
 
 PHONE: Final = {"width": 360, "height": 740}
 DESK: Final = {"width": 1280, "height": 800}
+# Tablets: without the menu beside the page, with it, and where tables have room again.
+BETWEEN: Final = (700, 1000, 1040, 1100)
 
 _AXE: Final = Axe()
 # What the policy of a page has forbidden is an error of the console too; this says which one.

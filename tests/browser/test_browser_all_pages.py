@@ -4,12 +4,10 @@ loaded from elsewhere."""
 from __future__ import annotations
 
 import pytest
-from browsing import DESK, PHONE, Site
+from browsing import BETWEEN, DESK, PHONE, Site
 
 from eyeclaw_trio.admin.site import PAGES
 
-# Tablets: without the menu beside the page, with it, and where tables have room again.
-BETWEEN = (700, 1000, 1040, 1100)
 SHOWN = [page for page in PAGES if page.is_in_menu]
 
 

@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from browsing import DESK, PHONE, Site, Visit, ask
+from browsing import BETWEEN, DESK, PHONE, Site, Visit, ask
 from playwright.sync_api import expect
 from scripted_bot import linked_bot
 
@@ -58,6 +58,10 @@ def test_a_key_is_replaced_and_the_old_one_opens_for_a_while_still(site: Site) -
         visit.assert_accessible()
         assert new != old
         assert (ask(site, old), ask(site, new)) == (200, 200)
+        visit.go("/admin/keys")  # the longest row there is: an old key with its last moment
+        for width in BETWEEN:
+            page.set_viewport_size({"width": width, "height": 800})
+            visit.assert_fits()
 
 
 def test_a_bot_that_is_added_here_comes_online_with_its_sdk_answers_and_leaves(
