@@ -94,6 +94,17 @@ class Site:
     def origin(self) -> str:
         return f"http://{self.gateway.admin_listen}"
 
+    def add_bot(self, name: str) -> dict[str, Any]:
+        """A bot that links, its id and token. It is made beside the gateway: its pages know of it
+        when this returns."""
+        bot = self.house.add_bot(name)
+        with self.visit() as visit:
+            for _ in range(WITHIN // 50):
+                if f'"{name}"' in visit.page.request.get("/admin/api/bots").text():
+                    return bot
+                visit.page.wait_for_timeout(50)
+        raise AssertionError(f"the pages do not know {name}")
+
     @contextmanager
     def visit(
         self,

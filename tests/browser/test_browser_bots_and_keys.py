@@ -143,7 +143,7 @@ def test_the_page_of_one_bot_and_what_is_unfolded_are_accessible_and_fit(
 
 
 def test_a_span_is_chosen_and_a_bot_removed_by_keyboard_alone(site: Site) -> None:
-    bot = site.house.add_bot("short-lived")
+    bot = site.add_bot("short-lived")
     with site.visit() as visit:
         page = visit.page
         visit.go(f"/admin/bots/{bot['id']}")

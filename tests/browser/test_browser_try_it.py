@@ -18,7 +18,7 @@ def picture(colour: str) -> bytes:
 
 
 def test_a_photo_goes_to_the_bot_as_glasses_would_send_it(site: Site) -> None:
-    bot = site.house.add_bot("sees photos")
+    bot = site.add_bot("sees photos")
     with site.visit() as visit, linked_bot(site.gateway, bot, "一片", "青色。") as told:
         page = visit.page
         visit.go("/admin/try")
@@ -34,7 +34,7 @@ def test_a_photo_goes_to_the_bot_as_glasses_would_send_it(site: Site) -> None:
 
 
 def test_a_bot_that_wants_to_see_gets_the_photo_with_the_next_question(site: Site) -> None:
-    bot = site.house.add_bot("wants to see")
+    bot = site.add_bot("wants to see")
     wish = {"kind": "tool_call", "tool_call": {"command": "take_photo"}}
     with site.visit() as visit, linked_bot(site.gateway, bot, "我看看。", wish) as told:
         page = visit.page
@@ -70,7 +70,7 @@ def test_actions_and_follow_ups_are_cards_and_the_next_question_is_a_click_away(
 ) -> None:
     hostile = "<img src=x onerror=alert(1)>\u202e"
     way = {"command": "take_navigation", "action": "open", "poi_name": hostile, "navi_type": "0"}
-    bot = site.house.add_bot("knows the way")
+    bot = site.add_bot("knows the way")
     pieces = (
         "往前走。",
         {"kind": "tool_call", "tool_call": way},

@@ -23,7 +23,7 @@ WEARER = "u_8f3a2c91"
 def test_a_code_is_read_by_a_camera_and_the_page_turns_to_bound(
     site: Site, theme: str, size: dict[str, int]
 ) -> None:
-    bot = site.house.add_bot(f"to bind {theme}")
+    bot = site.add_bot(f"to bind {theme}")
     with site.visit(theme=theme, size=size) as visit:
         page = visit.page
         visit.go(f"/admin/bots/{bot['id']}")
