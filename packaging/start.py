@@ -16,7 +16,8 @@ if Path(sys._MEIPASS).parent != Path(sys.executable).parent:
     # it cannot pass on must not leave this one behind, with the data folder held.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     # What takes signals from all its threads hands that on to the programs that it starts, and the
-    # first process of such a one would never hear of a signal. Only the self-test starts some.
+    # first process of such a one would never hear of a signal. Photos' workers need none, they are
+    # killed; the programs that the self-test starts do.
     if "selftest" not in sys.argv:
         count_once()
 

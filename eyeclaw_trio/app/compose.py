@@ -113,9 +113,7 @@ async def _serve_until_told(
             manager = ServiceManager.of(os.environ)
             if listeners.certificate is not None:
                 await nursery.start(listeners.certificate.keep_renewed)
-            elif (
-                manager.address is not None
-            ):  # no terminal hangs up: a reload, and nothing to reload
+            elif manager.address is not None:  # no terminal hangs up: there is nothing to reload
                 signal.signal(signal.SIGHUP, signal.SIG_IGN)
             gateway.shutdown.on_draining = partial(manager.say_nowait, STOPPING="1")
             nursery.start_soon(manager.keep_alive)

@@ -104,6 +104,7 @@ def _count(
         for number in range(len(since))
     ]
     # Materialised for several, so that the index is gone through once, whatever the filter costs.
+    # What stands in the text are names and numbers of ours (hence the noqa); values are bound.
     kept = "MATERIALIZED" if len(groups) > 1 else "NOT MATERIALIZED"
     query = (
         f"WITH looked_at AS {kept} (SELECT {', '.join(columns)} FROM {LISTED}"  # noqa: S608
