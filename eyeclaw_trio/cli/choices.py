@@ -108,7 +108,7 @@ def require_secret(name: str, given: str | None, hint: str) -> str:
 
     Raises UsageError when there is none, EyeclawError when it cannot be one. Never names it.
     """
-    from eyeclaw_trio.settings.files import UnreadableFile, read_secret_file
+    from eyeclaw_trio.settings.files import UnreadableFile, read_secret_file, why_no_key
 
     variable = f"EYECLAW_{name.upper()}"
     file = os.environ.get(f"{variable}_FILE")
@@ -122,8 +122,9 @@ def require_secret(name: str, given: str | None, hint: str) -> str:
     secret = (secret or "").strip()
     if not secret:
         raise click.UsageError(f"There is no {name}: set {variable} or {variable}_FILE. {hint}")
-    if not secret.isascii() or not secret.isprintable() or " " in secret:
-        raise EyeclawError(f"{source if not given else '--' + name} holds no {name}: {hint}")
+    why = why_no_key(secret)
+    if why is not None:
+        raise EyeclawError(f"{source if not given else '--' + name} holds no {name}: {why}. {hint}")
     return secret
 
 

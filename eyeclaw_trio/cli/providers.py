@@ -21,6 +21,8 @@ from eyeclaw_trio.protocol.harmless import harmless
 from eyeclaw_trio.providers.catalogue import KINDS
 from eyeclaw_trio.providers.ready_made import READY_MADE
 from eyeclaw_trio.providers.settings import ProviderSettings
+from eyeclaw_trio.settings import Settings
+from eyeclaw_trio.settings.provider_reading import explain_unknown
 from eyeclaw_trio.store.database import open_database
 from eyeclaw_trio.store.provider_answers import list_provider_answers
 
@@ -82,15 +84,23 @@ def _list_providers(choices: Choices) -> None:
         show_json(records)
         return
     show_table([_row(record) for record in records], _COLUMNS, whole=_WHOLE)
-    missing = [
-        f"{name} ({ready.key_variables[0]})"
-        for name, ready in READY_MADE.items()
-        if name not in settings.providers
-    ]
     click.echo(
         "Times in ms: p50/p95. `eyeclaw providers check NAME` measures, and names the target.",
         err=True,
     )
+    _say_what_is_not_there(settings)
+
+
+def _say_what_is_not_there(settings: Settings) -> None:
+    missing = []
+    for name, ready in READY_MADE.items():
+        if name in settings.providers:
+            continue
+        if settings.unusable_keys.keys().isdisjoint(ready.key_variables):
+            missing.append(f"{name} ({ready.key_variables[0]})")
+        else:
+            why = explain_unknown(name, settings.providers, settings.unusable_keys)
+            click.echo(f"Not there is {name}: {why}.", err=True)
     if missing:
         click.echo(f"There as soon as their key is set: {', '.join(missing)}.", err=True)
 

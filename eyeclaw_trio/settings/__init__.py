@@ -52,6 +52,7 @@ class ConfiguredBotSettings:
 class Settings:
     """All settings. `providers` has at least `echo`, behind those that were configured the
     ready-made ones whose key is in the environment (`unconfigured`); every bot's provider is in it.
+    `unusable_keys` says by variable why a ready-made provider is not there, though its key is set.
 
     `sources` says by dotted key where what was given came from; `warnings` are for the owner to
     read at start. `chat_provider` answers chat clients who name none: the first that was
@@ -80,6 +81,7 @@ class Settings:
     push: PushSettings = field(factory=PushSettings)
     providers: Mapping[str, ProviderSettings] = field(factory=dict)
     unconfigured: frozenset[str] = frozenset()
+    unusable_keys: Mapping[str, str] = field(factory=dict)
     bots: tuple[ConfiguredBotSettings, ...] = ()
     file: Path | None = None
     sources: Mapping[str, Source] = field(factory=dict, repr=False)
@@ -88,7 +90,7 @@ class Settings:
     def require_provider(self, name: str) -> ProviderSettings:
         """The provider of this name. Raises ConfigurationError that says the nearest one."""
         if name not in self.providers:
-            raise ConfigurationError(explain_unknown(name, self.providers))
+            raise ConfigurationError(explain_unknown(name, self.providers, self.unusable_keys))
         return self.providers[name]
 
     def only_provider(self) -> str:
@@ -210,6 +212,7 @@ class _Reading(ProviderReading):
             push=push,
             providers=providers,
             unconfigured=unconfigured,
+            unusable_keys=self.unusable_keys,
             bots=bots,
             file=file,
             sources=self.sources,
@@ -222,7 +225,7 @@ class _Reading(ProviderReading):
         configured = [str(name) for name in self.names_in("providers")]
         name: str | None = self.value(("chat_provider",), next(iter(configured), None))
         if name is not None and name not in providers:
-            self.refuse(("chat_provider",), explain_unknown(name, providers))
+            self.refuse(("chat_provider",), self.explain_unknown(name, providers))
         return name
 
     def check_listeners(self, settings: Settings) -> None:
@@ -251,7 +254,7 @@ class _Reading(ProviderReading):
                 given["wearer"] = evolve(usual, **own)
             bot = ConfiguredBotSettings(**{"name": f"\0{index}", **given})
             if bot.provider is not None and bot.provider not in providers:
-                self.refuse((*path, "provider"), explain_unknown(bot.provider, providers))
+                self.refuse((*path, "provider"), self.explain_unknown(bot.provider, providers))
             if bot.name in bots:
                 self.refuse((*path, "name"), "another bot has this name")
             if bot.default and default is not None:

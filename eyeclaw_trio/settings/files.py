@@ -48,6 +48,27 @@ def read_secret_file(path: Path) -> str:
         raise UnreadableFile("not UTF-8 text") from None
 
 
+def why_no_key(text: str) -> str | None:
+    """What keeps a text from being a key, for people; None: it may be one.
+
+    A key is printable ASCII without spaces, or no header could carry it. Nothing of it is repeated.
+    """
+    if not text:
+        return "it is empty"
+    if "…" in text:
+        return "there is an ellipsis (…) in it, as where a page shows a part of a key only"
+    for number, character in enumerate(text, 1):
+        if character == " ":
+            return "there is a space in it"
+        if character in "\r\n":
+            return "there is a line break in it"
+        if not character.isascii():
+            return f"character {number} of it is not ASCII"
+        if not character.isprintable():
+            return f"character {number} of it cannot be printed"
+    return None
+
+
 def write_private_file(path: Path, data: bytes) -> None:
     """Put a file with mode 0600 in place of what was there; who reads finds the one or the other,
     whole, at a power failure too. Blocks. Raises OSError."""

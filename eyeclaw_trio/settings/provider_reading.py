@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import define
+from attrs import define, field
 
 from eyeclaw_trio.providers.catalogue import KINDS
 from eyeclaw_trio.providers.echo import ECHO as _ECHO_KIND
@@ -14,7 +14,7 @@ from eyeclaw_trio.providers.ready_made import KIND as READY_MADE_KIND
 from eyeclaw_trio.providers.ready_made import READY_MADE, ReadyMade
 from eyeclaw_trio.providers.settings import ProviderSettings
 from eyeclaw_trio.push.settings import PLATFORM_URL, PushSettings
-from eyeclaw_trio.settings.files import UnreadableFile, read_secret_file
+from eyeclaw_trio.settings.files import UnreadableFile, read_secret_file, why_no_key
 from eyeclaw_trio.settings.layers import Source, dotted, fault, nearest
 from eyeclaw_trio.settings.lines import KeyPath
 from eyeclaw_trio.settings.reading import Reading
@@ -30,7 +30,12 @@ _FIRST_TOKEN_BEFORE_FALLBACK: Final = 20.0
 
 @define
 class ProviderReading(Reading):
-    """From what was given to the providers."""
+    """From what was given to the providers.
+
+    `unusable_keys` are variables of ready-made providers that hold no key, and why.
+    """
+
+    unusable_keys: dict[str, str] = field(factory=dict, init=False)
 
     def build_providers(self) -> tuple[dict[str, ProviderSettings], frozenset[str]]:
         """All of them by name, and the names of those that nobody has configured: they are there
@@ -100,10 +105,12 @@ class ProviderReading(Reading):
     def find_ready_key(self, ready: ReadyMade) -> str | None:
         """The variable with its key. One that holds no key is worth a word, and no more."""
         variable = ready.find_key(self.environ)
-        if variable is not None and not _may_be_key(self.environ[variable].strip()):
-            word = f"env {variable}: holds no key: printable ASCII, without spaces"
-            if word not in self.warnings:
-                self.warnings.append(word)
+        if variable is None or variable in self.unusable_keys:
+            return None
+        why = why_no_key(self.environ[variable].strip())
+        if why is not None:
+            self.unusable_keys[variable] = why
+            self.warnings.append(f"env {variable}: holds no key: {why}")
             return None
         return variable
 
@@ -114,7 +121,10 @@ class ProviderReading(Reading):
                 if other == name:
                     self.refuse(path, "must not name the provider itself")
                 elif other not in providers:
-                    self.refuse(path, f"number {number}: {explain_unknown(other, providers)}")
+                    self.refuse(path, f"number {number}: {self.explain_unknown(other, providers)}")
+
+    def explain_unknown(self, name: str, known: Mapping[str, ProviderSettings]) -> str:
+        return explain_unknown(name, known, self.unusable_keys)
 
     def key_ways(self, path: KeyPath) -> list[str]:
         """In which ways its key was given; there should be one at most."""
@@ -141,7 +151,7 @@ class ProviderReading(Reading):
             return None
         place = (*path, ways[0])
         given = self.all.given[place]
-        key, source = str(given.value), given.source
+        key, source, called = str(given.value), given.source, ""
         match known.index(ways[0]):
             case 1:
                 # The name is not repeated: a key that was put here by mistake would be shown.
@@ -152,33 +162,37 @@ class ProviderReading(Reading):
                     )
                     self.warnings.append(f"{where}; {without}")
                     return None
+                called = f"{given.value} "  # which is a variable's name, as has been seen
             case 2:
-                source = Source(Path(key))
+                source, called = Source(Path(key)), f"the file {key} "
                 try:
                     key = read_secret_file(Path(key))
                 except UnreadableFile as why:
                     self.refuse(place, f"the file cannot be read ({why})")
                     return None
-        if not _may_be_key(key):
-            self.refuse(place, "must lead to one key: printable ASCII, without spaces")
+        why = why_no_key(key)
+        if why is not None:
+            self.refuse(place, f"{called}holds no key: {why}")
             return None
         self.sources[dotted((*path, known[0]))] = source
         return key
 
 
-def explain_unknown(name: str, known: Mapping[str, ProviderSettings]) -> str:
+def explain_unknown(
+    name: str, known: Mapping[str, ProviderSettings], unusable_keys: Mapping[str, str]
+) -> str:
     """What is wrong with this name of a provider, and how it may come to be known."""
     listed = ", ".join(known)
     problem = (
         f'there is no provider of this name; the nearest known one is "{nearest(name, known)}"'
     )
     if name in READY_MADE:
+        variables = READY_MADE[name].key_variables
+        for each in variables:
+            if each in unusable_keys:
+                return f"{each} is set, but holds no key: {unusable_keys[each]}"
         return (
-            f"there is no provider of this name: set {READY_MADE[name].key_variables[0]} in the "
+            f"there is no provider of this name: set {variables[0]} in the "
             f"environment, or add [providers.{name}] to the settings (known are: {listed})"
         )
     return f"{problem} (known are: {listed})"
-
-
-def _may_be_key(key: str) -> bool:
-    return bool(key) and key.isascii() and key.isprintable() and " " not in key

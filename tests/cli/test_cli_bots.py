@@ -46,6 +46,16 @@ def test_a_provider_that_is_not_in_the_settings_is_refused_with_the_nearest(fold
     assert ask_json("bot", "add", "home", "--provider", "openclaw")["token"] is None
 
 
+def test_a_key_that_was_pasted_badly_is_not_called_missing() -> None:
+    said = failure("bot", "add", "zhipu", "--provider", "zhipu", ZHIPU_API_KEY="sk-do not-show")
+    assert said == "Error: ZHIPU_API_KEY is set, but holds no key: there is a space in it\n"
+    listed = run("providers", ZHIPU_API_KEY="sk-do not-show")
+    assert listed.exit_code == 0
+    assert "zhipu: ZHIPU_API_KEY is set, but holds no key: there is a space in it" in listed.stderr
+    assert "zhipu (" not in listed.stderr  # it is not there "as soon as its key is set"
+    assert "do not" not in listed.output
+
+
 def test_bots_are_listed_with_all_that_the_contract_says() -> None:
     ask_json("bot", "add", "home")
     (listed,) = ask_json("bot", "list")

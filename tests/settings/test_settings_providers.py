@@ -90,12 +90,55 @@ def test_a_key_is_not_sent_to_another_address_by_itself(folder: Path) -> None:
     assert (zhipu.base_url, zhipu.api_key) == ("https://elsewhere.example/v1", None)
 
 
-def test_a_variable_that_holds_no_key_makes_no_provider_and_is_said(folder: Path) -> None:
-    settings = load(folder, environ={"ZHIPU_API_KEY": "two words"})
+UNUSABLE = {
+    "sk-do not-show": "there is a space in it",
+    "sk-do…show": "there is an ellipsis (…) in it, as where a page shows a part of a key only",
+    "sk-schlüssel": "character 8 of it is not ASCII",
+    "sk-two\nlines": "there is a line break in it",
+    "sk-\x1b[0m": "character 4 of it cannot be printed",
+}
+
+
+@pytest.mark.parametrize(("key", "why"), UNUSABLE.items())
+def test_a_variable_that_holds_no_key_makes_no_provider_and_is_said(
+    folder: Path, key: str, why: str
+) -> None:
+    settings = load(folder, environ={"ZHIPU_API_KEY": f" {key}\n"})
     assert "zhipu" not in settings.providers
-    assert settings.warnings == (
-        "env ZHIPU_API_KEY: holds no key: printable ASCII, without spaces",
-    )
+    assert settings.warnings == (f"env ZHIPU_API_KEY: holds no key: {why}",)
+
+
+@pytest.mark.parametrize(("key", "why"), UNUSABLE.items())
+def test_whoever_asks_for_a_provider_with_an_unusable_key_reads_what_is_wrong_with_it(
+    folder: Path, key: str, why: str
+) -> None:
+    settings = load(folder, environ={"ZHIPUAI_API_KEY": key})
+    with pytest.raises(ConfigurationError) as caught:
+        settings.require_provider("zhipu")
+    assert str(caught.value) == f"ZHIPUAI_API_KEY is set, but holds no key: {why}"
+    text = "[[bots]]\nname = 'a'\nprovider = 'zhipu'"
+    fault = only_fault(folder, text, {"ZHIPUAI_API_KEY": key})
+    assert fault.problem == f"ZHIPUAI_API_KEY is set, but holds no key: {why}"
+
+
+def test_an_unusable_key_is_refused_with_its_reason_wherever_it_came_from(folder: Path) -> None:
+    for key, why in UNUSABLE.items():
+        (folder / "key").write_text(key, encoding="utf-8")
+        for line, environ in (
+            ("", {"EYECLAW_PROVIDERS__OPENCLAW__API_KEY": key}),
+            ("api_key_file = 'key'", {}),
+            ("api_key_env = 'GATEWAY'", {"GATEWAY": key}),
+        ):
+            fault = only_fault(folder, f"{OPENCLAW}{line}", environ)
+            assert fault.problem.endswith(f"holds no key: {why}"), line
+            assert key not in str(fault)
+    for line, source in (
+        ("api_key_file = 'key'", f"the file {folder / 'key'} "),
+        ("api_key_env = 'GATEWAY'", "GATEWAY "),
+        ("api_key = 'a b'", ""),
+    ):
+        fault = only_fault(folder, f"{OPENCLAW}{line}", {"GATEWAY": "a b"})
+        assert fault.problem.startswith(f"{source}holds no key: "), line
 
 
 def test_how_a_model_answers_can_be_said(folder: Path) -> None:
