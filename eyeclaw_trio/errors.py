@@ -52,7 +52,8 @@ class ConfigurationError(EyeclawError):
 
     `key` is the dotted name; `source` says where the value came from: a file with `line`
     (counted from 1), an environment variable or a flag. No value is ever in the message, because
-    it may be a secret.
+    it may be a secret. `may_pass`: the same setting may be good in a moment, because a file that
+    it names is not there yet.
     """
 
     def __init__(
@@ -62,9 +63,11 @@ class ConfigurationError(EyeclawError):
         key: str | None = None,
         source: Path | str | None = None,
         line: int | None = None,
+        may_pass: bool = False,
     ) -> None:
         self.problem, self.key = problem, key
         self.source, self.line = source, line
+        self.may_pass = may_pass
         where = f"{source}:{line}" if line is not None else str(source or "")
         name = None if where == f"--{str(key).replace('_', '-')}" else key  # said already
         super().__init__(": ".join(part for part in (where, name, problem) if part))

@@ -8,10 +8,12 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from eyeclaw_trio.cli.failures import WRONG_SETTINGS
 from eyeclaw_trio.settings import load_settings
 
 ROOT = Path(__file__).parents[1]
@@ -65,5 +67,7 @@ def test_the_unit_waits_as_long_as_answers_may_take_to_finish(tmp_path: Path) ->
     [files] = re.findall(r"^LimitNOFILE=(\d+)$", unit, re.MULTILINE)
     assert int(stop) > settings.patience.drain_timeout + 5
     assert int(files) > settings.limits.connections
+    [final] = re.findall(r"^RestartPreventExitStatus=(.+)$", unit, re.MULTILINE)
+    assert final.split() == [str(click.UsageError.exit_code), str(WRONG_SETTINGS)]
     for line in ("Type=notify", "NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes"):
         assert f"\n{line}\n" in unit

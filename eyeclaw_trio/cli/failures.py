@@ -9,11 +9,22 @@ from contextlib import contextmanager
 import click
 
 from eyeclaw_trio.causes import leaves
-from eyeclaw_trio.errors import EyeclawError
+from eyeclaw_trio.errors import ConfigurationError, EyeclawError
 from eyeclaw_trio.protocol.harmless import harmless_line
 
 # What a shell says of a program that Ctrl-C has ended: 128 + SIGINT.
 INTERRUPTED = 130
+# EX_CONFIG of sysexits.h, and of systemd's RestartPreventExitStatus.
+WRONG_SETTINGS = 78
+
+
+class WrongSettings(click.ClickException):
+    """Said to a service manager: to try the same again is of no use."""
+
+    exit_code = WRONG_SETTINGS
+
+    def __init__(self, error: ConfigurationError) -> None:
+        super().__init__(harmless_line(str(error)))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import os
 import sys
 
 import click
@@ -18,9 +19,12 @@ from eyeclaw_trio.cli.choices import (
     require_secret,
     secret_option,
 )
+from eyeclaw_trio.cli.failures import WrongSettings
 from eyeclaw_trio.client.display import echo_json
 from eyeclaw_trio.connector.target import LinkTarget
+from eyeclaw_trio.errors import ConfigurationError
 from eyeclaw_trio.settings import Settings
+from eyeclaw_trio.wire.service_manager import ServiceManager
 
 
 @click.command()
@@ -33,7 +37,7 @@ def serve(choices: Choices, listen: str | None, admin_listen: str | None) -> Non
 
     Prints one line of JSON to stdout when it accepts connections. Ctrl-C or SIGTERM end it.
     """
-    settings = choices.load(listen=listen, admin_listen=admin_listen)
+    settings = _load(choices, listen=listen, admin_listen=admin_listen)
     _warn(settings)
     # What the watchdog ends says on stderr where it hung.
     faulthandler.enable(2)
@@ -69,7 +73,7 @@ def connect(
 ) -> None:
     """Keep a bot connected to a gateway and answer for it. Ctrl-C or SIGTERM end it."""
     token = require_secret("token", token, "`eyeclaw bot token ID` makes a new one.")
-    settings = choices.load()
+    settings = _load(choices)
     if provider is not None:
         settings.require_provider(provider)
     _warn(settings)
@@ -77,6 +81,17 @@ def connect(
     is_told = not choices.json and sys.stdout.isatty() and sys.stderr.isatty()
     target = LinkTarget(server, bot, token)
     trio.run(run_connector, settings, target, _ignore if is_told else echo_json, provider)
+
+
+def _load(choices: Choices, **flags: object) -> Settings:
+    """The settings in force. Raises ConfigurationError, and WrongSettings where a service manager
+    would start us again and again."""
+    try:
+        return choices.load(**flags)
+    except ConfigurationError as error:
+        if error.may_pass or ServiceManager.of(os.environ).address is None:
+            raise
+        raise WrongSettings(error) from None
 
 
 def _ignore(_event: object) -> None:

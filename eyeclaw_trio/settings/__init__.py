@@ -131,7 +131,10 @@ def load_settings(
     if not others:
         raise first
     problem = f"{first.problem} (and {len(others)} more: `eyeclaw config check` lists them)"
-    raise ConfigurationError(problem, key=first.key, source=first.source, line=first.line)
+    may_pass = all(each.may_pass for each in check.faults)
+    raise ConfigurationError(
+        problem, key=first.key, source=first.source, line=first.line, may_pass=may_pass
+    )
 
 
 def check_settings(
@@ -239,7 +242,7 @@ class _Reading(ProviderReading):
             if pair[other] is None and (other,) not in self.all.refused:
                 self.refuse((name,), f"needs {other} beside it")
             if not _may_be_file(file):
-                self.refuse((name,), "there is no such file")
+                self.refuse((name,), "there is no such file", may_pass=True)
 
     def build_bots(
         self, providers: Mapping[str, ProviderSettings], usual: WearerSettings

@@ -61,17 +61,26 @@ class Layer:
             return
         self.given[path] = Given(base / known if isinstance(known, Path) else known, source)
 
-    def refuse(self, path: KeyPath, problem: str, source: Source, name: str | None = None) -> None:
+    def refuse(
+        self,
+        path: KeyPath,
+        problem: str,
+        source: Source,
+        name: str | None = None,
+        *,
+        may_pass: bool = False,
+    ) -> None:
         self.refused.add(path)
-        self.faults.append(fault(name or dotted(path), problem, source))
+        self.faults.append(fault(name or dotted(path), problem, source, may_pass=may_pass))
 
 
-def fault(key: str | None, problem: str, source: Source | None) -> ConfigurationError:
+def fault(
+    key: str | None, problem: str, source: Source | None, *, may_pass: bool = False
+) -> ConfigurationError:
     """The error for one fault."""
     key = shorten(key) if key is not None else None
-    if source is None:
-        return ConfigurationError(problem, key=key)
-    return ConfigurationError(problem, key=key, source=source.where, line=source.line)
+    where, line = (source.where, source.line) if source is not None else (None, None)
+    return ConfigurationError(problem, key=key, source=where, line=line, may_pass=may_pass)
 
 
 def dotted(path: KeyPath) -> str:

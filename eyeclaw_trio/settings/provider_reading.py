@@ -168,7 +168,7 @@ class ProviderReading(Reading):
                 try:
                     key = read_secret_file(Path(key))
                 except UnreadableFile as why:
-                    self.refuse(place, f"the file cannot be read ({why})")
+                    self.refuse(place, f"the file cannot be read ({why})", may_pass=True)
                     return None
         why = why_no_key(key)
         if why is not None:

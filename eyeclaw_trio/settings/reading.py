@@ -50,9 +50,9 @@ class Reading:
         self.sources[dotted(path)] = given.source
         return given.value
 
-    def refuse(self, path: KeyPath, problem: str) -> None:
+    def refuse(self, path: KeyPath, problem: str, *, may_pass: bool = False) -> None:
         """A fault of this key, at its line, or at that of the table where it is missing."""
-        self.all.refuse(path, problem, self.source_of(path))
+        self.all.refuse(path, problem, self.source_of(path), may_pass=may_pass)
 
     def source_of(self, path: KeyPath) -> Source:
         """Where this key, or the nearest table around it, was given."""

@@ -52,7 +52,8 @@ def find_file(config: Path | None, environ: Mapping[str, str], cwd: Path) -> Pat
         if path:
             file = cwd / _expand(Path(path))
             if not _is_file(file):
-                raise ConfigurationError(f"there is no such file (named by {source})", source=file)
+                problem = f"there is no such file (named by {source})"
+                raise ConfigurationError(problem, source=file, may_pass=True)
             return file
     homes = [cwd, platformdirs.user_config_path("eyeclaw", appauthor=False)]
     return next((home / FILE_NAME for home in homes if _is_file(home / FILE_NAME)), None)

@@ -45,6 +45,30 @@ async def test_a_reload_without_a_certificate_does_no_harm(tmp_path: Path) -> No
             assert await gateway.process.wait() == 0
 
 
+@pytest.mark.parametrize(
+    ("settings", "status"),
+    [
+        ("lissten = '127.0.0.1:0'", 78),  # EX_CONFIG of sysexits.h, which systemd knows too
+        ("listen = '127.0.0.1'\nadmin_listen = 7", 78),
+        # What is not there yet may come, as a certificate does: to try again makes sense.
+        ("tls_certificate = 'later.pem'\ntls_key = 'later.key'", 1),
+        ("tls_certificate = 'later.pem'\ntls_key = 'later.key'\nlissten = ''", 78),
+        ("[providers.a]\nbase_url = 'http://x'\nmodel = 'x'\napi_key_file = 'later'", 1),
+    ],
+)
+async def test_a_service_manager_is_told_that_to_try_wrong_settings_again_is_of_no_use(
+    tmp_path: Path, settings: str, status: int
+) -> None:
+    house = House(tmp_path)
+    house.configure(settings)
+    started = await house.command("serve", NOTIFY_SOCKET=str(tmp_path / "notify"))
+    assert started.status == status
+    by_hand = await house.command("serve")
+    assert by_hand.status == 1
+    assert started.stderr == by_hand.stderr
+    assert started.stderr.count("\n") == 1
+
+
 async def test_a_gateway_that_the_watchdog_ends_says_where_it_hung(tmp_path: Path) -> None:
     async with House(tmp_path).serve() as gateway:
         assert gateway.child is not None
