@@ -122,9 +122,10 @@ def require_secret(name: str, given: str | None, hint: str) -> str:
     secret = (secret or "").strip()
     if not secret:
         raise click.UsageError(f"There is no {name}: set {variable} or {variable}_FILE. {hint}")
-    why = why_no_key(secret)
-    if why is not None:
-        raise EyeclawError(f"{source if not given else '--' + name} holds no {name}: {why}. {hint}")
+    problem = why_no_key(secret)
+    if problem is not None:
+        where = f"--{name}" if given else source
+        raise EyeclawError(f"{where} holds no {name}: {problem}. {hint}")
     return secret
 
 

@@ -170,9 +170,9 @@ class ProviderReading(Reading):
                 except UnreadableFile as why:
                     self.refuse(place, f"the file cannot be read ({why})", may_pass=True)
                     return None
-        why = why_no_key(key)
-        if why is not None:
-            self.refuse(place, f"{called}holds no key: {why}")
+        problem = why_no_key(key)
+        if problem is not None:
+            self.refuse(place, f"{called}holds no key: {problem}")
             return None
         self.sources[dotted((*path, known[0]))] = source
         return key
