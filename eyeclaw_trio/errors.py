@@ -33,7 +33,7 @@
         ├── StoreBusy              another process holds the database: the same again may work
         └── NoSuchRecord           an id that is not there
 
-`errors` is imported by every layer and imports none.
+Every layer imports `errors`, which imports none.
 """
 
 from __future__ import annotations
@@ -50,10 +50,9 @@ class EyeclawError(Exception):
 class ConfigurationError(EyeclawError):
     """A setting that cannot be obeyed (CLI, "Settings"; RELIABILITY 32).
 
-    `key` is the dotted name; `source` says where the value came from: a file with `line`
-    (counted from 1), an environment variable or a flag. No value is ever in the message, because
-    it may be a secret. `may_pass`: the same setting may be good in a moment, because a file that
-    it names is not there yet.
+    `key` is the dotted name; `source` says where the value came from: a file with `line` (from 1),
+    a variable or a flag; `may_pass`: it is about a file that may still come. No value is ever in
+    the message, because it may be a secret.
     """
 
     def __init__(
@@ -65,9 +64,8 @@ class ConfigurationError(EyeclawError):
         line: int | None = None,
         may_pass: bool = False,
     ) -> None:
-        self.problem, self.key = problem, key
+        self.problem, self.key, self.may_pass = problem, key, may_pass
         self.source, self.line = source, line
-        self.may_pass = may_pass
         where = f"{source}:{line}" if line is not None else str(source or "")
         name = None if where == f"--{str(key).replace('_', '-')}" else key  # said already
         super().__init__(": ".join(part for part in (where, name, problem) if part))
@@ -95,9 +93,7 @@ class RequestRefused(EyeclawError):
         detail: object = None,
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
-        self.status = status
-        self.error = error
-        self.detail = detail
+        self.status, self.error, self.detail = status, error, detail
         self.headers = tuple(headers)
         super().__init__(f"{status} {error}")
 
