@@ -16,7 +16,7 @@ from typing import Final, assert_never
 from eyeclaw_trio.core.asides import NO_COMPANY, Asides
 from eyeclaw_trio.core.bot_clock import BotClock
 from eyeclaw_trio.core.patience import ANSWER_LIMIT, LATE, TAIL_GRACE, Limits, Patience
-from eyeclaw_trio.core.reassembly import Anomaly, Ending, Piece, Reassembly
+from eyeclaw_trio.core.reassembly import Anomaly, Ending, Reassembly
 from eyeclaw_trio.core.reply_events import KeepAlive, ReplyEvent
 from eyeclaw_trio.core.shares import Portion
 from eyeclaw_trio.core.trace import Happening, Trace
@@ -73,7 +73,6 @@ class Answer:
     __slots__ = (  # there may be thousands
         "_asides",
         "_clock",
-        "_due",
         "_earlier",
         "_ended_at",
         "_patience",
@@ -104,7 +103,6 @@ class Answer:
         self._voice = Voice(manner, trace)
         company = manner.company
         self._asides = None if company == NO_COMPANY else Asides(company, trace.started_at)
-        self._due: list[int] = []
         self._written_at = now
         self._clock = BotClock(patience, now)
         self._ended_at: float | None = None
@@ -157,8 +155,9 @@ class Answer:
     def written(self) -> list[int]:
         """The chunks that count as written now that the last step's events were: call it after
         the write. One entry for each copy received; each is returned once."""
-        due, self._due = self._due, []
-        return due
+        reassembly = self._reassembly
+        settled, reassembly.settled = reassembly.settled, []
+        return settled
 
     def owed(self) -> list[int]:
         """The chunks that a bot still waits to see acknowledged when its turn is over: those
@@ -261,15 +260,12 @@ class Answer:
         trace, reassembly = self._trace, self._reassembly
         known = reassembly.received
         sequence, content = message.sequence, message.content
-        if sequence is not None and reassembly.add_next(sequence, content):
-            self._due.append(sequence)
-            voice = self._voice
-            if content and (voice.spoken is not None or not voice.has_text):
-                voice.say(content, events)
-            elif content:
-                events.append(content)
-        else:
-            self._emit(reassembly.add(sequence, content), events)
+        voice = self._voice
+        for text in reassembly.add(sequence, content):
+            if voice.spoken is not None or not voice.has_text:
+                voice.say(text, events)
+            elif text:
+                events.append(text)  # nearly all of them
         # Counted as it goes: an answer that nobody waits for any more has a trace too.
         if reassembly.received > known:
             trace.note_chunk(now, sequence, content)
@@ -289,13 +285,7 @@ class Answer:
     def _take_late(self, message: TurnMessage) -> None:
         # A bot that waits for an acknowledgement must not wait in vain (PROTOCOL 2).
         if isinstance(message, StreamChunk) and message.sequence is not None:
-            self._due.append(message.sequence)
-
-    def _emit(self, pieces: Iterable[Piece], events: list[ReplyEvent]) -> None:
-        for piece in pieces:
-            self._due += piece.sequences
-            if piece.text:
-                self._voice.say(piece.text, events)
+            self._reassembly.settled.append(message.sequence)
 
     # ---- what time it is ------------------------------------------------------------------------
 
@@ -323,7 +313,8 @@ class Answer:
 
     def _finish(self, now: float, events: list[ReplyEvent]) -> None:
         ending = self._reassembly.finish(self._summary, earlier=self._earlier)
-        self._emit(ending.pieces, events)
+        for text in ending.texts:
+            self._voice.say(text, events)
         self._record(ending, now)
         if self._ended_at is None:
             self._note_anomaly(Anomaly.NO_END, now)
@@ -335,10 +326,7 @@ class Answer:
     def _fail(self, failure: TurnFailed, now: float, events: list[ReplyEvent]) -> None:
         # What is held behind a gap is not written any more, but the gap is recorded, and the
         # bot hears that its chunks have come.
-        ending = self._reassembly.finish(None)
-        self._record(ending, now)
-        for piece in ending.pieces:
-            self._due += piece.sequences
+        self._record(self._reassembly.finish(None), now)
         self._voice.end(now, events, is_whole=False)
         self.failure = failure
         self.complete = True
@@ -347,7 +335,7 @@ class Answer:
         for anomaly in ending.anomalies:
             self._note_anomaly(anomaly, now)
         if Anomaly.HEALED in ending.anomalies:
-            size = sum(len(piece.text) for piece in ending.pieces)
+            size = sum(map(len, ending.texts))
             self._trace.note(Happening.COMPENSATION_SENT, now, characters=size)
         self._trace.missing = ending.missing
 

@@ -1,6 +1,6 @@
 """The order of an answer: what may be written now, what waits, what is missing, what heals it.
 
-One `Reassembly` belongs to one turn. Chunks go in as they arrive; pieces come out in the order
+One `Reassembly` belongs to one turn. Chunks go in as they arrive; their texts come out in the order
 of the answer, each character once (PROTOCOL 2, "Ordering and healing"). Until `finish` all that
 came out is a prefix of the answer.
 """
@@ -32,22 +32,10 @@ class Anomaly(Enum):
 
 
 @frozen
-class Piece:
-    """Text that may be written now, and the chunks that count as written with it.
-
-    `sequences` has one entry for each received copy, so that a duplicate is acknowledged too;
-    a duplicate of a chunk that was written already comes with an empty `text`.
-    """
-
-    text: str
-    sequences: tuple[int, ...] = ()
-
-
-@frozen
 class Ending:
-    """How an answer ended: the last pieces, and what is missing as ranges [first, last]."""
+    """How an answer ended: the last texts, and what is missing as ranges [first, last]."""
 
-    pieces: tuple[Piece, ...]
+    texts: tuple[str, ...]
     missing: tuple[tuple[int, int], ...]
     anomalies: tuple[Anomaly, ...]
 
@@ -73,6 +61,7 @@ class Reassembly:
         "dropped",
         "duplicates",
         "received",
+        "settled",
     )
 
     def __init__(self, *, held_bytes: int, room: Portion | None = None) -> None:
@@ -80,6 +69,9 @@ class Reassembly:
         self.dropped = 0
         self.received = 0
         """Distinct chunks, the unnumbered ones too."""
+        self.settled: list[int] = []
+        """The chunks that count as written once all is that came out, with one entry for each
+        received copy, so that a duplicate is acknowledged too; for whoever wrote, to be taken."""
         self._unnumbered = 0
         self._next = 0
         self._beyond = 0  # one more than the highest number seen, the dropped ones too
@@ -109,34 +101,23 @@ class Reassembly:
         """The text that has come out."""
         return self._written.imprint()
 
-    def add_next(self, sequence: int | None, content: str) -> bool:
-        """Take this chunk if it is just the one that is due, and no other waits: nearly always.
-
-        Its text may then be written now, and counts for it alone. Else nothing has happened, and
-        `add` takes it, whose pieces are half a microsecond more, of the ten that a chunk costs; a
-        test compares the two.
-        """
-        if sequence != self._next or self._held:
-            return False
-        self.received += 1
-        self._next += 1
-        self._written.add(content)
-        return True
-
-    def add(self, sequence: int | None, content: str) -> Sequence[Piece]:
-        """Take one chunk; returns what may be written now, in order."""
+    def add(self, sequence: int | None, content: str) -> Sequence[str]:
+        """Take one chunk; returns the texts that may be written now, in order."""
         if sequence is None:
             self.received += 1
             self._unnumbered += 1
-            return (self._write(content, ()),)
+            self._written.add(content)
+            return (content,)
         if sequence == self._next:
             self.received += 1
             self._next += 1
-            piece = self._write(content, (sequence,))
-            return (piece, *self._release()) if self._held else (piece,)
+            self._written.add(content)
+            self.settled.append(sequence)
+            return (content, *self._release()) if self._held else (content,)
         if sequence < self._next:
             self.duplicates += 1
-            return (Piece("", (sequence,)),)
+            self.settled.append(sequence)
+            return ()
         self._hold(sequence, content)
         return ()
 
@@ -162,9 +143,10 @@ class Reassembly:
             return Ending((), (), tuple(anomalies))
         cure = next((cure for text in texts if (cure := self._cure(text)) is not None), None)
         if cure is not None:
-            sequences = tuple(self.give_up())
+            self.settled += self.give_up()
+            self._written.add(cure)
             anomalies.append(Anomaly.HEALED)
-            return Ending((self._write(cure, sequences),), missing, tuple(anomalies))
+            return Ending((cure,), missing, tuple(anomalies))
         if texts:
             anomalies.append(Anomaly.CONTRADICTION)
         anomalies.append(Anomaly.LOST)
@@ -181,10 +163,6 @@ class Reassembly:
         return sequences
 
     # ---- inside ---------------------------------------------------------------------------------
-
-    def _write(self, content: str, sequences: tuple[int, ...]) -> Piece:
-        self._written.add(content)
-        return Piece(content, sequences)
 
     def _hold(self, sequence: int, content: str) -> None:
         self._beyond = max(self._beyond, sequence + 1)
@@ -206,23 +184,25 @@ class Reassembly:
         self._held_copies[sequence] = 1
         self._held_bytes += size
 
-    def _release(self) -> Iterator[Piece]:
+    def _release(self) -> Iterator[str]:
         while self._next in self._held:
             yield self._take(self._next)
             self._next += 1
 
-    def _release_all(self) -> Iterator[Piece]:
+    def _release_all(self) -> Iterator[str]:
         for sequence in sorted(self._held):
             yield self._take(sequence)
             self._next = sequence + 1
 
-    def _take(self, sequence: int) -> Piece:
+    def _take(self, sequence: int) -> str:
         content = self._held.pop(sequence)
         size = len(content.encode())
         self._held_bytes -= size
         if self._room is not None:
             self._room.give_back(size)
-        return self._write(content, (sequence,) * self._held_copies.pop(sequence))
+        self._written.add(content)
+        self.settled += [sequence] * self._held_copies.pop(sequence)
+        return content
 
     def _missing(self, total: int | None) -> Iterator[tuple[int, int]]:
         """The ranges of numbers that never came, up to the highest that is known to exist."""

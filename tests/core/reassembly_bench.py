@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from eyeclaw_trio.core.reassembly import Ending, Piece, Reassembly
+from eyeclaw_trio.core.reassembly import Ending, Reassembly
 from eyeclaw_trio.protocol.bot import StreamSummary
 from eyeclaw_trio.protocol.content_hash import hash_content
 
@@ -20,10 +20,10 @@ class Bench:
         self.text = ""
         self.acknowledged = Counter[int]()
 
-    def note(self, pieces: Iterable[Piece]) -> None:
-        for piece in pieces:
-            self.text += piece.text
-            self.acknowledged.update(piece.sequences)
+    def note(self, texts: Iterable[str]) -> None:
+        self.text += "".join(texts)
+        self.acknowledged.update(self.reassembly.settled)
+        self.reassembly.settled.clear()
 
     def add(self, *sequences: int, texts: Sequence[str] = "abcdefghij") -> None:
         for sequence in sequences:
@@ -35,7 +35,7 @@ class Bench:
 
     def finish(self, summary: StreamSummary | None = None) -> Ending:
         ending = self.reassembly.finish(summary)
-        self.note(ending.pieces)
+        self.note(ending.texts)
         return ending
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reassembly_bench import Bench, a_summary
 
 from eyeclaw_trio.core.patience import HELD_CHUNKS
-from eyeclaw_trio.core.reassembly import Anomaly, Ending, Piece, Reassembly
+from eyeclaw_trio.core.reassembly import Anomaly, Ending, Reassembly
 from eyeclaw_trio.core.shares import Shares
 
 
@@ -23,7 +23,7 @@ def test_what_many_answers_hold_early_is_bounded_together_and_given_back() -> No
     assert (first.dropped, shares.of("one")) == (1, 14)
     second.add(1, "z" * 8)
     assert (second.dropped, shares.of("other")) == (0, 8)
-    assert [piece.text for piece in first.add(0, "a")] == ["a", "x" * 14]
+    assert list(first.add(0, "a")) == ["a", "x" * 14]
     assert shares.of("one") == 0
     assert second.give_up() == [1]
     assert shares.taken == 0
@@ -34,8 +34,8 @@ def test_what_many_answers_hold_early_is_bounded_together_and_given_back() -> No
 
 def test_chunks_in_order_come_out_one_by_one_as_they_arrive() -> None:
     reassembly = Reassembly(held_bytes=10)
-    assert list(reassembly.add(0, "a")) == [Piece("a", (0,))]
-    assert list(reassembly.add(1, "b")) == [Piece("b", (1,))]
+    assert (list(reassembly.add(0, "a")), reassembly.settled) == (["a"], [0])
+    assert (list(reassembly.add(1, "b")), reassembly.settled) == (["b"], [0, 1])
     assert reassembly.finish(None) == Ending((), (), ())
 
 
@@ -227,36 +227,3 @@ def test_what_is_held_stays_within_both_bounds(
         assert sum(len(distinct[sequence].encode()) for sequence in waiting) <= held_bytes
     assert accepted == len(distinct)
     assert len(chunks) == accepted + bench.reassembly.duplicates + bench.reassembly.dropped
-
-
-@given(
-    st.lists(st.tuples(st.none() | st.integers(0, 12), st.text("ab你", max_size=3)), max_size=30),
-    st.integers(0, 12),
-    st.none() | st.text("ab你", max_size=6),
-)
-def test_the_short_way_for_the_chunk_that_is_due_differs_in_nothing(
-    chunks: list[tuple[int | None, str]], held_bytes: int, summary: str | None
-) -> None:
-    """`add_next`, and `add` where it declines, against `add` alone."""
-    short = Bench(held_bytes=held_bytes)
-    plain = Bench(held_bytes=held_bytes)
-    for sequence, text in chunks:
-        before = state_of(short)
-        if short.reassembly.add_next(sequence, text):
-            assert sequence is not None
-            short.note([Piece(text, (sequence,))])
-        else:
-            assert state_of(short) == before
-            short.note(short.reassembly.add(sequence, text))
-        plain.note(plain.reassembly.add(sequence, text))
-        assert state_of(short) == state_of(plain)
-    said = a_summary(summary, len(chunks)) if summary is not None else None
-    assert short.finish(said) == plain.finish(said)
-    assert state_of(short) == state_of(plain)
-
-
-def state_of(bench: Bench) -> tuple[object, ...]:
-    """All that shows of a reassembly and of what came out of it."""
-    it = bench.reassembly
-    counts = it.received, it.duplicates, it.dropped, it.written_characters, it.has_gap
-    return counts, bench.text, Counter(bench.acknowledged)
