@@ -15,7 +15,9 @@ from bench.checkout import Checkout
 from bench.house import House, furnish, quiet, serve_arguments
 from bench.processes import running
 
-ROUNDS = 9
+# Rounds: at least so many, then until the least of every program has not fallen by more than a
+# fiftieth within the last so many. On a quiet machine that is soon.
+FEWEST, MOST, LAST = 9, 40, 6
 
 
 @frozen
@@ -65,7 +67,9 @@ def starts(
     data = tmp_path_factory.mktemp("data")
     furnish(data, House(bots=1), checkout)
     found: dict[str, list[Start]] = {name: [] for name in programs}
-    for _ in range(ROUNDS):
+    for done in range(MOST):
+        if done >= FEWEST and all(map(is_settled, found.values())):
+            break
         for name, program in programs.items():
             found[name].append(start(program, data))
     return found
@@ -76,12 +80,22 @@ def least(starts: list[Start], figure: Callable[[Start], float]) -> float:
     return min(map(figure, starts))
 
 
+def is_settled(starts: list[Start]) -> bool:
+    """Whether more rounds would hardly find one that less disturbed: it does not look at what is
+    asserted."""
+    seconds = [each.seconds for each in starts]
+    return min(seconds[:-LAST]) <= 1.02 * min(seconds)
+
+
 @pytest.mark.parametrize(("form", "most"), [("one file", 1.6), ("folder", 1.3)])
 def test_the_ready_line_comes_hardly_later(
     starts: dict[str, list[Start]], form: str, most: float
 ) -> None:
     ours, plain = (least(starts[each], lambda s: s.seconds) for each in (form, "checkout"))
-    print(f"{form}: {ours:.3f} s, checkout: {plain:.3f} s, {ours / plain:.2f} times")
+    rounds = len(starts[form])
+    print(
+        f"{form}: {ours:.3f} s, checkout: {plain:.3f} s, {ours / plain:.2f} times; {rounds} rounds"
+    )
     assert ours <= most * plain
 
 
