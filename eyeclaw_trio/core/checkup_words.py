@@ -60,7 +60,7 @@ FINDINGS: Final[Mapping[str, FindingWords]] = {
         ),
     ),
     "store_ok": FindingWords(
-        ("Traces and bots are being written down.", "追踪和智能体信息正常写入。")
+        ("Traces and bots are being written down.", "追踪和 Bot 信息正常写入。")
     ),
     "store_degraded": FindingWords(
         (
@@ -95,20 +95,20 @@ FINDINGS: Final[Mapping[str, FindingWords]] = {
         ),
     ),
     "no_bot": FindingWords(
-        ("There is no bot to answer.", "没有可以回答的智能体。"),
+        ("There is no bot to answer.", "没有可以回答的 Bot。"),
         (
             "Add one on the page of the bots, or by `eyeclaw bot add NAME`.",
-            "请在智能体页面添加，或运行 `eyeclaw bot add NAME`。",
+            "请在 Bot 页面添加，或运行 `eyeclaw bot add NAME`。",
         ),
     ),
     "no_bot_online": FindingWords(
         (
             "No bot is online: whoever asks hears an apology.",
-            "没有在线的智能体：提问者只会听到道歉。",
+            "没有在线的 Bot：提问者只会听到道歉。",
         ),
         (
             "Start the SDK or `eyeclaw connect` beside the agent; the page of the bots has it.",
-            "请在智能体旁启动 SDK 或 `eyeclaw connect`，命令见智能体页面。",
+            "请在 Bot 旁启动 SDK 或 `eyeclaw connect`，命令见 Bot 页面。",
         ),
     ),
     "bots_offline": FindingWords(
@@ -119,17 +119,17 @@ FINDINGS: Final[Mapping[str, FindingWords]] = {
         ),
     ),
     "bots_online": FindingWords(
-        ("Every bot is online: {count}.", "全部 {count} 个智能体在线。"),
+        ("Every bot is online: {count}.", "全部 {count} 个 Bot 在线。"),
     ),
     "no_default_bot": FindingWords(
         (
             "Several bots, and none of them is the default: a question that names none has no "
             "answer.",
-            "有多个智能体但没有默认的：没有指定对象的问题得不到回答。",
+            "有多个 Bot 但没有默认的：没有指定对象的问题得不到回答。",
         ),
         (
             "Mark one on the page of the bots, or by `eyeclaw bot default ID`.",
-            "请在智能体页面设置，或运行 `eyeclaw bot default ID`。",
+            "请在 Bot 页面设置，或运行 `eyeclaw bot default ID`。",
         ),
     ),
     "bots_flapping": FindingWords(
@@ -150,7 +150,7 @@ FINDINGS: Final[Mapping[str, FindingWords]] = {
         ),
         (
             "Upgrade the EyeClaw SDK beside that agent.",
-            "请升级该智能体旁的 EyeClaw SDK。",
+            "请升级该 Bot 旁的 EyeClaw SDK。",
         ),
     ),
     "on_loopback": FindingWords(

@@ -106,7 +106,7 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
     ),
     ("data",): _M(
         "keys, bots, traces; default: ~/.local/share/eyeclaw on Linux",
-        "密钥、Bot、跟踪记录；Linux 上默认是 ~/.local/share/eyeclaw",
+        "密钥、Bot、追踪记录；Linux 上默认是 ~/.local/share/eyeclaw",
         example='"…"',
     ),
     ("binding",): _M(
@@ -142,7 +142,7 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
     ),
     ("incident_code",): _M(
         "a short code behind the text of a failure, which finds its trace",
-        "出错的提示后面附一个短码，用它可以找到跟踪记录",
+        "出错的提示后面附一个短码，用它可以找到追踪记录",
     ),
     ("allowed_users",): _M(
         "the user_id of wearers who may ask; empty: all",
@@ -232,7 +232,7 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
     ("push", "url"): _M("where pushes go", "推送发到哪里"),
     ("traces", "keep_days"): _M(
         "that a trace is kept, of the gateway's running time",
-        "跟踪记录保留多久（按网关运行的时间算）",
+        "追踪记录保留多久（按网关运行的时间算）",
         "days",
     ),
     ("traces", "keep_rows"): _M("whose traces are kept at most", "最多保留多少", "turns"),

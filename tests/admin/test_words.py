@@ -73,6 +73,16 @@ def test_a_template_has_nothing_that_the_policy_forbids(file: Path) -> None:
     assert "| safe" not in text
 
 
+def test_a_bot_and_a_trace_are_called_the_same_on_pages_as_everywhere_else() -> None:
+    """In Chinese an agent (智能体) is the platform's; wearers hear and documents say Bot."""
+    words = [*CATALOGUE.items()]
+    words += [("checkup", ("", (ROOT.parent / "core" / "checkup_words.py").read_text("utf-8")))]
+    agents = {key for key, (_, chinese) in words if "智能体" in chinese}
+    assert agents == {"keys.url", "keys.ak"}
+    documents = [*(ROOT.parents[1] / "docs" / "zh").glob("*.md"), *SOURCES]
+    assert [file.name for file in documents if "跟踪" in file.read_text("utf-8")] == []
+
+
 def test_values_are_put_in_harmlessly() -> None:
     said = say("en", "tokens.once", name="a\x1b[31m\u202eb")
     assert said.startswith("This is the token a␛[31m[U+202E]b.")

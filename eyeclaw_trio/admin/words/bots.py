@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 WORDS: Final = {
-    "bots.title": ("Bots", "智能体"),
+    "bots.title": ("Bots", "Bot"),
     "bots.none": (
         "No bots yet: add one, and connect what answers.",
-        "还没有智能体：请添加一个，再把回答问题的程序接上。",
+        "还没有 Bot：请添加一个，再把回答问题的程序接上。",
     ),
-    "bots.bot": ("Bot", "智能体"),
+    "bots.bot": ("Bot", "Bot"),
     "bots.id": ("Id", "编号"),
     "bots.state": ("State", "状态"),
     "bots.answers_by": ("Answers by", "回答方式"),
@@ -22,16 +22,16 @@ WORDS: Final = {
     "bots.not_configured": ("not in the settings any more", "已不在配置中"),
     "bots.unknown_provider": ("its provider is not in the settings", "配置中没有它的模型服务"),
     "bots.unusable_provider": ("its provider cannot be used", "它的模型服务无法使用"),
-    "bots.new": ("A new bot", "添加智能体"),
+    "bots.new": ("A new bot", "添加 Bot"),
     "bots.name": ("Name", "名称"),
     "bots.add": ("Add the bot", "添加"),
     "bots.add_about": (
         "A bot with a provider answers within the gateway. One with a link is a program elsewhere: "
         "`eyeclaw connect`, an OpenClaw or an EyeClaw SDK.",
-        "选择模型服务的智能体在网关内回答；选择远程连接的，是别处的程序："
+        "选择模型服务的 Bot 在网关内回答；选择远程连接的，是别处的程序："
         "`eyeclaw connect`、OpenClaw 或 EyeClaw SDK。",
     ),
-    "bots.all": ("All bots", "全部智能体"),
+    "bots.all": ("All bots", "全部 Bot"),
     "bots.history": ("Presence", "在线记录"),
     "bots.outages": ("Outages", "离线记录"),
     "bots.no_outages": ("None in this time.", "这段时间内没有离线。"),
@@ -51,7 +51,7 @@ WORDS: Final = {
     "bots.make_default": ("Let it answer by default", "设为默认"),
     "bots.default_about": (
         "It answers whoever asks for no other.",
-        "没有指定智能体的提问都由它回答。",
+        "没有指定 Bot 的提问都由它回答。",
     ),
     "bots.bound": ("bound", "已绑定"),
     "bots.unbound": ("nobody", "未绑定"),
@@ -60,7 +60,7 @@ WORDS: Final = {
         "用眼镜看它的二维码即可绑定。",
     ),
     "bots.make_code": ("Make a binding code", "生成绑定二维码"),
-    "bots.code": ("QR code that binds a wearer to this bot", "绑定佩戴者与智能体的二维码"),
+    "bots.code": ("QR code that binds a wearer to this bot", "绑定佩戴者与 Bot 的二维码"),
     "bots.code_about": (
         "Look at it with the glasses when they ask for it. It binds one wearer, once.",
         "眼镜提示时，用眼镜看这个二维码。每个二维码只能绑定一位佩戴者。",
@@ -79,15 +79,15 @@ WORDS: Final = {
         '当前设置为 `binding = "off"`，眼镜不会提示扫码。',
     ),
     "bots.unbind": ("Part it from its wearer", "解除绑定"),
-    "bots.unbind_sure": ("Part this bot from its wearer?", "解除这个智能体与佩戴者的绑定？"),
-    "bots.remove": ("Remove the bot", "移除智能体"),
+    "bots.unbind_sure": ("Part this bot from its wearer?", "解除这个 Bot 与佩戴者的绑定？"),
+    "bots.remove": ("Remove the bot", "移除 Bot"),
     "bots.remove_sure": (
         "Remove this bot, its token, its history, and the keys that open it only?",
-        "移除这个智能体、它的令牌、在线记录，以及仅限于它的密钥？",
+        "移除这个 Bot、它的令牌、在线记录，以及仅限于它的密钥？",
     ),
     "bots.configured_about": (
         "This bot stands in the settings’ file: its name and provider are changed there.",
-        "这个智能体写在配置文件里：名称和模型服务请在那里修改。",
+        "这个 Bot 写在配置文件里：名称和模型服务请在那里修改。",
     ),
     "bots.glasses": ("Connect glasses to it", "把眼镜接到它"),
     "bots.glasses_about": (
@@ -111,14 +111,14 @@ WORDS: Final = {
     ),
     "bots.once": (
         "This is the token of bot {name}. It is shown this once: copy it now.",
-        "这是智能体 {name} 的令牌，只显示这一次，请立即复制。",
+        "这是 Bot {name} 的令牌，只显示这一次，请立即复制。",
     ),
     "bots.invite": ("Let an OpenClaw connect itself", "让 OpenClaw 自己连接"),
     "bots.invite_about": (
         "Makes a new token, and an address that an OpenClaw can read once: a SKILL.md that tells "
         "it, step by step, how to connect itself to this bot.",
         "生成新令牌，以及一个只能读取一次的地址：其中的 SKILL.md 会一步步告诉 OpenClaw "
-        "如何把自己连接到这个智能体。",
+        "如何把自己连接到这个 Bot。",
     ),
     "bots.invite_make": ("Make the address", "生成地址"),
     "bots.invite_once": (

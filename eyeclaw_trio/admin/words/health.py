@@ -17,7 +17,7 @@ WORDS: Final = {
     "health.status": ("Status", "状态"),
     "health.version": ("Version", "版本"),
     "health.uptime": ("Running for", "已运行"),
-    "health.bots": ("Bots online", "在线智能体"),
+    "health.bots": ("Bots online", "在线 Bot"),
     "health.turns": ("Turns open", "进行中的问答"),
     "health.dropped": ("Writes given up", "放弃的写入"),
 }

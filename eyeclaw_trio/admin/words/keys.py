@@ -15,7 +15,7 @@ WORDS: Final = {
     "keys.name": ("Name", "名称"),
     "keys.prefix": ("Begins with", "开头"),
     "keys.opens": ("Opens", "可用于"),
-    "keys.all_bots": ("all bots", "全部智能体"),
+    "keys.all_bots": ("all bots", "全部 Bot"),
     "keys.state": ("State", "状态"),
     "keys.active": ("active", "有效"),
     "keys.revoked": ("revoked", "已吊销"),
@@ -56,7 +56,7 @@ WORDS: Final = {
     "address.about": (
         "How glasses and bots reach the gateway. If there is a proxy before it, say its address "
         "here; this browser remembers it.",
-        "眼镜和智能体访问网关所用的地址。如果前面有反向代理，请填写代理的地址；浏览器会记住它。",
+        "眼镜和 Bot 访问网关所用的地址。如果前面有反向代理，请填写代理的地址；浏览器会记住它。",
     ),
     "address.only_here": (
         "Rokid’s servers cannot reach this address: it is of this machine only.",

@@ -8,9 +8,9 @@ WORDS: Final = {
     "try.title": ("Try it", "试一试"),
     "try.about": (
         "Ask a bot as glasses would: the same way through the gateway, with a trace of its own.",
-        "像眼镜一样向智能体提问：走同样的路径，并留下自己的追踪记录。",
+        "像眼镜一样向 Bot 提问：走同样的路径，并留下自己的追踪记录。",
     ),
-    "try.bot": ("Bot", "智能体"),
+    "try.bot": ("Bot", "Bot"),
     "try.text": ("Question", "问题"),
     "try.example": ("What is the weather like today?", "今天天气怎么样？"),
     "try.photo": ("Photo", "照片"),

@@ -8,7 +8,7 @@ WORDS: Final = {
     "wearers.title": ("Wearers", "佩戴者"),
     "wearers.about": (
         "Who has asked, as far as the kept traces tell, and who is bound to a bot.",
-        "根据保留的追踪记录，列出提过问题的佩戴者，以及已绑定智能体的佩戴者。",
+        "根据保留的追踪记录，列出提过问题的佩戴者，以及已绑定 Bot 的佩戴者。",
     ),
     "wearers.everybody": (
         "Everybody may ask but those who are blocked.",
@@ -21,11 +21,11 @@ WORDS: Final = {
     "wearers.binding_off": (
         "Nobody has to be bound: whoever belongs to no bot gets the default one "
         '(`binding = "off"`).',
-        '无需绑定：没有绑定的佩戴者由默认智能体回答（`binding = "off"`）。',
+        '无需绑定：没有绑定的佩戴者由默认 Bot 回答（`binding = "off"`）。',
     ),
     "wearers.binding_required": (
         'Each has to be bound first, by the code on the page of a bot (`binding = "required"`).',
-        '需要先用智能体页面上的二维码绑定（`binding = "required"`）。',
+        '需要先用 Bot 页面上的二维码绑定（`binding = "required"`）。',
     ),
     "wearers.none": ("Nobody has asked yet.", "还没有人提问。"),
     "wearers.wearer": ("Wearer", "佩戴者"),
@@ -38,7 +38,7 @@ WORDS: Final = {
     "wearers.in_file": ("named in the settings", "设置中已列出"),
     "wearers.turns": ("Turns", "对话数"),
     "wearers.asked": ("Last asked", "最近提问"),
-    "wearers.answered_by": ("Asked bot", "提问的智能体"),
+    "wearers.answered_by": ("Asked bot", "所问的 Bot"),
     "wearers.bound": ("Bound to", "已绑定"),
     "wearers.traces": ("Traces", "追踪"),
     "wearers.change": ("Change", "更改"),
@@ -48,7 +48,7 @@ WORDS: Final = {
     "wearers.unbind": ("Part from the bot", "解除绑定"),
     "wearers.unbind_sure": (
         "Part this wearer from the bot?",
-        "解除这位佩戴者与智能体的绑定？",
+        "解除这位佩戴者与 Bot 的绑定？",
     ),
     "wearers.forget": ("Forget", "遗忘"),
     "wearers.forget_about": (
