@@ -34,9 +34,9 @@ def admin() -> None:
 @common_options
 @pass_choices
 def password(choices: Choices) -> None:
-    """Set or replace the owner's password; every browser is signed out.
+    """Set or replace the owner's password.
 
-    It is asked for, or read as one line from stdin.
+    Every browser is signed out. It is asked for, or read as one line from stdin.
     """
     given = _read_password()
     fault = fault_of_password(given)

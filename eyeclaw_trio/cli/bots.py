@@ -125,9 +125,10 @@ def rename_bot(choices: Choices, name: str, new_name: str) -> None:
 @pass_choices
 @click.pass_context
 def bind_bot(context: click.Context, choices: Choices, name: str) -> None:
-    """Show the QR code that binds a wearer to a bot, and wait until it is used: at most 5 minutes.
+    """Show the QR code that binds a wearer to a bot.
 
-    With `binding = "required"` the glasses ask for it whoever belongs to no bot yet.
+    Waits until it is used, at most 5 minutes. With `binding = "required"` the glasses ask for
+    it whoever belongs to no bot yet.
     """
     settings = choices.load()
     found, code = make_code(settings.data, name)

@@ -66,7 +66,10 @@ def check(choices: Choices) -> None:
 @common_options
 @pass_choices
 def reference(choices: Choices, chinese: bool) -> None:
-    """Every setting there is, as a settings file: its default, its unit and what it means."""
+    """Every setting there is, as a settings file.
+
+    Each with its default, its unit and what it means.
+    """
     language: Language = "zh" if chinese else "en"
     if not choices.json:
         click.echo(render_reference(language), nl=False)

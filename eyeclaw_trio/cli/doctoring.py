@@ -33,12 +33,15 @@ from eyeclaw_trio.settings import Settings
 @common_options
 @pass_choices
 def doctor(choices: Choices, public: str | None, fix: bool, asks: bool) -> None:
-    """Look at everything that goes wrong in practice, and say what mends it.
+    """Find what is wrong, and say what mends it.
 
-    Works beside a running gateway as well as without one. Exit status 1 when a ✗ is left.
+    Looks at everything that goes wrong in practice. Works beside a running gateway as well as
+    without one. Exit status 1 when a ✗ is left.
     """
     configure_logging(level=logging.ERROR)
-    endpoint = None if public is None else read_endpoint(public)
+    # Whatever the public comes by should have TLS.
+    address = public if public is None or "://" in public else f"https://{public}"
+    endpoint = None if address is None else read_endpoint(address)
     found: list[Diagnosis] = []
 
     def note(diagnosis: Diagnosis) -> None:

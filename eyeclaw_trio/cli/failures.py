@@ -37,7 +37,9 @@ def explained() -> Iterator[None]:
         yield
     except (KeyboardInterrupt, Exception, BaseExceptionGroup) as error:
         causes = list(leaves(error))
-        if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
+        # What click asks for on a terminal, it gives up by an exception of its own.
+        asked = [each.__context__ for each in causes if isinstance(each, click.Abort)]
+        if any(isinstance(cause, KeyboardInterrupt) for cause in (*causes, *asked)):
             raise click.exceptions.Exit(INTERRUPTED) from None
         lines = [_describe(cause) for cause in causes]
         if None in lines or not lines:

@@ -19,7 +19,7 @@ from eyeclaw_trio.store.columns import read_clock
 @common_options
 @pass_choices
 def forget(choices: Choices, user: str | None, name: str | None) -> None:
-    """Forget what was said: all of it, or what a wearer or a bot was told.
+    """Forget what was said, or a part of it.
 
     The next question begins a new conversation, also for an OpenClaw, which keeps its own memory:
     it is asked under another name. In a conversation that wearers share nobody's part can be

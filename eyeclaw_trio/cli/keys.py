@@ -35,7 +35,7 @@ _WHOLE: Final = ("id", "prefix", "state", "last_used", "created")
 @click.group()
 @common_options
 def key() -> None:
-    """Access keys: what glasses, workers and chats show to be let in."""
+    """Access keys, which let glasses, workers and chats in."""
 
 
 @key.command("create")
@@ -106,9 +106,9 @@ def restore_key(choices: Choices, key_id: int) -> None:
 @common_options
 @pass_choices
 def rotate_key(choices: Choices, key_id: int, grace: timedelta) -> None:
-    """Make a new key in place of an old one, which opens for a while still and then is revoked.
+    """Make a new key in place of an old one.
 
-    The new one is shown this once.
+    It is shown this once. The old one opens for a while still, and then is revoked.
     """
     with changing(choices.load().data) as db:
         made = keys.rotate_key(db, key_id, grace, now=read_clock())

@@ -38,10 +38,11 @@ def push(
     user: str | None,
     title: str | None,
 ) -> None:
-    """Speak to the glasses outside an answer: a reminder, or a result that took long.
+    """Speak to the glasses outside an answer.
 
-    The gateway needs [push] account_key in its settings. Whether the platform has taken it is in
-    the trace whose id is shown: `eyeclaw trace show ID`.
+    Such as a reminder, or a result that took long. The gateway needs [push] account_key in its
+    settings. Whether the platform has taken it is in the trace whose id is shown: `eyeclaw
+    trace show ID`.
     """
     for words in (text, user, title):
         check_words(words)

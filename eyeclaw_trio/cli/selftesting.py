@@ -21,9 +21,10 @@ from eyeclaw_trio.protocol.harmless import harmless
 @common_options
 @pass_choices
 def selftest(choices: Choices) -> None:
-    """Start a gateway in a temporary folder, on free ports, and ask it in every way.
+    """Try whether this program works here.
 
-    Your settings and your data folder are not touched. Exit status 1 when something does not work.
+    Starts a gateway in a temporary folder, on free ports, and asks it in every way. Your
+    settings and your data folder are not touched. Exit status 1 when something does not work.
     """
     found: list[Diagnosis] = []
 

@@ -103,6 +103,24 @@ def test_common_options_are_taken_before_and_after_and_the_last_word_counts(
     assert not (folder / "elsewhere").exists()
 
 
+@pytest.mark.parametrize(
+    ("misspelt", "meant"), [("sevre", "serve"), ("bots", "bot"), ("traces", "trace")]
+)
+def test_a_misspelt_command_is_told_the_nearest_one(misspelt: str, meant: str) -> None:
+    result = run(misspelt)
+    assert result.exit_code == 2
+    assert f"No such command '{misspelt}'. Did you mean '{meant}'?" in result.stderr
+    assert "Did you mean" not in run("q\x1b").stderr
+    assert "\x1b" not in run("q\x1b").stderr
+
+
+@pytest.mark.parametrize("group", ["", "bot", "key", "trace", "providers", "admin", "config"])
+def test_a_list_of_commands_breaks_off_no_sentence(group: str) -> None:
+    _, _, listed = run(*filter(None, [group]), "--help").stdout.partition("Commands:\n")
+    assert listed
+    assert "..." not in listed
+
+
 def test_it_can_be_started_as_a_module(folder: Path) -> None:
     command = [sys.executable, "-m", "eyeclaw_trio", "--json", "key", "create", "glasses"]
     environ = {**os.environ, "EYECLAW_DATA": str(folder / "data")}

@@ -203,6 +203,13 @@ async def test_what_is_wrong_with_a_certificate(
 # ---- the command ---------------------------------------------------------------------------
 
 
+async def test_a_public_name_without_a_scheme_is_looked_at_with_tls(tmp_path: Path) -> None:
+    done = await House(tmp_path).command("doctor", "--public", "127.0.0.1:1")
+    assert done.status == 1
+    assert "cannot reach https://127.0.0.1:1" in done.stdout
+    assert "has no TLS" not in done.stdout
+
+
 async def test_a_sound_set_up_with_its_gateway_running_ends_with_0(tmp_path: Path) -> None:
     house = House(tmp_path)
     async with house.serve() as gateway:

@@ -71,6 +71,27 @@ def test_every_list_can_be_shown_in_every_encoding(
     run("--help")
 
 
+def test_ctrl_c_at_the_password_ends_it_without_a_word(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(tmp_path)
+        os.execve(sys.executable, [*EYECLAW, "admin", "password"], environ)
+    seen = b""
+    while b"Password:" not in seen:
+        seen += os.read(terminal, 4096)
+    os.write(terminal, b"\x03")
+    try:
+        while piece := os.read(terminal, 4096):
+            seen += piece
+    except OSError:
+        pass  # the terminal's other side is closed
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 130
+    assert seen.split() == [b"Password:"]
+
+
 def test_a_connector_says_everything_once_on_a_terminal(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
