@@ -27,9 +27,9 @@ from hypercorn.typing import ASGIFramework, ConnectionState
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from eyeclaw_trio.wire.accepting import wrap
 from eyeclaw_trio.wire.budget import Budget
 from eyeclaw_trio.wire.peer_log import PeerLog
-from eyeclaw_trio.wire.streams import wrap
 
 log = structlog.get_logger(__name__)
 

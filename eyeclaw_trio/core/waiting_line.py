@@ -3,7 +3,8 @@ Where no more can wait, who has most in the line has to take one out (RELIABILIT
 
 Whoever comes in hundreds has a line of his own to wait in, and stands in nobody else's way. Within
 one line, which all share who come through one proxy, those who were served before wait behind those
-who were not; else it goes in order.
+who were not; else it goes in order, or from both ends in turns: whoever comes behind a crowd is the
+last one, and of a crowd that never ends nobody waits for ever.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class _Own(Generic[T]):
 
     fresh: OrderedDict[T, None] = field(factory=OrderedDict)
     served: OrderedDict[T, None] = field(factory=OrderedDict)
+    last_is_next: bool = False
 
     @property
     def size(self) -> int:
@@ -30,11 +32,12 @@ class _Own(Generic[T]):
 
 
 class WaitingLine(Generic[T]):
-    """All who wait, each once."""
+    """All who wait, each once. Of one owner's it goes in order, or `from_both_ends` in turns."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, from_both_ends: bool = False) -> None:
         self.size = 0
         """How many wait."""
+        self._from_both_ends = from_both_ends
         self._owners: OrderedDict[Hashable, _Own[T]] = OrderedDict()  # whose turn it is first
 
     def add(self, owner: Hashable, item: T, *, was_served: bool = False) -> None:
@@ -70,7 +73,8 @@ class WaitingLine(Generic[T]):
     def pop(self) -> T:
         """The next one, who waits no longer. Raises KeyError where nobody waits."""
         owner, own = self._owners.popitem(last=False)
-        item, _ = (own.fresh or own.served).popitem(last=False)
+        item, _ = (own.fresh or own.served).popitem(last=own.last_is_next)
+        own.last_is_next = self._from_both_ends and not own.last_is_next
         if own.fresh or own.served:
             self._owners[owner] = own
         self.size -= 1

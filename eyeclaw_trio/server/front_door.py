@@ -12,6 +12,7 @@ from attrs import frozen
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.errors import ListenerGone, RequestRefused, TryLater
 from eyeclaw_trio.server.origins import Origins
+from eyeclaw_trio.wire.accepting import wrap
 from eyeclaw_trio.wire.admission import Look
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.newcomers import Newcomer, Newcomers
@@ -19,7 +20,7 @@ from eyeclaw_trio.wire.peer_log import PeerLog
 from eyeclaw_trio.wire.poller import Poller
 from eyeclaw_trio.wire.request_reader import ConnectionTerms, Request
 from eyeclaw_trio.wire.response_writer import Headers
-from eyeclaw_trio.wire.streams import LOOK, NowaitStream, ReplayedStream, wrap
+from eyeclaw_trio.wire.streams import LOOK, NowaitStream, ReplayedStream
 
 log = structlog.get_logger(__name__)
 

@@ -16,6 +16,8 @@ from typing import Final
 import trio
 
 from eyeclaw_trio.wire.peer_log import PeerLog
+from eyeclaw_trio.wire.streams import EagerStream, NowaitStream, PatientStream
+from eyeclaw_trio.wire.tls_stream import TlsStream
 
 # Connections in one pass at the most: two milliseconds. Each then waits until it is admitted.
 AT_A_TIME: Final = 128
@@ -28,14 +30,23 @@ _FATAL: Final = _EXHAUSTED | {errno.EBADF, errno.EINVAL, errno.ENOTSOCK}
 Serve = Callable[[trio.abc.Stream], Awaitable[None]]
 """Serves one connection. Returns with it closed, whatever happened; raises nothing but bugs."""
 
-Wrap = Callable[[trio.SocketStream], trio.abc.Stream]
-"""Puts around a connection what it is spoken through, such as TLS. Must not wait."""
+Secure = Callable[[trio.SocketStream], TlsStream]
+"""Puts TLS around a connection. Must not wait."""
+
+
+def wrap(stream: trio.abc.Stream) -> NowaitStream:
+    """What was accepted, as the stream that all the rest works with."""
+    if isinstance(stream, trio.SocketStream):
+        return EagerStream(stream)
+    if isinstance(stream, TlsStream):
+        return stream
+    return PatientStream(stream)
 
 
 async def accept_connections(
     serve: Serve,
     listeners: Sequence[trio.SocketListener],
-    wrap: Wrap | None = None,
+    secure: Secure | None = None,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -43,12 +54,12 @@ async def accept_connections(
     closed, and every connection is ended. What `serve` raises ends all of it."""
     async with trio.open_nursery() as nursery:
         for listener in listeners:
-            nursery.start_soon(_accept_from, listener, nursery, serve, wrap)
+            nursery.start_soon(_accept_from, listener, nursery, serve, secure)
         task_status.started()
 
 
 async def _accept_from(
-    listener: trio.SocketListener, nursery: trio.Nursery, serve: Serve, wrap: Wrap | None
+    listener: trio.SocketListener, nursery: trio.Nursery, serve: Serve, secure: Secure | None
 ) -> None:
     peers = PeerLog()
     async with listener:
@@ -67,7 +78,7 @@ async def _accept_from(
                     await trio.sleep(LOOK_AGAIN)
                     continue
                 for stream in accepted:
-                    nursery.start_soon(serve, stream if wrap is None else wrap(stream))
+                    nursery.start_soon(serve, stream if secure is None else secure(stream))
         finally:
             door.detach()  # the listener closes it
 

@@ -7,7 +7,8 @@ connection itself, and whatever it says until it has shown a key (RELIABILITY 35
 waits that costs nothing.
 
 Where many wait, what they begin with is looked at first, which costs little: who has a key does not
-wait for a crowd that comes from the same address, as behind a proxy all do.
+wait for a crowd that comes from the same address, as behind a proxy all do. Of those whom nothing
+sets apart who came last and who has waited longest go on in turns.
 """
 
 from __future__ import annotations
@@ -67,8 +68,12 @@ class Admission:
     the next ones when its turn to run comes, which is a pass later.
     """
 
-    _known: WaitingLine[trio.lowlevel.Task] = field(factory=WaitingLine)
-    _others: WaitingLine[trio.lowlevel.Task] = field(factory=WaitingLine)
+    _known: WaitingLine[trio.lowlevel.Task] = field(
+        factory=lambda: WaitingLine(from_both_ends=True)
+    )
+    _others: WaitingLine[trio.lowlevel.Task] = field(
+        factory=lambda: WaitingLine(from_both_ends=True)
+    )
     _known_is_next: bool = True
     _share: Share = field(factory=Share)
     _left: int = 1

@@ -11,6 +11,8 @@ import structlog
 import trio
 
 from eyeclaw_trio.errors import ConfigurationError
+from eyeclaw_trio.wire.streams import EagerStream
+from eyeclaw_trio.wire.tls_stream import TlsStream
 
 log = structlog.get_logger(__name__)
 
@@ -54,10 +56,10 @@ class Certificate:
         if self._look() != self._seen:
             self.renew()
 
-    def wrap(self, stream: trio.SocketStream) -> trio.SSLStream[trio.SocketStream]:
+    def wrap(self, stream: trio.SocketStream) -> TlsStream:
         """TLS around a new connection, with the certificate of this moment. The handshake is its
         first use."""
-        return trio.SSLStream(stream, self.context, server_side=True, https_compatible=True)
+        return TlsStream(EagerStream(stream), self.context)
 
     async def keep_renewed(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -86,6 +88,7 @@ def _load(certificate: Path, key: Path) -> ssl.SSLContext:
     """Raises ConfigurationError. Never waits for a passphrase, nor for a pipe."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.set_alpn_protocols(["http/1.1"])
+    context.options |= ssl.OP_NO_RENEGOTIATION  # of TLS 1.2, which is a handshake each time
     try:
         for name, file in (("tls_certificate", certificate), ("tls_key", key)):
             if not file.is_file():

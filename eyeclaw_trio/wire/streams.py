@@ -4,7 +4,7 @@ trio's own `send_all` gives way to all other tasks each time, also when the syst
 everything at once, which it nearly always does: for a chunk of an answer that is the dearest part
 of the way. A `NowaitStream` is tried first, and waited for only with what did not fit. A socket
 can do that (`EagerStream`); TLS and memory streams cannot, and say so by taking nothing
-(`PatientStream`), so that whoever reads and writes need not know which of them it has.
+(`TlsStream`, `PatientStream`), so that whoever reads and writes need not know which of them it has.
 """
 
 from __future__ import annotations
@@ -181,26 +181,17 @@ class EagerStream(trio.abc.HalfCloseableStream):
 
 
 class PatientStream(trio.abc.HalfCloseableStream):
-    """Any stream of trio's, such as TLS: it takes and gives nothing without a wait."""
+    """Any stream of trio's, such as memory: it takes and gives nothing without a wait."""
 
-    __slots__ = ("_has_met", "_stream")
+    __slots__ = ("_stream",)
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
-        self._has_met = False
 
     @property
     def peer(self) -> str:
-        """As `NowaitStream`."""
-        socket = self._socket
-        return _address_of(socket) if socket is not None else ""
-
-    @property
-    def _socket(self) -> trio.socket.SocketType | None:
-        below = self._stream
-        while isinstance(below, trio.SSLStream):
-            below = below.transport_stream
-        return below.socket if isinstance(below, trio.SocketStream) else None
+        """Empty: it is no socket."""
+        return ""
 
     @property
     def pollable(self) -> Pollable | None:
@@ -224,14 +215,7 @@ class PatientStream(trio.abc.HalfCloseableStream):
         return await self._stream.receive_some(max_bytes)
 
     async def receive_admitted(self, max_bytes: int, admission: Admission) -> bytes | bytearray:
-        """As `NowaitStream`, also when it is cancelled. A handshake, which costs more than all else
-        that a newcomer can ask for, waits for an admission of its own."""
-        if isinstance(self._stream, trio.SSLStream) and not self._has_met:
-            if self._socket is not None:
-                await trio.lowlevel.wait_readable(self._socket)
-            await admission(b"")
-            await self._stream.do_handshake()
-            self._has_met = True
+        """As `NowaitStream`, also when it is cancelled."""
         data = await self._stream.receive_some(max_bytes)
         await admission(bytes(data[:LOOK]))
         return data
@@ -245,8 +229,8 @@ class PatientStream(trio.abc.HalfCloseableStream):
         await self._stream.wait_send_all_might_not_block()
 
     async def send_eof(self) -> None:
-        """Say that nothing more comes; TLS cannot end one side alone, and goes on as it is.
-        Cancelled, it has said nothing."""
+        """Say that nothing more comes, where that can be said alone. Cancelled, it has said
+        nothing."""
         if isinstance(self._stream, trio.abc.HalfCloseableStream):
             await self._stream.send_eof()
 
@@ -335,13 +319,6 @@ class ReplayedStream(trio.abc.Stream):
         piece = bytes(replay[:max_bytes])
         self._replay = replay[len(piece) :] or None
         return piece
-
-
-def wrap(stream: trio.abc.Stream) -> NowaitStream:
-    """What was accepted, as the stream that all the rest works with."""
-    if isinstance(stream, trio.SocketStream):
-        return EagerStream(stream)
-    return PatientStream(stream)
 
 
 def _address_of(socket: trio.socket.SocketType) -> str:

@@ -32,6 +32,23 @@ def test_who_was_served_waits_behind_those_of_the_same_owner_who_were_not() -> N
         line.pop()
 
 
+def test_from_both_ends_who_comes_behind_a_crowd_of_his_own_is_soon_called_and_nobody_never() -> (
+    None
+):
+    line: WaitingLine[str] = WaitingLine(from_both_ends=True)
+    for number in range(5):
+        line.add("one", f"crowd {number}")
+        line.add("other", f"other {number}", was_served=True)
+    line.add("one", "behind")
+    order = [line.pop() for _ in range(line.size)]
+    assert [name for name in order if "other" not in name] == [
+        *("crowd 0", "behind", "crowd 1", "crowd 4", "crowd 2", "crowd 3")
+    ]
+    assert [name for name in order if "other" in name] == [
+        *("other 0", "other 4", "other 1", "other 3", "other 2")
+    ]
+
+
 def test_who_leaves_is_not_called_and_takes_nobody_with_it() -> None:
     line: WaitingLine[str] = WaitingLine()
     for name in ("first", "second"):

@@ -25,6 +25,7 @@ from typing import Final
 EVERY: Final = 0.02
 PID, HOST, PORT, SOURCE = sys.argv[1:]
 KEY, CA = os.environ.get("PROBE_KEY"), os.environ.get("PROBE_CA")
+CONTEXT: Final = ssl.create_default_context(cafile=CA) if CA else None
 REQUEST: Final = (
     f"GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n\r\n"
     if KEY
@@ -57,9 +58,9 @@ def main() -> None:
 
 def _connect() -> socket.socket:
     connection = socket.create_connection((HOST, int(PORT)), 60, (SOURCE, 0))
-    if CA is None:
+    if CONTEXT is None:
         return connection
-    return ssl.create_default_context(cafile=CA).wrap_socket(connection, server_hostname=HOST)
+    return CONTEXT.wrap_socket(connection, server_hostname=HOST)
 
 
 def _first(file: int, number: int) -> int:

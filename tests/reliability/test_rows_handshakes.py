@@ -11,7 +11,7 @@ import pytest
 import trio
 import trustme
 from house import House
-from stall_meter import MEBIBYTE, PATIENCE, StallMeter, attacked
+from stall_meter import BEHIND_ONE_PROXY, MEBIBYTE, PATIENCE, StallMeter, attacked
 
 pytestmark = pytest.mark.attack  # real processes, some minutes: `make test-attacks`
 
@@ -58,8 +58,9 @@ def _assert_unharmed(meter: StallMeter, capsys: pytest.CaptureFixture[str], what
     assert meter.turns >= 1
     assert max(meter.kept_alive) < PATIENCE
     assert meter.worst < PATIENCE
+    assert max(*meter.near, *meter.keyed) < BEHIND_ONE_PROXY
     # What OpenSSL has had stays with the allocator, for the next crowd: three take what one takes.
-    assert meter.growth < 64 * MEBIBYTE
+    assert meter.growth < 32 * MEBIBYTE
 
 
 def _hello(authority: Path) -> bytes:

@@ -17,6 +17,8 @@ from cable_fakes import CableGateway, Sdk
 from fakes import Glasses, Pair
 
 from eyeclaw_trio.wire.services import Services
+from eyeclaw_trio.wire.streams import EagerStream
+from eyeclaw_trio.wire.tls_stream import TlsStream
 
 WAYS: Final = ("memory", "sockets", "polled", "tls")
 
@@ -61,7 +63,7 @@ class Ways:
         name = "gateway.example"
         return (
             trio.SSLStream(ours, trusting, server_hostname=name, https_compatible=True),
-            trio.SSLStream(theirs, serving, server_side=True, https_compatible=True),
+            TlsStream(EagerStream(theirs), serving),
         )
 
     @cached_property

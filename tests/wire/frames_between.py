@@ -15,10 +15,10 @@ from trio_websocket import ConnectionClosed, wrap_server_stream
 from wsproto.utilities import LocalProtocolError
 
 from eyeclaw_trio.protocol.frames import TEXT_LIMIT, FrameSieve
+from eyeclaw_trio.wire.accepting import wrap
 from eyeclaw_trio.wire.frame_stream import FrameStream
 from eyeclaw_trio.wire.poller import Poller
 from eyeclaw_trio.wire.services import Services
-from eyeclaw_trio.wire.streams import wrap
 
 # More than what the shortcut takes, so that texts go both ways, and soon too much for the library.
 MESSAGE_LIMIT = 90_000

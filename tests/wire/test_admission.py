@@ -101,6 +101,24 @@ async def test_another_address_does_not_wait_for_the_crowd_of_one() -> None:
 
 
 @pytest.mark.usefixtures("passes_are_long")
+async def test_who_comes_behind_a_crowd_of_the_same_address_is_soon_admitted() -> None:
+    admission = Admission()
+    order: list[str] = []
+
+    async def come(name: str) -> None:
+        await admission.wait("192.0.2.1")
+        order.append(name)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):
+            nursery.start_soon(come, "crowd")
+        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()
+        nursery.start_soon(come, "behind")
+    assert order.index("behind") < 10
+
+
+@pytest.mark.usefixtures("passes_are_long")
 @pytest.mark.parametrize(
     "glimpse", [Glimpse(("key", 1), is_known=True), Glimpse("/health")], ids=["a key", "a probe"]
 )

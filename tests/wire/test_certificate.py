@@ -104,6 +104,11 @@ async def test_row_42_a_broken_pair_is_refused_and_said_once_and_the_old_one_kep
     assert logs[-1]["event"] == "tls.renewed"
 
 
+def test_one_connection_has_one_handshake(pair: Pair) -> None:
+    """Of TLS 1.2 a peer could else ask for one after the other, each as dear as the first."""
+    assert pair.open().context.options & ssl.OP_NO_RENEGOTIATION
+
+
 async def test_row_42_half_a_renewal_is_refused_and_the_whole_one_taken(
     pair: Pair, logs: list[EventDict]
 ) -> None:

@@ -26,10 +26,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from eyeclaw_trio.protocol.frames import TEXT_LIMIT, TEXT_ROOM, TEXTS_AT_A_TIME, FrameSieve
+from eyeclaw_trio.wire.accepting import wrap
 from eyeclaw_trio.wire.frame_stream import FrameStream
 from eyeclaw_trio.wire.poller import FIRST_SIZE, Poller
 from eyeclaw_trio.wire.services import Services
-from eyeclaw_trio.wire.streams import wrap
 
 # ---- what clients send --------------------------------------------------------------------------
 

@@ -8,8 +8,9 @@ import trio
 import trio.testing
 
 from eyeclaw_trio.protocol.frames import frame_close
+from eyeclaw_trio.wire.accepting import wrap
 from eyeclaw_trio.wire.frame_stream import FrameStream
-from eyeclaw_trio.wire.streams import PatientStream, wrap
+from eyeclaw_trio.wire.streams import PatientStream
 
 
 class Narrow(PatientStream):

@@ -10,18 +10,17 @@ from types import SimpleNamespace
 import pytest
 import trio
 import trio.testing
-import trustme
 from socket_pairs import pair, reset, tcp_pair
 
 from eyeclaw_trio.wire import streams
+from eyeclaw_trio.wire.accepting import wrap
 from eyeclaw_trio.wire.streams import (
     LOOK,
     EagerStream,
-    NowaitStream,
     PatientStream,
     ReplayedStream,
-    wrap,
 )
+from eyeclaw_trio.wire.tls_stream import TlsStream
 
 # More than a socket pair of any system takes in one go.
 MUCH = bytes(range(256)) * 32_768
@@ -112,14 +111,16 @@ async def test_what_is_accepted_is_wrapped_by_its_kind_and_knows_its_peer() -> N
         theirs = await trio.testing.open_stream_to_socket_listener(listener)
         ours = await listener.accept()
     async with ours, theirs:
-        tls = trio.SSLStream(ours, ssl.create_default_context(), server_hostname="x")
-        for accepted, kind in ((ours, EagerStream), (tls, PatientStream)):
+        tls = TlsStream(EagerStream(ours), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))
+        for accepted, kind in ((ours, EagerStream), (tls, TlsStream)):
             stream = wrap(accepted)
             assert isinstance(stream, kind)
             assert stream.peer == "127.0.0.1"
             assert stream.settled() is stream
         assert wrap(ours).pollable is not None
-    assert wrap(trio.testing.memory_stream_pair()[0]).peer == ""
+    memory = wrap(trio.testing.memory_stream_pair()[0])
+    assert isinstance(memory, PatientStream)
+    assert memory.peer == ""
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["receive_some", "receive_nowait"])
@@ -272,36 +273,3 @@ async def test_what_is_there_is_shown_before_it_is_admitted_and_little_of_it_is_
         received = await ours.receive_admitted(4_096, admit)
         assert shown == [sent[:LOOK]]
         assert received == sent[:LOOK] + sent[LOOK + 10 : 4_106]
-
-
-async def test_a_handshake_waits_for_its_admission_and_what_is_said_behind_it_again() -> None:
-    authority = trustme.CA()
-    client_context = ssl.create_default_context()
-    authority.configure_trust(client_context)
-    server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("gateway.example").configure_cert(server_context)
-    shown: list[bytes] = []
-    is_admitted, is_received = trio.Event(), trio.Event()
-
-    async def admit(begun: bytes) -> None:
-        shown.append(begun)
-        await is_admitted.wait()
-
-    async def speak(stream: trio.SSLStream[trio.SocketStream]) -> None:
-        await stream.send_all(b"GET /")
-
-    async def receive(stream: NowaitStream) -> None:
-        assert await stream.receive_admitted(4_096, admit) == b"GET /"
-        is_received.set()
-
-    async with tcp_pair() as (ours, theirs), trio.open_nursery() as nursery:
-        below = trio.SocketStream(ours._socket)
-        accepted = wrap(trio.SSLStream(below, server_context, server_side=True))
-        client = trio.SSLStream(theirs, client_context, server_hostname="gateway.example")
-        nursery.start_soon(speak, client)
-        nursery.start_soon(receive, accepted)
-        await trio.testing.wait_all_tasks_blocked()
-        assert shown == [b""]
-        is_admitted.set()
-        await is_received.wait()
-        assert shown == [b"", b"GET /"]

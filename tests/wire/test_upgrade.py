@@ -8,8 +8,8 @@ import trio
 import trio.testing
 from trio_websocket import WebSocketConnection, wrap_client_stream
 
+from eyeclaw_trio.wire.accepting import wrap
 from eyeclaw_trio.wire.frame_stream import FrameStream
-from eyeclaw_trio.wire.streams import wrap
 from eyeclaw_trio.wire.upgrade import accept_upgrade, forget_handshake
 
 
