@@ -43,6 +43,16 @@ DESK: Final = {"width": 1280, "height": 800}
 BETWEEN: Final = (700, 1000, 1040, 1100)
 
 _AXE: Final = Axe()
+_FIND_STRAY_LABELS: Final = """
+() => [...document.querySelectorAll("label[for]")].filter((label) => {
+  const field = document.getElementById(label.htmlFor);
+  const at = label.getBoundingClientRect(), box = field?.getBoundingClientRect();
+  if (!box || at.width < 2 || !label.checkVisibility() || !field.checkVisibility()) return false;
+  const isBeside = at.top < box.bottom && box.top < at.bottom && at.left < box.left;
+  const isAbove = at.bottom <= box.top + 1 && Math.abs(at.left - box.left) < 8;
+  return !isBeside && !isAbove && field.type !== "checkbox";
+}).map((label) => label.textContent)
+"""
 # What the policy of a page has forbidden is an error of the console too; this says which one.
 _REPORT_VIOLATIONS: Final = """
 addEventListener("securitypolicyviolation", (event) =>
@@ -181,6 +191,11 @@ class Visit:
         """Nothing makes a person scroll sideways."""
         width = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert width <= 0, f"{self.page.url} is {width} pixels too wide"
+
+    def assert_labels_stay_with_their_fields(self) -> None:
+        """A label stands beside its field, or above it, and never at the end of the line before."""
+        astray = self.page.evaluate(_FIND_STRAY_LABELS)
+        assert astray == [], f"{self.page.url}: {astray}"
 
     def shoot(self, file: Path) -> None:
         """Take a picture of the whole page."""

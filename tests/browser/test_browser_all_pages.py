@@ -24,6 +24,10 @@ def test_every_page_is_accessible_and_fits(
             assert visit.page.locator("form[action='/admin/logout'][method=post]").count() == 1
             visit.assert_accessible()
             visit.assert_fits()
+            for width in (PHONE["width"], 390, 430):
+                visit.page.set_viewport_size({"width": width, "height": 800})
+                visit.assert_labels_stay_with_their_fields()
+            visit.page.set_viewport_size({"width": size["width"], "height": size["height"]})
 
 
 @pytest.mark.parametrize(("language", "size"), [("zh", DESK), ("en", PHONE)])
@@ -34,9 +38,11 @@ def test_every_page_fits_in_the_other_language_too_and_on_what_is_neither_desk_n
         for page in SHOWN:
             visit.go(page.address)
             visit.assert_fits()
+            visit.assert_labels_stay_with_their_fields()
             for width in BETWEEN:
                 visit.page.set_viewport_size({"width": width, "height": 800})
                 visit.assert_fits()
+                visit.assert_labels_stay_with_their_fields()
             visit.page.set_viewport_size({"width": size["width"], "height": size["height"]})
 
 

@@ -50,6 +50,17 @@ def test_a_turn_that_lost_something_stands_out_and_shows_where(site: Site) -> No
         expect(line.locator("[data-sequence]")).to_have_count(57)
 
 
+def test_where_there_is_no_room_for_all_dots_the_newest_are_seen(site: Site) -> None:
+    with site.visit(size=PHONE) as visit:
+        assert ask(site) == 200
+        dots = visit.page.locator("svg.dots circle")
+        visit.go(LIST)
+        expect(dots).not_to_have_count(1)
+        rights = dots.evaluate_all("all => all.map(each => each.getBoundingClientRect().right)")
+        assert 0 < max(rights) <= PHONE["width"]
+        assert min(rights) < 0  # there are others, and one can scroll to them
+
+
 def test_arrow_keys_go_through_the_filtered_list(site: Site) -> None:
     with site.visit() as visit:
         page = visit.page

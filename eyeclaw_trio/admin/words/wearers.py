@@ -36,7 +36,7 @@ WORDS: Final = {
     "wearers.allowed": ("allowed here", "在此允许"),
     "wearers.blocked": ("blocked here", "在此阻止"),
     "wearers.in_file": ("named in the settings", "设置中已列出"),
-    "wearers.turns": ("Turns", "对话数"),
+    "wearers.turns": ("Turns", "问答数"),
     "wearers.asked": ("Last asked", "最近提问"),
     "wearers.answered_by": ("Asked bot", "所问的 Bot"),
     "wearers.bound": ("Bound to", "已绑定"),
