@@ -301,7 +301,8 @@ class Reception:
             except ListenerGone as gone:
                 trace.end(Outcome(gone.outcome))
                 return
-            relaying = self.relay_command(command, station, reply, turn, key_id)
+        # Behind the block, which would take it away again.
+        relaying = self.relay_command(command, station, reply, turn, key_id)
         del command, photos  # an answer may take minutes, and needs them no more
         await relaying
 

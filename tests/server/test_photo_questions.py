@@ -25,6 +25,8 @@ from eyeclaw_trio.photos.data_url import make_data_url
 from eyeclaw_trio.protocol.sse import AnswerFraming
 from eyeclaw_trio.protocol.to_bot import CommandMetadata, CommandParams, ExecuteCommand
 from eyeclaw_trio.server.photo_desk import AskedPhotos, PhotoDesk
+from eyeclaw_trio.server.revocation import Revocation
+from eyeclaw_trio.server.roster import Roster
 from eyeclaw_trio.server.sse_reply import SseReply
 
 IMAGE = make_data_url(b"jpeg of photo")
@@ -262,6 +264,22 @@ async def test_a_key_that_is_revoked_meanwhile_opens_no_bot(autojump_clock: trio
         blocks = await refusal(gateway, photo())
     assert spoken(blocks) == FAILED
     assert gateway.traces[0].reason == "key_revoked"
+
+
+async def test_an_answer_to_a_photo_is_waited_for_to_its_end_and_ends_with_its_key() -> None:
+    gateway = gateway_with(respond(b"photo"))
+    revocation = Revocation(gateway.switchboard, Roster(gateway.answers))
+    bot = gateway.bot()
+    with bot.station.attached(bot):
+        async with gateway.glasses() as glasses:
+            await glasses.send(photo())
+            await glasses.receive_head()
+            await bot.wait_for_commands(1)
+            assert gateway.answers.count == 1
+            revocation.enforce(Directory(bots=gateway.directory.bots))
+            assert spoken(await glasses.receive_answer()) == FAILED
+    await gateway.answers.wait_for_none()
+    assert gateway.traces[0].outcome is Outcome.REJECTED
 
 
 async def test_a_bot_that_is_offline_is_said_to_be_so_before_any_photo_is_fetched() -> None:
