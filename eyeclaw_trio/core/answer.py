@@ -340,5 +340,5 @@ class Answer:
         self._trace.missing = ending.missing
 
     def _note_anomaly(self, anomaly: Anomaly, now: float) -> None:
-        self._trace.anomalies.append(anomaly)
+        self._trace.anomalies += (anomaly,)
         self._trace.note(Happening.ANOMALY_DETECTED, now, anomaly=anomaly.value)

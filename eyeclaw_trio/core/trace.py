@@ -2,7 +2,7 @@
 
 One `Trace` belongs to one turn; whoever makes it hands it in and keeps it in the end. Times are
 monotonic seconds. What comes once in a turn is an event with a name; what comes with each chunk
-is two numbers in an array, so that an answer of ten thousand chunks costs neither ten thousand
+is some numbers in an array, so that an answer of ten thousand chunks costs neither ten thousand
 objects nor ten thousand rows. `core/trace_analysis` makes sense of it.
 """
 
@@ -113,7 +113,7 @@ class SpeechCount:
     written: int = 0
 
 
-@define
+@define(eq=False)
 class Trace:
     """One turn from question to ending. `started_at` is when the question had arrived."""
 
@@ -150,22 +150,35 @@ class Trace:
     closing: Closing = NOT_CLOSED
     """What the model has said of its answer."""
     missing: tuple[tuple[int, int], ...] = ()
-    anomalies: list[Anomaly] = field(factory=list)
+    anomalies: tuple[Anomaly, ...] = ()
     events: list[TraceEvent] = field(factory=list)
     events_left_out: int = 0
     chunk_times: array[float] = field(factory=partial(array, "d"))
     """When each of the first KEPT_CHUNKS distinct chunks came."""
     chunk_sequences: array[int] = field(factory=partial(array, "q"))
-    write_times: array[float] = field(factory=partial(array, "d"))
-    """When each of the first KEPT_CHUNKS writes to the reader was done, with `write_sizes`."""
-    write_sizes: array[int] = field(factory=partial(array, "q"))
-    relay_delays: array[float] = field(factory=partial(array, "d"))
-    """Per write: from a chunk's arrival to the end of its write, in seconds; as many as writes
-    are kept."""
+    writes: array[float] = field(factory=partial(array, "d"))
+    """Three numbers for each of the first KEPT_CHUNKS writes to the reader: when it was done, how
+    many pieces it was, and the seconds from the first one's arrival until then. One array for all
+    three: there may be thousands of turns."""
     speech: SpeechCount | None = None
     """Where the answer's text is cleaned for speech."""
     texts: KeptTexts | None = None
     """What was said, where that is to be kept (`keeps_content`)."""
+
+    @property
+    def write_times(self) -> array[float]:
+        """When each write was done."""
+        return self.writes[0::3]
+
+    @property
+    def write_sizes(self) -> array[int]:
+        """How many pieces each was."""
+        return array("q", map(int, self.writes[1::3]))
+
+    @property
+    def relay_delays(self) -> array[float]:
+        """How long it took from a chunk's arrival to the end of its write, in seconds."""
+        return self.writes[2::3]
 
     @property
     def missing_count(self) -> int:
@@ -199,10 +212,11 @@ class Trace:
         self.chunks_written += len(texts)
         if self.speech is not None:
             self.speech.written += sum(map(len, texts))
-        if len(self.write_times) < KEPT_CHUNKS:
-            self.write_times.append(now)
-            self.write_sizes.append(len(texts))
-            self.relay_delays.append(now - received_at)
+        if len(self.writes) < 3 * KEPT_CHUNKS:
+            add = self.writes.append
+            add(now)
+            add(len(texts))
+            add(now - received_at)
             if self.keeps_content:
                 self._kept_texts().note_written(texts)
 

@@ -54,8 +54,8 @@ class TurnCounts:
         if trace.first_chunk_at is not None:
             delay = (trace.first_chunk_at - trace.started_at) * 1000
             self.first_chunk[bisect_left(FIRST_CHUNK_BOUNDS, delay)] += 1
-        if trace.relay_delays:
-            self.relay[bisect_left(RELAY_BOUNDS, max(trace.relay_delays) * 1000)] += 1
+        if delays := trace.relay_delays:
+            self.relay[bisect_left(RELAY_BOUNDS, max(delays) * 1000)] += 1
 
     def add(self, other: TurnCounts) -> None:
         """Count those of another too."""

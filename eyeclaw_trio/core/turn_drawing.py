@@ -171,10 +171,10 @@ def _chunks(
 def _writes(trace: Trace, written: Sequence[float], window: Window) -> Iterator[WriteMark]:
     first = bisect_left(written, window.since)
     last = min(bisect_right(written, window.until), first + MOST_MARKS)
+    sizes, delays = trace.write_sizes, trace.relay_delays
     for number in range(first, last):
         at = written[number]
-        delay = round(trace.relay_delays[number] * 1000, 3)
-        yield WriteMark(window.x(at), at, trace.write_sizes[number], delay)
+        yield WriteMark(window.x(at), at, sizes[number], round(delays[number] * 1000, 3))
 
 
 def _gaps(came: Sequence[float], window: Window) -> Iterator[Gap]:

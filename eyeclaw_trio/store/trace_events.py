@@ -35,7 +35,7 @@ def encode_events(trace: Trace) -> bytes:
             for event in trace.events
         ],
         "chunks": len(trace.chunk_times),
-        "writes": len(trace.write_times),
+        "writes": len(trace.writes) // 3,
     }
     # Replaced, so that a lone surrogate from a peer cannot make it impossible to store.
     text = json.dumps(head, ensure_ascii=False, default=str).encode("utf-8", "replace")
@@ -66,8 +66,9 @@ def decode_trace(blob: bytes) -> Trace:
             reader.take("d", chunks),
             reader.take("q", chunks),
         )
-        trace.write_times, trace.write_sizes = reader.take("d", writes), reader.take("q", writes)
-        trace.relay_delays = reader.take("d", writes)
+        times, sizes = reader.take("d", writes), reader.take("q", writes)
+        for write in zip(times, sizes, reader.take("d", writes), strict=True):
+            trace.writes.extend(write)
         if chunks:
             trace.first_chunk_at = trace.chunk_times[0]
         return trace

@@ -50,7 +50,7 @@ def make_turn(trace_id: str, *, missing: bool = False) -> Trace:
     trace.note(Happening.STREAM_END, trace.ended_at)
     if missing:
         trace.missing, trace.total_chunks = ((8, 9),), 10
-        trace.anomalies.append(Anomaly.HEALED)
+        trace.anomalies += (Anomaly.HEALED,)
         trace.note(Happening.ANOMALY_DETECTED, trace.ended_at, anomaly="healed")
         trace.note(Happening.COMPENSATION_SENT, trace.ended_at, characters=2)
     trace.end(Outcome.ANSWERED)

@@ -237,4 +237,4 @@ async def test_a_whole_turn_with_a_long_answer_and_a_slow_reader_is_complete(
     assert reply.text == "".join(pieces)
     assert reply.ending == "finished"
     assert trace.outcome is Outcome.ANSWERED
-    assert trace.anomalies == []
+    assert trace.anomalies == ()

@@ -24,7 +24,7 @@ def test_each_chunk_is_written_as_it_comes_and_the_summary_finishes_at_once() ->
     assert not turn.answer.complete
     assert turn.at(2.11, summary("你好", 2)) == []
     assert turn.failure is None
-    assert turn.trace.anomalies == []
+    assert turn.trace.anomalies == ()
     assert (turn.trace.sent_at, turn.trace.first_chunk_at, turn.trace.last_chunk_at) == (0, 1, 2)
     assert turn.trace.ended_at == 2.1
 
@@ -46,7 +46,7 @@ def test_an_end_without_a_summary_is_waited_for_by_250_ms_and_not_one_less() -> 
     assert not turn.answer.complete
     turn.at(1.25)
     assert turn.failure is None
-    assert turn.trace.anomalies == []
+    assert turn.trace.anomalies == ()
 
 
 def test_a_chunk_within_the_250_ms_still_counts() -> None:
@@ -63,7 +63,7 @@ def test_a_lost_tail_is_healed_by_a_summary_within_the_250_ms() -> None:
     assert turn.at(1.24, summary("abc", 3)) == ["bc"]
     assert turn.failure is None
     assert turn.trace.missing == ((1, 2),)
-    assert turn.trace.anomalies == [Anomaly.HEALED]
+    assert turn.trace.anomalies == (Anomaly.HEALED,)
 
 
 def test_an_end_with_a_gap_waits_two_seconds_and_then_sends_what_is_there() -> None:
@@ -74,7 +74,7 @@ def test_an_end_with_a_gap_waits_two_seconds_and_then_sends_what_is_there() -> N
     assert turn.at(3.0) == ["c"]
     assert turn.failure is None
     assert turn.trace.missing == ((1, 1),)
-    assert turn.trace.anomalies == [Anomaly.LOST]
+    assert turn.trace.anomalies == (Anomaly.LOST,)
     assert turn.acknowledged == [0, 2]
 
 
@@ -83,7 +83,7 @@ def test_a_gap_is_healed_by_the_summary_at_once() -> None:
     turn.at(1.0, chunk(0, "a"), chunk(2, "c"), END)
     assert turn.at(2.5, summary("abc", 3)) == ["bc"]
     assert (turn.text, turn.failure) == ("abc", None)
-    assert turn.trace.anomalies == [Anomaly.HEALED]
+    assert turn.trace.anomalies == (Anomaly.HEALED,)
     assert turn.acknowledged == [0, 2]
 
 
@@ -92,7 +92,7 @@ def test_a_gap_that_closes_late_finishes_at_once_when_the_250_ms_are_over() -> N
     turn.at(1.0, chunk(0, "a"), chunk(2, "c"), END)
     assert turn.at(2.0, chunk(1, "b")) == ["b", "c"]
     assert turn.failure is None
-    assert turn.trace.anomalies == []
+    assert turn.trace.anomalies == ()
 
 
 def test_a_gap_made_by_a_dropped_chunk_waits_for_its_summary_too() -> None:
@@ -120,7 +120,7 @@ def test_a_summary_that_overtakes_the_end_finishes_with_it() -> None:
     assert not turn.answer.complete
     turn.at(1.5, END)
     assert turn.failure is None
-    assert turn.trace.anomalies == []
+    assert turn.trace.anomalies == ()
 
 
 def test_a_summary_without_an_end_finishes_after_two_seconds_and_is_recorded() -> None:
@@ -137,7 +137,7 @@ def test_a_chunk_behind_an_early_summary_still_counts() -> None:
     turn = Turn()
     turn.at(1.0, summary("ab", 2), chunk(0, "a"), END, chunk(1, "b"))
     assert (turn.text, turn.failure) == ("ab", None)
-    assert turn.trace.anomalies == []
+    assert turn.trace.anomalies == ()
 
 
 def test_chunks_without_numbers_are_passed_through_and_not_acknowledged() -> None:
@@ -173,7 +173,7 @@ def test_a_chunk_behind_the_summary_in_one_batch_is_used_and_acknowledged() -> N
     turn = Turn()
     turn.at(1.0, chunk(0, "a"), END, summary("ab", 2), chunk(1, "b"))
     assert (turn.text, turn.acknowledged) == ("ab", [0, 1])
-    assert turn.trace.anomalies == []
+    assert turn.trace.anomalies == ()
 
 
 def test_a_chunk_behind_an_error_in_one_batch_is_acknowledged_and_never_written() -> None:

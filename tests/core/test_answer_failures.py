@@ -185,7 +185,7 @@ def test_a_gap_at_the_end_of_a_bot_that_stays_away_ends_with_what_is_there() -> 
     assert turn.answer.deadline() == 21.0
     turn.at(21.0)
     assert (turn.text, turn.failure) == ("ac", None)
-    assert turn.trace.anomalies == [Anomaly.LOST]
+    assert turn.trace.anomalies == (Anomaly.LOST,)
 
 
 def test_a_whole_answer_does_not_wait_for_a_link_that_broke_behind_its_end() -> None:

@@ -96,7 +96,7 @@ def test_a_gap_behind_an_earlier_failed_answer_heals() -> None:
     turn.at(1.0, chunk(0, "新"), chunk(2, "案"), StreamEnd("s"))
     turn.at(2.0, EarlierWords(3), summary("旧答案新答案", 3))
     assert turn.text == "新答案"
-    assert turn.trace.anomalies == [Anomaly.HEALED]
+    assert turn.trace.anomalies == (Anomaly.HEALED,)
 
 
 def test_an_answer_that_begins_with_the_words_of_a_failed_one_loses_nothing() -> None:
@@ -104,7 +104,7 @@ def test_an_answer_that_begins_with_the_words_of_a_failed_one_loses_nothing() ->
     turn.at(1.0, chunk(0, "你好"), chunk(2, "的人"), StreamEnd("s"))
     turn.at(2.0, EarlierWords(2), summary("你好，我是你的人", 3))
     assert turn.text == "你好，我是你的人"
-    assert turn.trace.anomalies == [Anomaly.HEALED]
+    assert turn.trace.anomalies == (Anomaly.HEALED,)
 
 
 def test_an_answer_that_is_word_for_word_one_that_failed_is_spoken() -> None:
@@ -117,7 +117,7 @@ def test_a_whole_answer_behind_an_earlier_failed_one_is_no_contradiction() -> No
     turn = Turn(quiet())
     turn.at(1.0, chunk(0, "新"), StreamEnd("s"), EarlierWords(2), summary("旧的新", 1))
     assert turn.text == "新"
-    assert turn.trace.anomalies == []
+    assert turn.trace.anomalies == ()
 
 
 def test_a_bot_that_says_nothing_but_its_earlier_words_has_said_nothing() -> None:

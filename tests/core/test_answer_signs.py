@@ -89,7 +89,7 @@ def test_a_hole_in_an_answer_that_failed_is_recorded_too(failure: TurnMessage) -
     turn.at(1.0, chunk(0, "a"), chunk(2, "c"))
     assert turn.at(2.0, failure) == []
     assert turn.trace.missing == ((1, 1),)
-    assert turn.trace.anomalies == [Anomaly.LOST]
+    assert turn.trace.anomalies == (Anomaly.LOST,)
 
 
 def test_a_hole_in_an_answer_that_fell_silent_is_recorded_too() -> None:
@@ -98,13 +98,13 @@ def test_a_hole_in_an_answer_that_fell_silent_is_recorded_too() -> None:
     assert turn.at(61.0) == []
     assert turn.text == "a"
     assert turn.trace.missing == ((1, 1),)
-    assert turn.trace.anomalies == [Anomaly.LOST]
+    assert turn.trace.anomalies == (Anomaly.LOST,)
 
 
 def test_a_failed_answer_without_a_hole_has_no_anomaly() -> None:
     turn = Turn()
     turn.at(1.0, chunk(0, "a"), StreamError("s", "boom"))
-    assert (turn.trace.missing, turn.trace.anomalies) == ((), [])
+    assert (turn.trace.missing, turn.trace.anomalies) == ((), ())
 
 
 # ---- the clock never hangs ----------------------------------------------------------------------

@@ -104,7 +104,7 @@ def test_the_turn_as_it_was_arrives_whole_and_ends_with_its_summary() -> None:
     replay = Replay()
     assert replay.text == ANSWER
     assert replay.acknowledged == Counter(range(60))
-    assert replay.trace.anomalies == []
+    assert replay.trace.anomalies == ()
     assert replay.ended_ms == SUMMARY_MS
     trace = replay.trace
     assert (trace.chunks_received, trace.chunks_written, trace.duplicates) == (60, 60, 0)
@@ -114,7 +114,7 @@ def test_without_a_summary_it_ends_a_quarter_of_a_second_behind_its_end() -> Non
     replay = Replay(with_summary=False)
     assert replay.text == ANSWER
     assert replay.ended_ms == pytest.approx(END_MS + 250)
-    assert replay.trace.anomalies == []
+    assert replay.trace.anomalies == ()
 
 
 @pytest.mark.parametrize("withheld", range(60))
@@ -123,7 +123,7 @@ def test_any_one_chunk_withheld_is_healed_by_the_summary(withheld: int) -> None:
     assert replay.text == ANSWER
     assert replay.acknowledged == Counter(set(range(60)) - {withheld})
     assert replay.trace.missing == ((withheld, withheld),)
-    assert replay.trace.anomalies == [Anomaly.HEALED]
+    assert replay.trace.anomalies == (Anomaly.HEALED,)
     assert replay.ended_ms == SUMMARY_MS
 
 
@@ -132,11 +132,11 @@ def test_any_one_chunk_withheld_without_a_summary_is_left_out_and_recorded(withh
     replay = Replay(withheld={withheld}, with_summary=False)
     assert replay.text == "".join(text for n, text in enumerate(TEXTS) if n != withheld)
     if withheld == 59:  # a lost tail shows in the summary only
-        assert replay.trace.anomalies == []
+        assert replay.trace.anomalies == ()
         assert replay.ended_ms == pytest.approx(END_MS + 250)
     else:
         assert replay.trace.missing == ((withheld, withheld),)
-        assert replay.trace.anomalies == [Anomaly.LOST]
+        assert replay.trace.anomalies == (Anomaly.LOST,)
         assert replay.ended_ms == pytest.approx(END_MS + 2000)
 
 
@@ -161,6 +161,6 @@ def test_whatever_is_withheld_or_repeated_a_summary_in_time_makes_it_whole(
     )
     named = {n for first, last in replay.trace.missing for n in range(first, last + 1)}
     assert named == withheld
-    assert replay.trace.anomalies == ([Anomaly.HEALED] if withheld else [])
+    assert replay.trace.anomalies == ((Anomaly.HEALED,) if withheld else ())
     assert replay.trace.duplicates == len(repeated - withheld)
     assert replay.ended_ms == pytest.approx(summary_ms)

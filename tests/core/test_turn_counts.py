@@ -35,7 +35,8 @@ def test_a_turn_counts_once_and_a_wearer_who_left_is_no_failure() -> None:
 
 def test_a_turn_tells_its_first_chunk_its_slowest_write_and_whether_chunks_were_missing() -> None:
     trace = make_ended(Outcome.ANSWERED, first_chunk_at=100.25)
-    trace.relay_delays.extend([0.0003, 0.004, 0.0008])
+    for delay in (0.0003, 0.004, 0.0008):
+        trace.note_written(101.0, 101.0 - delay, ["text"])
     trace.missing = ((3, 4),)
     counts = TurnCounts()
     counts.add_turn(trace)

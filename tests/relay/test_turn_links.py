@@ -130,7 +130,7 @@ async def test_a_bot_speaks_for_its_own_turns_only() -> None:
             await glasses.receive_head()
             assert_whole(await glasses.receive_answer(), "真")
     assert stranger.station.foreign_messages == 2
-    assert [trace.anomalies for trace in gateway.traces] == [[Anomaly.FOREIGN]]
+    assert [trace.anomalies for trace in gateway.traces] == [(Anomaly.FOREIGN,)]
     assert stranger.acknowledged == []
 
 

@@ -186,7 +186,7 @@ async def healthy_turn(gateway: Gateway) -> AsyncIterator[HealthyTurn]:
     assert bot.acknowledged == [(turn.session_id, n) for n in range(len(turn.said))]
     [trace] = [each for each in gateway.traces if each.session_id == turn.session_id]
     assert trace.outcome is Outcome.ANSWERED
-    assert (trace.anomalies, trace.missing, trace.duplicates) == ([], (), 0)
+    assert (trace.anomalies, trace.missing, trace.duplicates) == ((), (), 0)
 
 
 async def until(holds: Callable[[], object], *, seconds: float) -> None:

@@ -37,7 +37,7 @@ async def test_row_23_what_a_bot_says_of_another_bots_turn_is_ignored_and_counte
                 assert_whole(await glasses.receive_answer(), "真")
         assert stranger.station.foreign_messages == 6
         assert stranger.acknowledged == []
-        assert trace_of(gateway, turn).anomalies == [Anomaly.FOREIGN]
+        assert trace_of(gateway, turn).anomalies == (Anomaly.FOREIGN,)
 
 
 # ---- 26: late -----------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ async def test_row_27_a_bot_that_ends_twice_has_answered_once(autojump_clock: Mo
             bot.say(summary_of(turn, "好"), summary_of(turn, "好"))
             assert_whole(await glasses.receive_answer(), "好")
         trace = trace_of(gateway, turn)
-        assert (trace.outcome, trace.reason, trace.anomalies) == (Outcome.ANSWERED, "", [])
+        assert (trace.outcome, trace.reason, trace.anomalies) == (Outcome.ANSWERED, "", ())
 
 
 async def test_row_27_a_bot_that_never_ends_has_timed_out(autojump_clock: MockClock) -> None:
@@ -141,7 +141,7 @@ async def test_row_27_a_summary_without_an_end_is_an_answer_and_an_anomaly(
             bot.say(StreamChunk(turn, "好", 0), summary_of(turn, "好"))
             assert_whole(await glasses.receive_answer(), "好")
         trace = trace_of(gateway, turn)
-        assert (trace.outcome, trace.anomalies) == (Outcome.ANSWERED, [Anomaly.NO_END])
+        assert (trace.outcome, trace.anomalies) == (Outcome.ANSWERED, (Anomaly.NO_END,))
 
 
 @pytest.mark.parametrize("text", ["", " \n"])

@@ -90,7 +90,7 @@ async def test_row_01_our_connector_resends_what_was_not_acknowledged(how: str) 
     assert trace.resumed == 1
     assert trace.outcome is Outcome.ANSWERED
     # All chunks came, so the summary had nothing to heal, and nobody waited for it.
-    assert (trace.missing, trace.anomalies) == ((), [])
+    assert (trace.missing, trace.anomalies) == ((), ())
 
 
 async def test_row_01_the_tail_that_was_said_while_the_link_was_down_comes_without_a_summary(
@@ -157,7 +157,7 @@ async def test_row_01_what_an_sdk_has_lost_with_its_link_is_healed_from_its_summ
     [trace] = [each for each in gateway.traces if each.bot_id == 1]
     assert trace.resumed == 1
     assert trace.missing_count >= 1
-    assert trace.anomalies == [Anomaly.HEALED]
+    assert trace.anomalies == (Anomaly.HEALED,)
 
 
 async def test_row_01_a_bot_that_is_not_back_in_time_is_apologised_for_once(

@@ -113,7 +113,7 @@ async def test_row_29_a_failing_model_has_its_own_reason_and_a_short_text(
     assert (trace.outcome, trace.reason) == (Outcome.BOT_ERROR, reason)
     assert said in trace.said
     assert SECRET not in trace.said
-    assert trace.anomalies == []
+    assert trace.anomalies == ()
 
 
 def check(blocks: list[str], before: str, heard: str) -> None:
@@ -162,7 +162,7 @@ async def test_row_29_an_answer_with_one_of_its_two_endings_is_whole(
     ):
         blocks, trace = await ask_once(gateway)
     assert_whole(blocks, text)
-    assert (trace.outcome, trace.reason, trace.anomalies) == (Outcome.ANSWERED, "", [])
+    assert (trace.outcome, trace.reason, trace.anomalies) == (Outcome.ANSWERED, "", ())
 
 
 async def test_row_29_the_question_after_each_failure_is_answered() -> None:

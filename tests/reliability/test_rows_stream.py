@@ -42,7 +42,7 @@ async def test_row_11_a_duplicate_is_text_once_and_acknowledged_each_time_and_co
             bot.say(StreamEnd(turn), summary_of(turn, "一", "二", "三"))
             assert_whole(await glasses.receive_answer(), "一二三")
         trace = trace_of(gateway, turn)
-        assert (trace.duplicates, trace.chunks_received, trace.anomalies) == (4, 3, [])
+        assert (trace.duplicates, trace.chunks_received, trace.anomalies) == (4, 3, ())
 
 
 async def test_row_11_a_duplicate_with_another_text_changes_nothing_that_was_said(
@@ -78,7 +78,7 @@ async def test_row_12_chunks_out_of_order_are_written_and_acknowledged_in_order(
             bot.say(StreamChunk(turn, pieces[5], 5))
             bot.say(StreamEnd(turn), summary_of(turn, *pieces))
             assert_whole(await glasses.receive_answer(), "".join(pieces))
-        assert trace_of(gateway, turn).anomalies == []
+        assert trace_of(gateway, turn).anomalies == ()
 
 
 async def test_row_12_256_chunks_are_held_and_the_257th_is_dropped_and_healed_by_the_summary(
@@ -145,7 +145,7 @@ async def test_row_13_one_lost_character_is_healed_and_an_anomaly(
             assert_whole(await glasses.receive_answer(), "一二三")
             assert trio.current_time() == began
         trace = trace_of(gateway, turn)
-        assert (trace.missing, trace.anomalies) == (((lost, lost),), [Anomaly.HEALED])
+        assert (trace.missing, trace.anomalies) == (((lost, lost),), (Anomaly.HEALED,))
         assert trace.outcome is Outcome.ANSWERED
 
 
@@ -162,7 +162,7 @@ async def test_row_13_without_a_summary_the_rest_is_said_and_the_hole_is_recorde
             assert trio.current_time() == began + 2
             assert acknowledged(bot, turn) == [0, 2]
         trace = trace_of(gateway, turn)
-        assert (trace.missing, trace.anomalies) == (((1, 1),), [Anomaly.LOST])
+        assert (trace.missing, trace.anomalies) == (((1, 1),), (Anomaly.LOST,))
 
 
 async def test_row_13_a_hole_is_recorded_when_the_bot_falls_silent_behind_it(

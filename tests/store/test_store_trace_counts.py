@@ -208,7 +208,7 @@ def test_counts_agree_with_counting_one_by_one(
         for number, (outcome, bot_id, source, user_id, anomalies, lost, minute) in enumerate(kinds):
             trace = make_trace(f"trace_{number}", user_id=user_id)
             trace.bot_id, trace.source, trace.outcome = bot_id, source, outcome
-            trace.anomalies = list(anomalies)
+            trace.anomalies = tuple(anomalies)
             trace.missing, trace.total_chunks = tuple((at, at) for at in lost), 10
             write(db, trace, at=NOON + timedelta(minutes=minute))
         everything = list(walk_traces(db, EVERYTHING, 100))

@@ -55,7 +55,7 @@ def some_traces() -> tuple[Trace, ...]:
     lost = make_trace("trace_lost", user_id="anna", message_id="m_50%")
     lost.bot_id, lost.source = 2, "chat"
     lost.missing, lost.total_chunks = ((9, 9),), 10
-    lost.anomalies = [LOST, HEALED]
+    lost.anomalies = (LOST, HEALED)
     lost.end(Outcome.ANSWERED)
     slow = make_trace("trace_slow", user_id="Bert", agent_id="agent-7")
     slow.first_chunk_at = slow.started_at + 3.0
