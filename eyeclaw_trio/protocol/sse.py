@@ -27,17 +27,12 @@ KEEP_ALIVE: Final = b": keep-alive\n\n"
 class AnswerFraming:
     """Frames the events of one answer: the ids are those of its question, echoed as they came.
 
-    All but the text is the same in each event of a turn, so it is encoded once.
+    All but the text is the same in each event of a turn, so what stands behind it is encoded once.
     """
 
     message_id: str
     agent_id: str | int | float
     _text_tail: bytes = field(init=False, repr=False)
-    _ids: bytes = field(init=False, repr=False)
-
-    @_ids.default
-    def _encode_ids(self) -> bytes:
-        return b'"message_id":' + encode(self.message_id) + b',"agent_id":' + encode(self.agent_id)
 
     @_text_tail.default
     def _encode_tail(self) -> bytes:
@@ -58,16 +53,19 @@ class AnswerFraming:
 
     def last_text(self, text: str) -> bytes:
         """A text that finishes the answer: empty after a whole one, else an apology."""
-        return _TEXT_HEAD + encode(text) + b"," + self._ids + b',"is_finish":true}\n\n'
+        return _TEXT_HEAD + encode(text) + b"," + self._encode_ids() + b',"is_finish":true}\n\n'
 
     def done(self) -> bytes:
         """The very last event: never with a text, or clients that show both show it twice."""
-        return _DONE_HEAD + self._ids + b',"is_finish":true}\n\n'
+        return _DONE_HEAD + self._encode_ids() + b',"is_finish":true}\n\n'
 
     @staticmethod
     def error(text: str) -> bytes:
         """What the edge worker's clients know; the platform itself ignores it."""
         return b'event: error\ndata: {"message":' + encode(text) + b"}\n\n"
+
+    def _encode_ids(self) -> bytes:
+        return b'"message_id":' + encode(self.message_id) + b',"agent_id":' + encode(self.agent_id)
 
 
 _TEXT_HEAD: Final = b'event: message\ndata: {"role":"agent","type":"answer","answer_stream":'
