@@ -98,8 +98,7 @@ class FrontDoor:
             connection = HttpConnection(accepted, self._terms, newcomer, begun)
             del begun
             continuation: Continuation = None
-            is_open = True
-            while is_open:
+            while True:
                 try:
                     continuation = await self._take_request(connection)
                     if isinstance(continuation, Upgrade):
@@ -109,7 +108,9 @@ class FrontDoor:
                         await continuation
                 except Exception as error:
                     await self._explain(error, connection)
-                is_open = connection.start_next_request() or await self._linger(connection)
+                if not connection.start_next_request():
+                    await self._linger(connection)
+                    break
             if isinstance(continuation, Upgrade):
                 life = continuation.serve(connection.give_back())
                 del connection, continuation  # a link may live for weeks, and needs nothing of HTTP
@@ -147,11 +148,10 @@ class FrontDoor:
                 await connection.newcomer.admission()  # who asks for nothing wrong goes first
                 await writer.refuse(error)
 
-    async def _linger(self, connection: HttpConnection) -> bool:
+    async def _linger(self, connection: HttpConnection) -> None:
         """The connection ends, and the peer gets the time to read why."""
         with connection.newcomer.ending_here():
             await connection.linger()
-        return False
 
     async def _answer(self, request: Request, connection: HttpConnection) -> Continuation:
         connection.writer.extra_headers = self._origins.headers_for(request)

@@ -78,7 +78,9 @@ async def _accept_from(
                     await trio.sleep(LOOK_AGAIN)
                     continue
                 for stream in accepted:
-                    nursery.start_soon(serve, stream if secure is None else secure(stream))
+                    secured = stream if secure is None else secure(stream)
+                    # One name for all tasks: trio would make one for each, and keep it.
+                    nursery.start_soon(serve, secured, name="connection")
         finally:
             door.detach()  # the listener closes it
 

@@ -41,7 +41,7 @@ Take = Callable[[bytes | None], bool]
 go on. Must not wait."""
 
 
-@define(eq=False)
+@define(eq=False, weakref_slot=False)  # there may be thousands
 class Watch:
     """A socket that is read by the poller until `end`, which comes before it is closed."""
 

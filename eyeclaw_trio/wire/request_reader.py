@@ -93,18 +93,18 @@ class RequestReader:
         "_raw",
         "_stream",
         "_terms",
-        "method",
+        "wants_body",
     )
 
     def __init__(self, stream: NowaitStream, terms: ConnectionTerms, h11: h11.Connection) -> None:
-        self.method = ""
-        """Of the request that is answered, also of one that is refused; empty while there is
-        none."""
+        self.wants_body = True
+        """Whether a body may follow the head of a response: not where HEAD asks for it, also
+        where that is refused."""
         self._stream = stream
         self._terms = terms
         self._h11 = h11
         self._allowance = Allowance(terms.budget)
-        self._raw = bytearray(h11.trailing_data[0])  # what was read of the first one already
+        self._raw = h11.trailing_data[0]  # what was read of the first one already
         self._early = 0  # bytes that came before their turn
         self._leave: Callable[[], None] = _stay
         self._deadline = trio.current_time() + terms.request_timeout
@@ -124,7 +124,7 @@ class RequestReader:
             event = self._next_event()
             if isinstance(event, h11.Request):
                 newcomer.was_served = True
-                self.method = event.method.decode("ascii")
+                self.wants_body = event.method != b"HEAD"
                 if len(self._raw) - len(self._h11.trailing_data[0]) > HEAD_LIMIT:
                     raise RequestRefused(431, "Request head too large")
                 return _read_head(event, newcomer.peer, newcomer)
@@ -158,7 +158,7 @@ class RequestReader:
                     raise TryLater("Too much at once")
                 body += event.data
             elif isinstance(event, h11.EndOfMessage):
-                self._raw = bytearray()  # nobody asks for it again, and the answer may be long
+                self._raw = b""  # nobody asks for it again, and the answer may be long
                 return bytes(body)
             elif event is h11.NEED_DATA:
                 data = await self._receive(RECEIVE_SIZE)
@@ -175,9 +175,8 @@ class RequestReader:
 
     def give_back(self) -> ReplayedStream:
         """The stream with the current request's bytes put back, for a WebSocket upgrade."""
-        replay = bytes(self._raw)
-        head_size = len(replay) - len(self._h11.trailing_data[0])
-        return ReplayedStream(replay, self._stream, head_size=head_size)
+        head_size = len(self._raw) - len(self._h11.trailing_data[0])
+        return ReplayedStream(self._raw, self._stream, head_size=head_size)
 
     def has_read_all(self) -> bool:
         """Whether the request has been read to its end, as far as it is there already and that
@@ -194,8 +193,8 @@ class RequestReader:
 
     def start_next_request(self) -> None:
         """The next one begins with what has come early. h11 has begun its next cycle."""
-        self.method = ""
-        self._raw = bytearray(self._h11.trailing_data[0])
+        self.wants_body = True
+        self._raw = self._h11.trailing_data[0]
         self._leave = _stay
         self._early = 0
         self._looks_left = LOOKS
@@ -267,7 +266,7 @@ class RequestReader:
             await trio.lowlevel.checkpoint()
             if not self._allowance.spend(REQUEST_ITEMS):
                 await self._allowance.renew()
-            await newcomer.admission(bytes(self._raw[:LOOK]))
+            await newcomer.admission(self._raw[:LOOK])
         self._deadline = trio.current_time() + self._terms.request_timeout
         return bool(self._raw)
 

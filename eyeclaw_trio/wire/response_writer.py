@@ -76,7 +76,7 @@ class ResponseWriter:
         """Write a whole response, as one. A cancelled write is the last."""
         length = () if status in (204, 304) else (("Content-Length", str(len(body))),)
         head = self._make_head(status, (*headers, *length))
-        data = [h11.Data(data=body)] if body and self._reader.method != "HEAD" else []
+        data = [h11.Data(data=body)] if body and self._reader.wants_body else []
         await self._send(head, *data, h11.EndOfMessage())
 
     async def respond_json(self, status: int, value: object, headers: Headers = ()) -> None:

@@ -10,6 +10,7 @@ can do that (`EagerStream`); TLS and memory streams cannot, and say so by taking
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
@@ -326,4 +327,5 @@ def _address_of(socket: trio.socket.SocketType) -> str:
         name = socket.getpeername()
     except OSError:
         return ""
-    return str(name[0]) if isinstance(name, tuple) else ""
+    # Behind a proxy thousands have the same one, and keep it.
+    return sys.intern(name[0]) if isinstance(name, tuple) else ""
