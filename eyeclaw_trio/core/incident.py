@@ -27,7 +27,7 @@ def code_of(session_id: str) -> str:
     return session_id[:LENGTH].translate(_AS_CODE)
 
 
-@define
+@define(weakref_slot=False)  # there may be thousands
 class Wording:
     """The words of ours that one turn may need, in its reader's language.
 

@@ -56,7 +56,7 @@ class Stage(Enum):
     OVER = "over"  # the bot has said its end; last words (a summary) may follow
 
 
-@define(eq=False)
+@define(eq=False, weakref_slot=False)  # there may be thousands
 class Place(Generic[L]):
     """One turn as its bot sees it, of this owner's.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from enum import Enum
 
-from attrs import frozen
+from attrs import define, frozen
 
 from eyeclaw_trio.core.patience import HELD_CHUNKS
 from eyeclaw_trio.core.shares import Portion
@@ -40,6 +40,14 @@ class Ending:
     anomalies: tuple[Anomaly, ...]
 
 
+@define
+class _Held:
+    """An early chunk, and how often it has come."""
+
+    content: str
+    copies: int = 1
+
+
 class Reassembly:
     """Puts the chunks of one answer in order, in bounded memory.
 
@@ -52,7 +60,6 @@ class Reassembly:
         "_beyond",
         "_held",
         "_held_bytes",
-        "_held_copies",
         "_held_limit",
         "_next",
         "_room",
@@ -75,8 +82,7 @@ class Reassembly:
         self._unnumbered = 0
         self._next = 0
         self._beyond = 0  # one more than the highest number seen, the dropped ones too
-        self._held: dict[int, str] = {}
-        self._held_copies: dict[int, int] = {}
+        self._held: dict[int, _Held] = {}
         self._held_bytes = 0
         self._held_limit = held_bytes
         self._room = room
@@ -154,9 +160,8 @@ class Reassembly:
 
     def give_up(self) -> list[int]:
         """The turn is over without these: the chunks that are held, one entry for each copy."""
-        sequences = [number for number, count in self._held_copies.items() for _ in range(count)]
+        sequences = [number for number, held in self._held.items() for _ in range(held.copies)]
         self._held.clear()
-        self._held_copies.clear()
         self._held_bytes = 0
         if self._room is not None:
             self._room.release()
@@ -166,11 +171,12 @@ class Reassembly:
 
     def _hold(self, sequence: int, content: str) -> None:
         self._beyond = max(self._beyond, sequence + 1)
-        if sequence in self._held:
+        held = self._held.get(sequence)
+        if held is not None:
             self.duplicates += 1
             # One acknowledgement for each copy, but a bot that repeats itself for ever does not
             # fill our memory: the count is all that is kept.
-            self._held_copies[sequence] = min(self._held_copies[sequence] + 1, HELD_CHUNKS)
+            held.copies = min(held.copies + 1, HELD_CHUNKS)
             return
         size = len(content.encode())
         if len(self._held) >= HELD_CHUNKS or self._held_bytes + size > self._held_limit:
@@ -180,8 +186,7 @@ class Reassembly:
             self.dropped += 1
             return
         self.received += 1
-        self._held[sequence] = content
-        self._held_copies[sequence] = 1
+        self._held[sequence] = _Held(content)
         self._held_bytes += size
 
     def _release(self) -> Iterator[str]:
@@ -195,14 +200,14 @@ class Reassembly:
             self._next = sequence + 1
 
     def _take(self, sequence: int) -> str:
-        content = self._held.pop(sequence)
-        size = len(content.encode())
+        held = self._held.pop(sequence)
+        size = len(held.content.encode())
         self._held_bytes -= size
         if self._room is not None:
             self._room.give_back(size)
-        self._written.add(content)
-        self.settled += [sequence] * self._held_copies.pop(sequence)
-        return content
+        self._written.add(held.content)
+        self.settled += [sequence] * held.copies
+        return held.content
 
     def _missing(self, total: int | None) -> Iterator[tuple[int, int]]:
         """The ranges of numbers that never came, up to the highest that is known to exist."""
@@ -239,7 +244,7 @@ class Reassembly:
         at = 0
         for sequence in sorted(self._held):
             # What did arrive must be in there, or the summary would take text away.
-            content = self._held[sequence]
+            content = self._held[sequence].content
             at = rest.find(content, at)
             if at < 0:
                 return None

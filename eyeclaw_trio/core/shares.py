@@ -47,7 +47,7 @@ class Shares:
             self._of.pop(owner, None)
 
 
-@define(eq=False)
+@define(eq=False, weakref_slot=False)  # there may be thousands
 class Portion:
     """What one thing of an owner's takes of his share, until it is released."""
 

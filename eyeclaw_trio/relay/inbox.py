@@ -8,7 +8,6 @@ import trio
 from attrs import define
 
 from eyeclaw_trio.core.quota import Quota
-from eyeclaw_trio.core.shares import Portion
 from eyeclaw_trio.core.turn_messages import TurnMessage
 from eyeclaw_trio.protocol.bot import (
     StreamChunk,
@@ -35,10 +34,8 @@ class Unread:
 class Inbox:
     """One turn's channel. Putting in never waits.
 
-    At most `limit` bytes wait; a message more means that the reader takes less than the bot
-    gives: it is refused, and cancels `overflow`. So it is where the owner of `portion` has no more
-    of the memory that all share, which counts what waits, and what was taken last and may still
-    be on its way out. `unread` counts this one while it holds something.
+    What `quota` allows waits; a message more means that the reader takes less than the bot gives:
+    it is refused, and cancels `overflow`. `unread` counts this one while it holds something.
     """
 
     __slots__ = (  # there may be thousands
@@ -51,22 +48,18 @@ class Inbox:
         "_quota",
         "_refused",
         "_unread",
-        "overflowed",
         "waiting_since",
     )
 
-    def __init__(
-        self, limit: int, overflow: trio.CancelScope, unread: Unread, portion: Portion
-    ) -> None:
-        self.overflowed = False
+    def __init__(self, quota: Quota, overflow: trio.CancelScope, unread: Unread) -> None:
         self.waiting_since = 0.0
         """When the first of the messages last received had come (monotonic seconds)."""
         self._overflow = overflow
         self._unread = unread
-        self._quota = Quota(limit, portion)
+        self._quota = quota
         self._first_at = 0.0
         self._has_summary = False
-        self._refused: list[int] = []
+        self._refused: list[int] | None = None  # once it has overflowed
         # What comes while the turn is busy is one item: a batch, which grows until it is taken. It
         # is bounded in bytes, here and not in trio.
         self._batch: list[TurnMessage] | None = None
@@ -74,10 +67,15 @@ class Inbox:
         self._outlet: trio.MemoryReceiveChannel[list[TurnMessage]]
         self._inlet, self._outlet = trio.open_memory_channel(1)
 
+    @property
+    def overflowed(self) -> bool:
+        """Whether it has refused a message, as all that follow it."""
+        return self._refused is not None
+
     def send_nowait(self, message: TurnMessage, at: float) -> None:
         """Put in a message that has come at that moment (monotonic seconds)."""
-        if self.overflowed:
-            self._note_refused(message)
+        if self._refused is not None:
+            self._refused += _sequences_of(message)
             return
         quota, cost = self._quota, _MESSAGE_COST
         if message.__class__ is StreamChunk:
@@ -87,8 +85,7 @@ class Inbox:
         if quota.waiting + cost > quota.within and not quota.widen(
             cost, is_first=self._batch is None
         ):
-            self.overflowed = True
-            self._note_refused(message)
+            self._refused = _sequences_of(message)
             self._overflow.cancel()
             return
         if self._batch is None:
@@ -124,12 +121,13 @@ class Inbox:
 
     def close(self) -> list[int]:
         """Release the channel; returns the chunks that had come and were never looked at."""
+        unread = [] if self._refused is None else self._refused
         for message in self.receive_nowait():
-            self._note_refused(message)
+            unread += _sequences_of(message)
         self._inlet.close()
         self._outlet.close()
         self._quota.release()
-        return self._refused
+        return unread
 
     def _note_taken(self) -> None:
         self._batch = None
@@ -160,6 +158,9 @@ class Inbox:
             case _:
                 return 0
 
-    def _note_refused(self, message: TurnMessage) -> None:
-        if isinstance(message, StreamChunk) and message.sequence is not None:
-            self._refused.append(message.sequence)
+
+def _sequences_of(message: TurnMessage) -> list[int]:
+    """The chunk's, where it is one that has one."""
+    if isinstance(message, StreamChunk) and message.sequence is not None:
+        return [message.sequence]
+    return []

@@ -65,13 +65,13 @@ class TurnSide(Protocol):
     def open(
         self, command: ExecuteCommand, *, overflow: trio.CancelScope, owner: Hashable = None
     ) -> AbstractContextManager[OpenTurn]:
-        """A turn, open while it is inside as a block: listen first, then ask.
+        """A turn, open until it is left as a block: listen first, then ask.
 
         All owners share the bot's queue and the memory of inboxes (RELIABILITY 36).
 
         A free place is granted by a message in its inbox, at once or later; it is the turn's own
-        task that sends the command then (`send_command`). Entering raises BotOffline and BotBusy
-        at once. Leaving it, however, tells the bot `cancel` when its end has not come, without
+        task that sends the command then (`send_command`). Raises BotOffline and BotBusy at once.
+        Leaving it, however, tells the bot `cancel` when its end has not come, without
         waiting; its place is then free at once where the bot can cancel, else when it has ended
         or been silent (PROTOCOL 2). `overflow` is cancelled when the reader takes less than the
         bot gives, and has its deadline set when the turn's key is revoked.

@@ -16,6 +16,7 @@ import trio
 
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.places import Place, Places
+from eyeclaw_trio.core.quota import Quota
 from eyeclaw_trio.core.turn_messages import (
     PLACE_GRANTED,
     DrainOver,
@@ -163,14 +164,8 @@ class Station:
 
     def open(
         self, command: ExecuteCommand, *, overflow: trio.CancelScope, owner: Hashable = None
-    ) -> _Opening:
-        """A turn, open while it is inside as a block (`relay.seam.TurnSide`)."""
-        return _Opening(self, command, overflow, owner)
-
-    def begin_turn(
-        self, command: ExecuteCommand, overflow: trio.CancelScope, owner: Hashable
-    ) -> OpenTurn:
-        """Listen for this turn and ask for its place (for blocks). Raises BotOffline, BotBusy."""
+    ) -> _StationTurn:
+        """A turn, open until it is left as a block (`relay.seam.TurnSide`)."""
         if not self.is_online:
             raise BotOffline(code=self.offline_reason)
         now = self._now()
@@ -180,9 +175,9 @@ class Station:
         if queued_out is not None:
             self._turns[queued_out.session_id].tell(QueuedOut(queued_out.held_by), now)
         place = self.places.ask(command.session_id, command.metadata.trace_id, now, owner)
-        portion = self._all_turns.waiting.portion(owner)
-        inbox = Inbox(self._limits.answer_buffer, overflow, self._all_turns.unread, portion)
-        turn = OpenTurn(command, place, inbox, overflow)
+        quota = Quota(self._limits.answer_buffer, self._all_turns.waiting, owner)
+        inbox = Inbox(quota, overflow, self._all_turns.unread)
+        turn = _StationTurn(self, command, place, inbox, overflow)
         self._turns[turn.session_id] = turn
         self._all_turns.add(turn)
         self._grant(now)
@@ -291,34 +286,27 @@ class Station:
             turn.tell(notice, now)
 
 
-class _Opening:
-    """A block for one turn; smaller than a generator, because there may be thousands."""
+class _StationTurn(OpenTurn):
+    """One that is its own block; smaller than a generator, because there may be thousands."""
 
-    __slots__ = ("_command", "_overflow", "_owner", "_station", "_turn")
+    __slots__ = ("_station",)
 
     def __init__(
         self,
         station: Station,
         command: ExecuteCommand,
+        place: Place[Link],
+        inbox: Inbox,
         overflow: trio.CancelScope,
-        owner: Hashable,
     ) -> None:
-        self._owner = owner
+        super().__init__(command, place, inbox, overflow)
         self._station = station
-        self._command: ExecuteCommand | None = command
-        self._overflow = overflow
-        self._turn: OpenTurn | None = None
 
     def __enter__(self) -> OpenTurn:
-        if self._command is None:
-            raise RuntimeError("a turn is opened once")
-        turn = self._turn = self._station.begin_turn(self._command, self._overflow, self._owner)
-        self._command = None  # the turn lets go of it when its bot has spoken
-        return turn
+        return self
 
     def __exit__(self, *_: object) -> None:
-        if self._turn is not None:
-            self._station.end_turn(self._turn)
+        self._station.end_turn(self)
 
 
 # A turn goes on behind these, as behind its chunks.

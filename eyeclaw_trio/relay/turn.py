@@ -75,13 +75,14 @@ async def relay_turn(
     an event: its connection must be closed, which is the reply's to know.
     """
     async with trio.open_nursery() as nursery:
-        opening = station.open(command, overflow=nursery.cancel_scope, owner=trace.asked_by)
-        del command  # the turn lets go of it when its bot has spoken
         hang_up = _HangUp(nursery.cancel_scope)
         try:
-            with reply.monitor_hangup(nursery, hang_up.note):
+            with reply.monitor_hangup(nursery, hang_up):
                 try:
-                    with opening as turn:  # listen first, ask second
+                    with station.open(  # listen first, ask second
+                        command, overflow=nursery.cancel_scope, owner=trace.asked_by
+                    ) as turn:
+                        del command  # the turn lets go of it when its bot has spoken
                         await _Flow(turn, station, reply, answer, trace).run()
                     if answer.failure is not None:
                         raise answer.failure
@@ -200,14 +201,14 @@ class _Flow:
             self._trace.end(Outcome.REJECTED)
 
 
-@define
+@define(weakref_slot=False)  # there may be thousands
 class _HangUp:
-    """The reader's hang-up, which ends the turn."""
+    """The reader's hang-up, which ends the turn when it is called."""
 
     _scope: trio.CancelScope
     has_come: bool = False
 
-    def note(self) -> None:
+    def __call__(self) -> None:
         self.has_come = True
         self._scope.cancel()
 

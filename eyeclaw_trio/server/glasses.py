@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
 from attrs import field, frozen
 
-from eyeclaw_trio.core.awaited_photos import Talk
+from eyeclaw_trio.core.awaited_photos import KEPT, Talk
 from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.texts import choose_language
@@ -19,7 +20,7 @@ from eyeclaw_trio.server.binding_dialogue import BindingDialogue
 from eyeclaw_trio.server.front_door import Continuation
 from eyeclaw_trio.server.late import LateTurns
 from eyeclaw_trio.server.photo_desk import PhotoExpectation
-from eyeclaw_trio.server.reception import Asked, OpenAnswer, Reception
+from eyeclaw_trio.server.reception import Asked, Reception
 from eyeclaw_trio.server.sse_reply import SseReply, StreamHabits
 from eyeclaw_trio.server.traced_turn import TracedTurn
 from eyeclaw_trio.wire.http_connection import HttpConnection
@@ -69,7 +70,8 @@ class GlassesDoor:
         photos = self.reception.photos
         if photos is not None:
             talk = Talk(bot.id, question.user_id, question.message_id)
-            reply.on_action = PhotoExpectation(photos, talk, question.asked.text)
+            # Of a long question no more than that, for as long as its answer takes.
+            reply.on_action = PhotoExpectation(photos, talk, question.asked.text[:KEPT])
 
     async def _bind(
         self, asked: Asked, reply: SseReply, wording: Wording, turn: TracedTurn, unbound: NotBound
@@ -79,26 +81,29 @@ class GlassesDoor:
             trace.end(Outcome.REJECTED, reason=unbound.code)
             await reply.apologise(unbound)
             return
-        with self.reception.answers.one_more(OpenAnswer(trace.session_id, asked.key.id, None)):
+        trace.asked_by = asked.key.id
+        with self.reception.answers.one_more(trace):
             await self.binding.talk(asked.question, asked.key, reply, wording.language, trace)
 
     async def _answer(self, asked: Asked, connection: HttpConnection) -> None:
-        question = asked.question
         with self.reception.traced(asked, "rokid") as turn:
-            wording = self.reception.wording_for(asked, turn.trace)
-            reply = self._reply(question, connection, wording)
-            try:
-                bot = self.reception.choose_bot(asked, turn.trace)
-            except NotBound as unbound:
-                await self._bind(asked, reply, wording, turn, unbound)
-                return
-            except (BotOffline, WearerRefused) as failure:
-                await reply.apologise(failure)
-                return
-            self._await_photo(question, bot, reply)
-            if self.late is not None and self.late.take(bot, question.user_id):
-                await self.late.relay(asked, bot, reply, turn)
-                return
-            relaying = self.reception.relay(asked, bot, reply, turn)
-            del asked, question  # an answer may take minutes, and needs them no more
-            await relaying
+            answering = self._begin(asked, connection, turn)
+            del asked, connection  # an answer may take minutes, and needs no more of the question
+            await answering
+
+    def _begin(
+        self, asked: Asked, connection: HttpConnection, turn: TracedTurn
+    ) -> Coroutine[Any, Any, None]:
+        """Find the bot that answers, or what is said without one; it is to be awaited at once."""
+        wording = self.reception.wording_for(asked, turn.trace)
+        reply = self._reply(asked.question, connection, wording)
+        try:
+            bot = self.reception.choose_bot(asked, turn.trace)
+        except NotBound as unbound:
+            return self._bind(asked, reply, wording, turn, unbound)
+        except (BotOffline, WearerRefused) as failure:
+            return reply.apologise(failure)
+        self._await_photo(asked.question, bot, reply)
+        if self.late is not None and self.late.take(bot, asked.question.user_id):
+            return self.late.relay(asked, bot, reply, turn)
+        return self.reception.relay(asked, bot, reply, turn)

@@ -18,7 +18,7 @@ from eyeclaw_trio.core.trace import PUSH_SOURCE, Happening, Outcome, Trace
 from eyeclaw_trio.errors import BadMessage, PushFailed, RequestRefused, StoreError, TryLater
 from eyeclaw_trio.protocol.bot import PushAsked
 from eyeclaw_trio.protocol.push import PushMessage, PushRequest, build_push_request, shorten_push
-from eyeclaw_trio.server.reception import OpenAnswer, Reception
+from eyeclaw_trio.server.reception import Reception
 from eyeclaw_trio.server.traced_turn import TracedTurn
 
 log = structlog.get_logger(__name__)
@@ -206,11 +206,10 @@ class Pushes:
             user_id=recipient.user_id,
         )
         trace = turn.trace
-        trace.bot_id = recipient.bot_id
+        trace.bot_id, trace.asked_by = recipient.bot_id, source.key_id
         self.reception.on_turn_begun(trace)
         # The drain waits for it as for an answer.
-        answer = OpenAnswer(trace.session_id, source.key_id, trace.bot_id)
-        turn.begin(self.reception.answers.one_more(answer))
+        turn.begin(self.reception.answers.one_more(trace))
         return turn
 
     async def _live(

@@ -55,18 +55,9 @@ HELD: Final = 32 * 1_048_576
 _NO_BOT: Final = "`eyeclaw bot add NAME` adds one, `eyeclaw bot default ID` says which one answers"
 
 
-@frozen
-class OpenAnswer:
-    """One answer that is being written: its turn, and what gives it the right to go on; without a
-    key it is the owner's own."""
-
-    session_id: str
-    key_id: int | None
-    bot_id: int | None
-
-
-class OpenAnswers(LiveSet[OpenAnswer]):
-    """The answers that are being written, for whoever waits for the last or ends one."""
+class OpenAnswers(LiveSet[Trace]):
+    """The answers that are being written, by their traces, for whoever waits for the last or ends
+    one. Its key (without one it is the owner's own) and its bot give it the right to go on."""
 
 
 @frozen
@@ -287,8 +278,9 @@ class Reception:
     ) -> None:
         """Take these photos in, then go on as `relay_command`. Cancelled, the turn ends."""
         trace, key_id = turn.trace, photos.key_id
+        trace.asked_by = key_id
         # The drain waits for it from now on; what it ends meanwhile is looked at behind it.
-        with self.answers.one_more(OpenAnswer(trace.session_id, key_id, trace.bot_id)):
+        with self.answers.one_more(trace):
             try:
                 try:
                     command = await desk.complete(command, photos, reply)
@@ -327,7 +319,7 @@ class Reception:
         trace = turn.trace
         trace.asked_by = key_id
         self.on_turn_begun(trace)
-        turn.begin(self.answers.one_more(OpenAnswer(trace.session_id, key_id, trace.bot_id)))
+        turn.begin(self.answers.one_more(trace))
 
     def admit(self, request: Request, *, in_query: bool = False) -> AccessKey:
         """The key of whoever comes. Raises RequestRefused: 503 while draining, else as the gate."""

@@ -30,7 +30,7 @@ class Revocation:
         active = {key.id for key in directory.keys if key.is_active}
         for answer in self.roster.answers:
             is_bot_gone = answer.bot_id is not None and answer.bot_id not in directory.bots
-            is_key_gone = answer.key_id is not None and answer.key_id not in active
+            is_key_gone = answer.asked_by is not None and answer.asked_by not in active
             if is_key_gone or is_bot_gone:
                 log.info("turn.revoked", session_id=answer.session_id, bot_id=answer.bot_id)
                 self.switchboard.revoke_turn(answer.session_id)

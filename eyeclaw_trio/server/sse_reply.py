@@ -55,7 +55,7 @@ class StreamHabits:
     has_keepalive_message: bool = True
 
 
-@define
+@define(weakref_slot=False)  # there may be thousands
 class SseReply:
     """Writes one answer; a `relay.turn.Reply`.
 

@@ -21,7 +21,7 @@ def put(quota: Quota, amount: int) -> bool:
 
 def test_its_own_is_not_counted_and_what_goes_beyond_it_is() -> None:
     shares = Shares(1_000_000)
-    quota = Quota(LIMIT, shares.portion("key"))
+    quota = Quota(LIMIT, shares, "key")
     assert put(quota, OWN)
     assert shares.taken == 0
     assert put(quota, 1)
@@ -33,7 +33,7 @@ def test_its_own_is_not_counted_and_what_goes_beyond_it_is() -> None:
 
 def test_the_first_may_be_longer_than_the_limit_and_nothing_behind_it() -> None:
     shares = Shares(1_000_000)
-    quota = Quota(LIMIT, shares.portion("key"))
+    quota = Quota(LIMIT, shares, "key")
     assert put(quota, 2 * LIMIT)
     assert not put(quota, 1)
 
@@ -48,7 +48,7 @@ def test_all_that_waits_and_all_that_is_on_its_way_is_counted_and_given_back(
     actions: list[object],
 ) -> None:
     shares = Shares(300_000)
-    quota = Quota(LIMIT, shares.portion("key"))
+    quota = Quota(LIMIT, shares, "key")
     on_its_way = 0
     for action in actions:
         match action:

@@ -12,7 +12,7 @@ from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyeclaw_trio.core.quota import OWN
+from eyeclaw_trio.core.quota import OWN, Quota
 from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.core.turn_messages import LinkLost, TurnMessage
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamError, StreamSummary
@@ -52,7 +52,7 @@ def opened(limit: int = 10_000, shares: Shares | None = None) -> Iterator[Opened
     overflow, unread = trio.CancelScope(), Unread()
     shares = shares or Shares(1_000_000)
     before = shares.of("key")
-    inbox = Inbox(limit, overflow, unread, shares.portion("key"))
+    inbox = Inbox(Quota(limit, shares, "key"), overflow, unread)
     with trio.fail_after(5):
         yield Opened(inbox, overflow, unread)
     with suppress(trio.ClosedResourceError):  # the test has closed it
