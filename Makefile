@@ -28,7 +28,9 @@ run: .venv/.installed
 	      address=$${line#*'"listen":"'}; address=$${address%%\"*}; \
 	      printf '\nAsk it as glasses do (in another terminal):\n\n'; \
 	      printf "curl -N http://%s/sse/rokid -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '%s'\n\n" \
-	        "$$address" "$$(cat $(RUN)/key)" '$(QUESTION)';; \
+	        "$$address" "$$(cat $(RUN)/key)" '$(QUESTION)'; \
+	      address=$${line#*'"admin_listen":"'}; \
+	      printf 'Its pages: http://%s/\n\n' "$${address%%\"*}";; \
 	    esac; \
 	  done < $(RUN)/stdout; } & \
 	exec $(BIN)/eyeclaw serve --data $(RUN)/data --listen $(LISTEN) \

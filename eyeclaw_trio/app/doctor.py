@@ -36,6 +36,7 @@ from eyeclaw_trio.errors import EyeclawError, StoreError
 from eyeclaw_trio.providers.catalogue import KINDS
 from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.settings.kinds import HostPort
+from eyeclaw_trio.store.database import is_forbidden
 from eyeclaw_trio.store.folder_lock import is_folder_held
 from eyeclaw_trio.store.inspection import PRESENT_SCHEMA, Inspection, inspect_folder
 from eyeclaw_trio.store.running_gateway import read_running_gateway
@@ -79,7 +80,12 @@ class Doctor:
             self._is_running = is_folder_held(self.settings.data)
             found = inspect_folder(self.settings.data)
         except StoreError as error:
-            fix = "Put a backup back: `eyeclaw restore FILE`"
+            fix = (
+                f"Run this as the user of the gateway (a packaged one: `eyeclawctl`), or make "
+                f"{self.settings.data} and what is in it belong to this user"
+                if is_forbidden(error)
+                else "Put a backup back: `eyeclaw restore FILE`"
+            )
             self.note(Diagnosis("database", "fail", f"{error}.", fix))
             return None
         if found is None:

@@ -31,10 +31,13 @@ BUSY_TIMEOUT: Final = 5.0
 READING_CACHE: Final = 32 << 20
 # Result codes of SQLite that mean: another connection has it, the same again may work.
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_FORBIDDEN: Final = frozenset(
+    {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+)
 _MEANINGS: Final = {
     sqlite3.SQLITE_FULL: "the disk is full: free some space",
     sqlite3.SQLITE_IOERR: "the disk could not be read or written",
-    sqlite3.SQLITE_READONLY: "it is read-only for this user",
+    sqlite3.SQLITE_READONLY: "it is read-only for this user: check whose it and its folder are",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check that this user may write to its folder",
     sqlite3.SQLITE_PERM: "this user may not use it",
     sqlite3.SQLITE_CORRUPT: "the file is damaged: put back a copy of it",
@@ -175,6 +178,14 @@ def is_outage(error: sqlite3.Error) -> bool:
     """Whether disk, file or lock are to blame, and not the statement."""
     code = _code_of(error)
     return code in _BUSY or code in _MEANINGS or code == sqlite3.SQLITE_NOMEM
+
+
+def is_forbidden(error: BaseException) -> bool:
+    """Whether it was this user who may not: what is there may well be sound."""
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        return _code_of(cause) in _FORBIDDEN
+    return isinstance(cause, PermissionError)
 
 
 def explain(error: sqlite3.Error) -> str:

@@ -20,7 +20,7 @@ from eyeclaw_trio.core.diagnosis import Diagnosis
 from eyeclaw_trio.settings import load_settings
 from eyeclaw_trio.settings.kinds import HostPort
 from eyeclaw_trio.store.bots import add_bot
-from eyeclaw_trio.store.database import open_database
+from eyeclaw_trio.store.database import open_database, usable
 from eyeclaw_trio.store.keys import create_key, revoke_key
 from eyeclaw_trio.store.schema import STEPS
 
@@ -70,6 +70,20 @@ SOUND = {"gateway": "warn"}
 
 async def test_a_sound_folder_has_nothing_wrong(data: Path) -> None:
     assert (await look(data)).wrong == SOUND
+
+
+@pytest.mark.parametrize("is_allowed", [False, True])
+async def test_who_may_not_use_the_folder_is_not_told_to_put_a_backup_back(
+    data: Path, monkeypatch: pytest.MonkeyPatch, is_allowed: bool
+) -> None:
+    def fail(folder: Path) -> None:
+        with usable(folder):
+            raise OSError(5, "Input/output error") if is_allowed else PermissionError(13, "no")
+
+    monkeypatch.setattr(doctor, "inspect_folder", fail)
+    fix = str((await look(data))["database"].fix)
+    assert ("restore" in fix) == is_allowed
+    assert ("eyeclawctl" in fix) != is_allowed
 
 
 async def test_where_nothing_is_yet_it_says_how_to_begin(tmp_path: Path) -> None:

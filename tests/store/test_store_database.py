@@ -14,7 +14,7 @@ import pytest
 from store_helpers import NOON, count_traces, opened, write_first_key
 
 from eyeclaw_trio.errors import StoreBusy, StoreError
-from eyeclaw_trio.store.database import open_database, transaction
+from eyeclaw_trio.store.database import is_forbidden, open_database, transaction
 from eyeclaw_trio.store.keys import create_key, list_keys
 from eyeclaw_trio.store.schema import STEPS
 
@@ -187,3 +187,16 @@ def test_an_error_of_sqlite_tells_no_value(tmp_path: Path) -> None:
         insert_twice(db)
     assert "bots.name" in str(caught.value)
     assert "bt_secret" not in str(caught.value)
+
+
+def test_who_may_not_write_is_told_from_what_is_damaged(tmp_path: Path) -> None:
+    with closing(open_database(tmp_path)) as db:
+        db.execute("PRAGMA query_only = ON")
+        with pytest.raises(StoreError) as forbidden, transaction(db):
+            db.execute("DELETE FROM bots")
+    assert is_forbidden(forbidden.value)
+    (tmp_path / "eyeclaw.db").write_bytes(b"no database" * 100)
+    with pytest.raises(StoreError) as damaged:
+        open_database(tmp_path)
+    assert not is_forbidden(damaged.value)
+    assert not is_forbidden(StoreError("of another kind"))
