@@ -81,7 +81,7 @@ class Place(Generic[L]):
         self.has_spoken = True
 
 
-@frozen(eq=False)
+@frozen(eq=False, weakref_slot=False)  # there may be ten thousand
 class _Attached(Generic[L]):
     link: L
     at: float
@@ -93,6 +93,17 @@ class Places(Generic[L]):
     `idle_timeout` and `resume_grace` are in seconds, `queue_limit` in turns. All owners share the
     queue: their turns come by turns, and who fills it leaves it to others.
     """
+
+    __slots__ = (  # one for each bot
+        "_idle_timeout",
+        "_left",
+        "_links",
+        "_over",
+        "_queue",
+        "_queue_limit",
+        "_resume_grace",
+        "_taken",
+    )
 
     def __init__(self, idle_timeout: float, resume_grace: float, queue_limit: int) -> None:
         self._idle_timeout = idle_timeout

@@ -63,7 +63,7 @@ class MalformedCount:
         return is_full and now - self._times[0] <= MALFORMED_WINDOW
 
 
-@define
+@define(weakref_slot=False)  # there may be ten thousand
 class _Window:
     began_at: float
     lines: int = 0

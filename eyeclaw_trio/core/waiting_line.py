@@ -34,6 +34,8 @@ class _Own(Generic[T]):
 class WaitingLine(Generic[T]):
     """All who wait, each once. Of one owner's it goes in order, or `from_both_ends` in turns."""
 
+    __slots__ = ("_from_both_ends", "_owners", "size")  # one for each bot
+
     def __init__(self, *, from_both_ends: bool = False) -> None:
         self.size = 0
         """How many wait."""

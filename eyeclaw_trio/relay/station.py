@@ -8,8 +8,7 @@ waits. Links put in what their bot said, turns wait for it in their own inbox.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Final
 
 import trio
@@ -50,6 +49,23 @@ class Station:
 
     `turns` are those of all bots; `now` is the monotonic clock.
     """
+
+    __slots__ = (  # one for each bot
+        "_all_turns",
+        "_failed",
+        "_heard_at",
+        "_limits",
+        "_now",
+        "_patience",
+        "_told_due",
+        "_turns",
+        "bot_id",
+        "foreign_messages",
+        "late_messages",
+        "links_ever",
+        "offline_reason",
+        "places",
+    )
 
     def __init__(
         self,
@@ -103,9 +119,12 @@ class Station:
 
     # ---- for links ------------------------------------------------------------------------------
 
-    @contextmanager
-    def attached(self, link: Link) -> Iterator[None]:
+    def attached(self, link: Link) -> _Attachment:
         """The link takes this bot's commands while inside; leaving tells the open turns."""
+        return _Attachment(self, link)
+
+    def attach(self, link: Link) -> None:
+        """The link takes this bot's commands from now on (for blocks)."""
         now = self._now()
         had_links = bool(self.places.links)
         left = self.places.attach(link, now)
@@ -115,19 +134,22 @@ class Station:
             self._tell(self._turns.values(), LinkBack())
         for place in left:
             link.send(_cancel(place.session_id))
-        if not had_links and link.can_resume:
-            self._tell_running_turns(link)
+        # A bot that has come back may be a new process, which knows nothing of the turns that were
+        # spoken of, and says so when it is told of them (RELIABILITY 39).
+        spoken = [turn.session_id for turn in self._turns.values() if turn.command is None]
+        if spoken and not had_links and link.can_resume:
+            link.send(RunningTurns(tuple(spoken)))
         self.assign_places()
-        try:
-            yield
-        finally:
-            del self._heard_at[link]
-            silenced = self.places.detach(link)
-            if self.places.links:
-                self._tell([self._turns[each.session_id] for each in silenced], LinkReplaced())
-                self.assign_places()
-            else:
-                self._tell(self._turns.values(), LinkLost())
+
+    def detach(self, link: Link) -> None:
+        """The link has gone: tell the open turns (for blocks)."""
+        del self._heard_at[link]
+        silenced = self.places.detach(link)
+        if self.places.links:
+            self._tell([self._turns[each.session_id] for each in silenced], LinkReplaced())
+            self.assign_places()
+        else:
+            self._tell(self._turns.values(), LinkLost())
 
     def heard(self, link: Link) -> None:
         """Any message of a bot is a heartbeat of its link."""
@@ -256,13 +278,6 @@ class Station:
             self._failed.clear()
         return self.places.find_left(session_id)
 
-    def _tell_running_turns(self, link: Link) -> None:
-        """Name the turns that were spoken of to a bot that has come back: its process may be a new
-        one, which knows nothing of them and says so (RELIABILITY 39)."""
-        spoken = [turn.session_id for turn in self._turns.values() if turn.command is None]
-        if spoken:
-            link.send(RunningTurns(tuple(spoken)))
-
     def _take_summary(self, turn: OpenTurn, message: StreamSummary, at: float) -> None:
         """Tell the turn what of its summary is old, and remember that the bot begins anew."""
         repeated = self._failed.count_in(message.total_content)
@@ -284,6 +299,23 @@ class Station:
         now = self._now()
         for turn in turns:
             turn.tell(notice, now)
+
+
+class _Attachment:
+    """A link, attached while inside; smaller than a generator, because there may be ten
+    thousand."""
+
+    __slots__ = ("_link", "_station")
+
+    def __init__(self, station: Station, link: Link) -> None:
+        self._station = station
+        self._link = link
+
+    def __enter__(self) -> None:
+        self._station.attach(self._link)
+
+    def __exit__(self, *_: object) -> None:
+        self._station.detach(self._link)
 
 
 class _StationTurn(OpenTurn):

@@ -83,6 +83,23 @@ class BotLink:
     and the summary of the running turn first.
     """
 
+    __slots__ = (  # there may be ten thousand
+        "_attachment",
+        "_framing",
+        "_heard_at",
+        "_identifier",
+        "_lines",
+        "_on_push",
+        "_opened_at",
+        "_opening",
+        "_sessions",
+        "_socket",
+        "_station",
+        "_subscription",
+        "_subscriptions",
+        "session_id",
+    )
+
     def __init__(
         self,
         socket: ServerSocket,

@@ -83,15 +83,15 @@ class CableDoor:
         if self.is_draining() and not (bot and self.switchboard.station(bot.id).open_turns):
             # A bot whose answer still runs may come back and finish it; nobody else comes now.
             raise shutting_down()
-        owner = bot and f"bot {bot.id}"
-        socket = ServerSocket(self.kind, owner, is_trusted=bot is not None)
+        owner = f"bot {bot.id}" if bot is not None else ""
+        socket = ServerSocket(self.kind, owner or None, is_trusted=bot is not None)
         if bot is None:
             if request.bearer or request.query.get("sdk_token") or request.query.get("access_key"):
                 self.gate.note_failure(request)
             return self._show_out(request, socket, _Unwanted(socket))
         if self._links_of[bot.id] >= LINKS:
-            return self._refuse_one_more(request, f"bot {bot.id}")
-        lines = self.peers.about(f"bot {bot.id}")
+            return self._refuse_one_more(request, owner)
+        lines = self.peers.about(owner)
         station = self.switchboard.station(bot.id)
         link = BotLink(socket, station, self.sessions, lines, self.on_push)
         live = LiveLink(socket, bot.id, bot.token_digest)
@@ -102,7 +102,9 @@ class CableDoor:
         self._links_of[live.bot_id] += 1
         try:
             with self.links.one_more(live):
-                await live.socket.run(link, stream)
+                running = live.socket.run(link, stream)
+                del link, stream  # a link may live for weeks, and the socket needs them no more
+                await running
         finally:
             self._links_of[live.bot_id] -= 1
 

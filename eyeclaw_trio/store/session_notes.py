@@ -20,7 +20,7 @@ from eyeclaw_trio.store.write_queue import Write
 HEARD_EVERY: Final = 10.0
 
 
-@define(eq=False)
+@define(eq=False, weakref_slot=False)  # there may be ten thousand
 class _OpenSession:
     """A session whose link lives, and when it was written last (monotonic seconds)."""
 

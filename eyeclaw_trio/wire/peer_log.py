@@ -43,7 +43,7 @@ class PeerLog:
         return self._throttle.admit(peer, now)
 
 
-@frozen
+@frozen(weakref_slot=False)  # there may be ten thousand
 class LinesAbout:
     """What one peer causes in the log."""
 

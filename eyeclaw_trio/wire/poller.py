@@ -96,6 +96,43 @@ class Watch:
         self.end()
 
 
+class _Receiving:
+    """One wait for what a socket receives; smaller than functions within a function, because there
+    may be ten thousand."""
+
+    __slots__ = ("_take", "_task", "result", "watch")
+
+    def __init__(self, take: Callable[[bytes], bytes | None]) -> None:
+        self.result: bytes | Exception | None = b""
+        self.watch: Watch | None = None
+        """None before the wait and behind it."""
+        self._take = take
+        self._task = trio.lowlevel.current_task()
+
+    def take_on(self, data: bytes | None) -> bool:
+        """For the watch: go on, or end the wait with a result."""
+        if data:
+            try:
+                self.result = self._take(data)
+            except Exception as error:
+                self.result = error
+            if self.result == b"":
+                return True
+        elif data is None:
+            self.result = trio.BrokenResourceError()
+        if self.watch is not None:  # else what was taken has cancelled this very wait
+            self.watch = None
+            trio.lowlevel.reschedule(self._task)
+        return False
+
+    def stop(self, _: object) -> trio.lowlevel.Abort:
+        """The wait is cancelled."""
+        watch, self.watch = self.watch, None
+        if watch is not None:
+            watch.end()
+        return trio.lowlevel.Abort.SUCCEEDED
+
+
 class Poller:
     """Reads all watched sockets while `run` runs. `clock` is real time, in seconds."""
 
@@ -131,37 +168,12 @@ class Poller:
         Raises as `EagerStream.receive_some`. Cancellation loses nothing: what has been read has
         been taken.
         """
-        task = trio.lowlevel.current_task()
-        is_waiting = True
-        result: bytes | Exception | None = b""
-
-        def take_on(data: bytes | None) -> bool:
-            nonlocal is_waiting, result
-            if data:
-                try:
-                    result = take(data)
-                except Exception as error:
-                    result = error
-                if result == b"":
-                    return True
-            elif data is None:
-                result = trio.BrokenResourceError()
-            if is_waiting:  # else what was taken has cancelled this very wait
-                is_waiting = False
-                trio.lowlevel.reschedule(task)
-            return False
-
-        def stop(_: object) -> trio.lowlevel.Abort:
-            nonlocal is_waiting
-            is_waiting = False
-            watch.end()
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        watch = self.watch(stream, take_on)
-        await trio.lowlevel.wait_task_rescheduled(stop)
-        if isinstance(result, Exception):
-            raise result
-        return result
+        receiving = _Receiving(take)
+        receiving.watch = self.watch(stream, receiving.take_on)
+        await trio.lowlevel.wait_task_rescheduled(receiving.stop)
+        if isinstance(receiving.result, Exception):
+            raise receiving.result
+        return receiving.result
 
     async def run(self) -> None:
         """Read for ever, until cancelled: without it nothing is received."""

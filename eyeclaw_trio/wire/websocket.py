@@ -238,10 +238,12 @@ class ServerSocket:
         self._outbox.open()
         self._note_due()
         try:
-            with kind.services.pings.turning(self), suppress(ConnectionClosed):
+            with kind.services.pings.turning(self):
                 while True:  # take the frames that come through the library
                     self._take(await ws.get_message())
                     stream.note_message()
+        except ConnectionClosed:
+            pass
         finally:
             self._open = None  # from here on the nursery takes no more tasks
         if self._state is State.PARTING:
