@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,41 @@ def test_in_a_system_without_python_everything_works(
     found = {each["check"]: each["state"] for each in json.loads(done.stdout)}
     assert found == dict.fromkeys([*CHECKS, "temporary"], "ok")
     assert list((root / "tmp").iterdir()) == []
+
+
+def test_what_a_killed_one_has_left_is_removed_by_a_later_start_and_nothing_else(
+    one_file: Path, tmp_path: Path
+) -> None:
+    environ = {"TMPDIR": str(tmp_path), "PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+
+    @contextmanager
+    def serve(data: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+        before = set(tmp_path.glob("_MEI*"))
+        with subprocess.Popen(
+            [one_file, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"],
+            env={**environ, "EYECLAW_DATA": str(tmp_path / data)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as gateway:
+            try:
+                assert gateway.stdout is not None
+                assert '"ready"' in gateway.stdout.readline()
+                [folder] = set(tmp_path.glob("_MEI*")) - before
+                yield gateway, folder
+            finally:
+                gateway.terminate()
+
+    with serve("killed") as (gateway, left):
+        gateway.kill()
+        gateway.wait()
+    with serve("running") as (gateway, used):
+        for folder in (left, used):
+            os.utime(folder, (0, 0))
+        subprocess.run([one_file, "--version"], env=environ, check=True, capture_output=True)
+        assert list(tmp_path.glob("_MEI*")) == [used]
+    assert gateway.returncode == 0
+    assert list(tmp_path.glob("_MEI*")) == []
 
 
 def test_the_c_library_that_it_needs_is_no_newer_than_the_pages_say(folder: Path) -> None:
