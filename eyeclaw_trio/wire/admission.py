@@ -23,8 +23,10 @@ from attrs import define, field, frozen
 
 from eyeclaw_trio.core.waiting_line import WaitingLine
 
-# Admitted in one pass at the most.
+# Admitted in one pass at the most, and at the least: a pass that is long with so few is long for
+# what others do in it, and whoever comes would wait for many of those.
 AT_A_TIME: Final = 16
+AT_LEAST: Final = 4
 # A pass that takes longer is one in which those who are there wait for those who come (seconds):
 # the first bytes of a connection are a third of a millisecond of work, a bot's handshake one.
 LONG_PASS: Final = 0.003
@@ -50,12 +52,12 @@ class Share:
     """
 
     def __init__(self) -> None:
-        self.size = 1
+        self.size = AT_LEAST
 
     def note(self, took: float) -> None:
         """A pass in which so many were admitted, and more waited, has taken so long (seconds)."""
         if took > LONG_PASS:
-            self.size = max(1, self.size // 2)
+            self.size = max(AT_LEAST, self.size // 2)
         else:
             self.size = min(AT_A_TIME, self.size + 1)
 
@@ -76,7 +78,7 @@ class Admission:
     )
     _known_is_next: bool = True
     _share: Share = field(factory=Share)
-    _left: int = 1
+    _left: int = AT_LEAST
     _began: float = 0.0
     _baton: trio.lowlevel.Task | None = None
 

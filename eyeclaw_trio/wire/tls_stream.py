@@ -27,7 +27,7 @@ _KINDS: Final = range(20, 24)
 _LARGEST: Final = 16_384 + 2_048  # TLS 1.2 allows so much of padding and tags
 # Records that hold nothing for us, in the life of a connection. Libraries change keys once in
 # millions of records, if ever; each time costs two hundredths of a millisecond.
-VOID_RECORDS: Final = 64
+VOID_RECORDS: Final = 8
 
 
 class TlsStream(trio.abc.Stream):
@@ -89,32 +89,35 @@ class TlsStream(trio.abc.Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """As trio's streams. Cancellation loses nothing."""
-        if not self._has_met:
-            return await self.receive_admitted(max_bytes or PORTION, _admit)
-        data = self._read(max_bytes)
-        if data is not None:
-            await trio.lowlevel.checkpoint()
-            return data
-        while data is None:
-            received = await self._below.receive_some(PORTION)
-            if not received:
-                return b""
-            self._unread += received
-            data = self._read(max_bytes)
-        return data
+        return await self.receive_admitted(max_bytes or PORTION, _admit)
 
     async def receive_admitted(self, max_bytes: int, admission: Admission) -> bytes:
-        """As `NowaitStream`, also when it is cancelled. Each step of the handshake, which costs
-        more than all else that a newcomer can ask for, waits for an admission of its own; what is
-        said together with the last one goes with that."""
-        if not self._has_met:
-            if not await self._meet(admission):
-                return b""
+        """As `NowaitStream`, also when it is cancelled. What has come is admitted before it is
+        decrypted, which shows nothing of it: each step of the handshake, which costs more than all
+        else that a newcomer can ask for, and what is said together with the last one, or later."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        data = self._read(max_bytes)
+        if data is not None:  # it came with what was read before
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            await admission(data)
+            return data
+        is_admitted = bool(self._unread) and self._tls is None  # as `receive_nowait` has it
+        while data is None:
+            if not is_admitted:
+                received = await self._below.receive_some(PORTION)
+                if not received:
+                    return b""
+                self._unread += received
+                await admission(b"")
+            is_admitted = False
+            if not self._has_met:
+                # What has come while it waited needs no wait of its own.
+                self._unread += self._below.receive_nowait(PORTION) or b""
+                self._shake_hands()
+                # Tickets go at once, too: a client that waits until its last word is acknowledged
+                # before it asks (Nagle) would else wait for 40 ms.
+                await self._drain()
             data = self._read(max_bytes)
-            if data is not None:
-                return data
-        data = await self.receive_some(max_bytes)
-        await admission(data)
         return data
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
@@ -152,29 +155,9 @@ class TlsStream(trio.abc.Stream):
 
     # ---- inside ---------------------------------------------------------------------------------
 
-    async def _meet(self, admission: Admission) -> bool:
-        """Shake hands; false where the peer leaves before. What was read already is admitted.
-
-        Raises trio.BrokenResourceError where no TLS is spoken that both know. Cancellation loses
-        nothing.
-        """
-        is_admitted = bool(self._unread)
-        while not self._has_met:
-            if not is_admitted:
-                received = await self._below.receive_some(PORTION)
-                if not received:
-                    return False
-                self._unread += received
-                await admission(b"")
-            is_admitted = False
-            self._shake_hands()
-            # Tickets go at once, too: a client that waits until its last word is acknowledged
-            # before it asks (Nagle) would else wait for 40 ms.
-            await self._drain()
-        return True
-
     def _shake_hands(self) -> None:
-        """The next step, as far as what has come allows it."""
+        """The next step, as far as what has come allows it. Raises trio.BrokenResourceError where
+        no TLS is spoken that both know."""
         if self._tls is None:
             self._tls = self._context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         while not self._has_met and self._hand_on_record():
@@ -191,7 +174,7 @@ class TlsStream(trio.abc.Stream):
         """What the next record holds, or so much of it, b"" at the end; None where it has not come
         yet. Raises trio.BrokenResourceError."""
         is_handed_on = False
-        while self._tls is not None:
+        while self._tls is not None and self._has_met:
             try:
                 return self._tls.read(max_bytes or PORTION)
             except ssl.SSLWantReadError:

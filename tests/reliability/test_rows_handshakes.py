@@ -4,13 +4,14 @@ keep nobody waiting who is there already."""
 from __future__ import annotations
 
 import ssl
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
 import trio
 import trustme
 from house import House
+from key_changer import KeyChanger
 from stall_meter import BEHIND_ONE_PROXY, MEBIBYTE, PATIENCE, StallMeter, attacked
 
 pytestmark = pytest.mark.attack  # real processes, some minutes: `make test-attacks`
@@ -26,18 +27,48 @@ async def test_row_35_a_crowd_of_handshakes_in_one_instant_stops_nobody_who_is_t
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All of them are connected before any of them says hello; three times."""
-    house, authority = House(tmp_path), trustme.CA()
-    leaf = authority.issue_cert("127.0.0.1", "127.0.0.2", key_type=KINDS[kind])
-    leaf.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
-    leaf.cert_chain_pems[0].write_to_path(str(tmp_path / "certificate.pem"))
-    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
-    house.configure('tls_certificate = "certificate.pem"\ntls_key = "key.pem"\n')
+    house = _furnish(tmp_path, KINDS[kind])
     async with attacked(house, authority=tmp_path / "authority.pem") as meter:
         hello = _hello(tmp_path / "authority.pem")
         for _ in range(3):
             async with AsyncExitStack() as stack:
                 await _shake_hands(meter, stack, hello)
     _assert_unharmed(meter, capsys, f"{CROWD} handshakes in one instant, {kind}")
+
+
+async def test_row_35_changing_keys_without_end_stops_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """100 connections change their keys 600 times each in one instant, for two seconds."""
+    house = _furnish(tmp_path, trustme.KeyType.ECDSA)
+    async with attacked(house, authority=tmp_path / "authority.pem") as meter:
+        with trio.move_on_after(2):
+            while True:
+                async with AsyncExitStack() as stack:
+                    await _change_keys(meter, stack)
+    _assert_unharmed(meter, capsys, "100 connections that change keys")
+
+
+async def _change_keys(meter: StallMeter, stack: AsyncExitStack) -> None:
+    streams: dict[trio.SocketStream, KeyChanger] = {}
+    for _ in range(100):
+        stream = await trio.open_tcp_stream(meter.gateway.host, meter.gateway.port)
+        stack.push_async_callback(trio.aclose_forcefully, stream)
+        streams[stream] = stack.enter_context(closing(KeyChanger()))
+        await stream.send_all(streams[stream].step())
+    for stream, client in streams.items():
+        said = b""
+        while not said:  # until all of the gateway's flight has come
+            said = client.step(await stream.receive_some())
+        await stream.send_all(said)
+    floods = [(stream, client.change_keys(600)) for stream, client in streams.items()]
+    for stream, flood in floods:
+        with suppress(trio.BrokenResourceError), trio.move_on_after(0.1):
+            await stream.send_all(flood)
+    for stream in streams:
+        with suppress(trio.BrokenResourceError), trio.fail_after(10):
+            while await stream.receive_some():
+                pass
 
 
 async def _shake_hands(meter: StallMeter, stack: AsyncExitStack, hello: bytes) -> None:
@@ -61,6 +92,17 @@ def _assert_unharmed(meter: StallMeter, capsys: pytest.CaptureFixture[str], what
     assert max(*meter.near, *meter.keyed) < BEHIND_ONE_PROXY
     # What OpenSSL has had stays with the allocator, for the next crowd: three take what one takes.
     assert meter.growth < 32 * MEBIBYTE
+
+
+def _furnish(folder: Path, kind: trustme.KeyType) -> House:
+    """A house with TLS of its own."""
+    house, authority = House(folder), trustme.CA()
+    leaf = authority.issue_cert("127.0.0.1", "127.0.0.2", key_type=kind)
+    leaf.private_key_pem.write_to_path(str(folder / "key.pem"))
+    leaf.cert_chain_pems[0].write_to_path(str(folder / "certificate.pem"))
+    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+    house.configure('tls_certificate = "certificate.pem"\ntls_key = "key.pem"\n')
+    return house
 
 
 def _hello(authority: Path) -> bytes:

@@ -9,6 +9,7 @@ import trio.testing
 from eyeclaw_trio.wire import admission as admissions
 from eyeclaw_trio.wire.admission import (
     AT_A_TIME,
+    AT_LEAST,
     LONG_PASS,
     Admission,
     Glimpse,
@@ -35,15 +36,16 @@ def test_after_a_short_pass_one_more_is_admitted_and_after_a_long_one_half_as_ma
     for took in (LONG_PASS * 2, LONG_PASS * 2, LONG_PASS / 2, LONG_PASS * 2, LONG_PASS * 2):
         share.note(took)
         sizes.append(share.size)
-    assert sizes == [16, 8, 4, 5, 2, 1]
+    assert sizes == [16, 8, 4, 5, 4, 4]
     share.note(LONG_PASS * 2)
-    assert share.size == 1
+    assert share.size == AT_LEAST
 
 
 async def test_where_nobody_waits_there_is_nothing_to_wait_for() -> None:
     admission = Admission()
-    with trio.testing.assert_no_checkpoints():
-        await admission.wait("192.0.2.1")
+    for _ in range(AT_LEAST):
+        with trio.testing.assert_no_checkpoints():
+            await admission.wait("192.0.2.1")
     with trio.testing.assert_checkpoints():
         await admission.wait("192.0.2.1")
 
@@ -69,9 +71,11 @@ async def admitted_by_pass(admission: Admission, peers: list[str]) -> list[list[
 
 
 @pytest.mark.usefixtures("passes_are_long")
-async def test_where_passes_are_long_one_goes_on_in_each() -> None:
+async def test_where_passes_are_long_few_go_on_in_each() -> None:
     passes = await admitted_by_pass(Admission(), ["192.0.2.1"] * 40)
-    assert max(map(len, passes)) <= 2  # the task that looks may run before or behind the others
+    assert (
+        max(map(len, passes)) <= 2 * AT_LEAST
+    )  # the task that looks may run before or behind the others
     assert sum(map(len, passes)) == 40
 
 
@@ -97,7 +101,7 @@ async def test_another_address_does_not_wait_for_the_crowd_of_one() -> None:
         await trio.lowlevel.checkpoint()
         await trio.lowlevel.checkpoint()
         nursery.start_soon(come, "198.51.100.7")
-    assert order.index("198.51.100.7") < 10
+    assert order.index("198.51.100.7") < 5 * AT_LEAST
 
 
 @pytest.mark.usefixtures("passes_are_long")
@@ -115,7 +119,7 @@ async def test_who_comes_behind_a_crowd_of_the_same_address_is_soon_admitted() -
         await trio.lowlevel.checkpoint()
         await trio.lowlevel.checkpoint()
         nursery.start_soon(come, "behind")
-    assert order.index("behind") < 10
+    assert order.index("behind") < 5 * AT_LEAST
 
 
 @pytest.mark.usefixtures("passes_are_long")
@@ -138,7 +142,7 @@ async def test_who_shows_something_does_not_wait_for_the_crowd_of_the_same_addre
         await trio.lowlevel.checkpoint()
         await trio.lowlevel.checkpoint()
         nursery.start_soon(come, glimpse)
-    assert order.index(glimpse) < 10
+    assert order.index(glimpse) < 5 * AT_LEAST
     assert len(order) == 101
 
 
@@ -159,16 +163,16 @@ async def test_of_those_with_keys_each_key_has_its_turn_and_others_every_second_
         await trio.lowlevel.checkpoint()
         nursery.start_soon(come, "other")
         nursery.start_soon(come, None)
-    assert order.index("other") < 10
-    assert order.index(None) < 10
+    assert order.index("other") < 5 * AT_LEAST
+    assert order.index(None) < 5 * AT_LEAST
 
 
 @pytest.mark.usefixtures("passes_are_long")
-@pytest.mark.parametrize("which", range(6))
+@pytest.mark.parametrize("which", range(10))
 async def test_who_is_cancelled_in_the_line_keeps_nobody_from_going_on(which: int) -> None:
     admission = Admission()
     gone_on: list[int] = []
-    scopes = [trio.CancelScope() for _ in range(6)]
+    scopes = [trio.CancelScope() for _ in range(10)]
 
     async def come(number: int) -> None:
         with scopes[number]:
@@ -177,13 +181,13 @@ async def test_who_is_cancelled_in_the_line_keeps_nobody_from_going_on(which: in
 
     with trio.fail_after(5):
         async with trio.open_nursery() as nursery:
-            for number in range(6):
+            for number in range(10):
                 nursery.start_soon(come, number)
             await trio.lowlevel.checkpoint()
             scopes[which].cancel()
-    assert set(gone_on) | {which} == set(range(6))
+    assert set(gone_on) | {which} == set(range(10))
     with trio.fail_after(5):  # and whoever comes later
-        for _ in range(3):
+        for _ in range(3 * AT_LEAST):
             await admission.wait("192.0.2.1")
 
 

@@ -47,13 +47,18 @@ async def test_each_step_of_a_handshake_is_admitted_and_what_is_said_with_the_la
     assert gate.shown == [b"", b""]
 
 
-async def test_what_is_said_later_is_shown_before_it_is_admitted() -> None:
+async def test_what_is_said_later_is_admitted_unread_and_the_record_behind_it_again() -> None:
     gate = Gate()
     async with met() as (stream, client), trio.open_nursery() as nursery:
         nursery.start_soon(expect, lambda: stream.receive_admitted(4_096, gate), b"GET /")
-        await client.stream.send_all(client.say(b"GET /"))
+        await client.stream.send_all(client.say(b"GET /") + client.say(b" HTTP"))
         await settle()
-        assert gate.shown == [b"GET /"]
+        assert gate.shown == [b""]
+        gate.open()
+        await settle()
+        nursery.start_soon(expect, lambda: stream.receive_admitted(4_096, gate), b" HTTP")
+        await settle()
+        assert gate.shown == [b"", b" HTTP"]
         gate.open()
 
 
@@ -67,6 +72,7 @@ async def test_a_handshake_in_pieces_has_each_piece_admitted() -> None:
             await settle()
             assert len(gate.shown) == count
             gate.open()
+            await settle()
         await client.stream.send_all(hello[-1:])
         await settle()
         assert len(gate.shown) == 4  # what costs has not been done

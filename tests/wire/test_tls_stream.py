@@ -42,6 +42,17 @@ async def test_a_cancelled_read_loses_nothing() -> None:
         assert await stream.receive_some() == b"hello"
 
 
+async def test_a_cancelled_read_does_not_lose_what_came_with_the_record_before() -> None:
+    async with met() as (stream, client):
+        await client.stream.send_all(client.say(b"one") + client.say(b"two"))
+        assert await stream.receive_some() == b"one"
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await stream.receive_some()
+        assert scope.cancelled_caught
+        assert await stream.receive_some() == b"two"
+
+
 async def test_much_goes_both_ways_at_a_time_whole_and_in_order() -> None:
     much = bytes(range(256)) * 8_192
     async with met() as (stream, client), trio.open_nursery() as nursery:
