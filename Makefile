@@ -76,6 +76,7 @@ test-browser: .venv/.installed-for-tests
 # The program without a Python: dist/eyeclaw, one file, and a folder as tar.gz. PYTHON is put into it.
 binary: dist/eyeclaw
 dist/eyeclaw: packaging/build-binary packaging/eyeclaw.spec packaging/start.py packaging/forwarded.py \
+  packaging/leftovers.py \
   packaging/requirements.txt pyproject.toml $(shell find eyeclaw_trio -type f -not -path '*/__pycache__/*')
 	PYTHON=$(PYTHON) packaging/build-binary
 
