@@ -13,7 +13,8 @@ from polled_pairs import Receiver, Taken, is_watching, leave_all, pairs, running
 from socket_pairs import pair
 
 from eyeclaw_trio.wire import poller as poller_module
-from eyeclaw_trio.wire.poller import Poller
+from eyeclaw_trio.wire.poller import Poller, Watch
+from eyeclaw_trio.wire.streams import EagerStream
 
 
 async def looks_while(is_unfinished: Callable[[], bool], count: Callable[[], int]) -> list[int]:
@@ -136,7 +137,7 @@ async def heard_during_flood(floods: int) -> list[int]:
                 pass
 
     class CountingPoller(Poller):
-        def _read(self, ready: Sequence[tuple[int, int]]) -> int:
+        def _read(self, ready: Sequence[int]) -> int:
             nonlocal rounds
             rounds += 1
             count = super()._read(ready)
@@ -208,4 +209,73 @@ async def test_it_ends_together_with_its_receivers() -> None:
                 nursery.start_soon(poller.receive, ours, leave_all)
             await settle()
             nursery.cancel_scope.cancel()
+        assert not is_watching(poller)
+
+
+async def test_who_speaks_is_read_before_the_ends_of_a_crowd_and_these_some_at_a_time() -> None:
+    poller = Poller(clock_of(0))
+    heard: list[bytes | None] = []
+
+    def take(data: bytes | None) -> bool:
+        heard.append(data)
+        return True
+
+    async with pairs(201) as lines:
+        for ours, _ in lines:
+            poller.watch(ours, take)
+        for _, theirs in lines[:-1]:
+            await theirs.aclose()
+        await lines[-1][1].send_all(b"a chunk")  # the kernel names it last
+        async with running(poller):
+            seen = await looks_while(lambda: len(heard) < 201, lambda: len(heard))
+            await settle()
+        assert heard == [b"a chunk", *[b""] * 200]
+        assert max(b - a for a, b in pairwise(seen)) <= 2 * poller_module.ENDS_AT_A_TIME + 1
+
+
+async def test_what_was_said_before_an_end_is_read_to_the_end_beside_other_ends() -> None:
+    poller, taken = Poller(), [bytearray() for _ in range(40)]
+    ends: list[int] = []
+
+    def watch(number: int, stream: EagerStream) -> None:
+        def take(data: bytes | None) -> bool:
+            taken[number] += data or b""
+            if data == b"":
+                ends.append(number)
+            return True
+
+        poller.watch(stream, take)
+
+    async with pairs(40) as lines, running(poller):
+        for number, (ours, theirs) in enumerate(lines):
+            await theirs.send_all(b"x" * 50_000)
+            await theirs.send_eof()
+            watch(number, ours)
+        await settle()
+        assert sorted(ends) == list(range(40))
+        assert {bytes(each) for each in taken} == {b"x" * 50_000}
+        assert not is_watching(poller)
+
+
+async def test_one_that_was_ended_while_its_end_waited_is_not_read() -> None:
+    poller = Poller(clock_of(1))  # each read is a long one: one at a time
+    heard: list[int] = []
+    async with pairs(3) as lines:
+        watches: list[Watch] = []
+
+        def watch(number: int, stream: EagerStream) -> None:
+            def take(_: bytes | None) -> bool:
+                heard.append(number)
+                for other in watches:
+                    other.end()
+                return True
+
+            watches.append(poller.watch(stream, take))
+
+        for number, (ours, theirs) in enumerate(lines):
+            watch(number, ours)
+            await theirs.aclose()
+        async with running(poller):
+            await settle()
+        assert len(heard) == 1
         assert not is_watching(poller)
