@@ -31,7 +31,7 @@ SECONDS_AT_A_TIME: Final = 0.003
 # And so many of those whose peer has ended, behind all others. Where two thousand links end in one
 # instant a chunk of another must not wait behind all of them: what costs is what becomes of them,
 # half a millisecond for each in the passes that follow, and not that they are read.
-ENDS_AT_A_TIME: Final = 16
+ENDS_AT_A_TIME: Final = 100
 _ENDED: Final = 0x2018  # EPOLLRDHUP, EPOLLHUP, EPOLLERR: names that other systems do not have
 # Bytes of one socket that are read in one go. A peer decides how many frames its bytes are: 64 kB
 # of chunks are a millisecond of work, of the smallest frames twenty. So it is found out: who fills
