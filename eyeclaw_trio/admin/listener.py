@@ -154,7 +154,7 @@ class _Http1:
     _whole: ProtocolWrapper
 
     async def initiate(self) -> None:
-        """The connection begins."""
+        """The connection begins. Cancelled, it has not, and its server ends it."""
         await self._whole.initiate()
 
     async def handle(self, event: Event) -> None:

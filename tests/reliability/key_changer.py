@@ -7,10 +7,16 @@ import ctypes
 import ssl
 from typing import Any, Final
 
-_LIBRARY: Final = ctypes.CDLL(ssl._ssl.__file__)  # type: ignore[attr-defined]
+# The module's own file leads to the library that it was linked with, whichever of several that is;
+# the types of the standard library do not know the module. Where it is built in, so is the library.
+_LIBRARY: Final = ctypes.CDLL(getattr(ssl._ssl, "__file__", None))  # type: ignore[attr-defined]
 _POINTER, _INT, _BYTES = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
 _KEY_UPDATE_REQUESTED: Final = 1
 _ROOM: Final = 262_144  # bytes; more than it ever has to say
+
+
+# A Python with a library of its own may keep its names to itself.
+IS_POSSIBLE: Final = hasattr(_LIBRARY, "SSL_key_update")
 
 
 def _named(name: str, result: Any, *arguments: Any) -> Any:
@@ -21,7 +27,7 @@ def _named(name: str, result: Any, *arguments: Any) -> Any:
 
 class KeyChanger:
     """One connection's client side, without a socket. It believes any certificate. Raises
-    AttributeError where this Python's `ssl` keeps its library to itself."""
+    AttributeError where it is not possible."""
 
     def __init__(self) -> None:
         method = _named("TLS_client_method", _POINTER)()
