@@ -10,6 +10,7 @@ from eyeclaw_trio.wire import admission as admissions
 from eyeclaw_trio.wire.admission import (
     AT_A_TIME,
     AT_LEAST,
+    FIRSTS,
     LONG_PASS,
     Admission,
     Glimpse,
@@ -102,6 +103,34 @@ async def test_another_address_does_not_wait_for_the_crowd_of_one() -> None:
         await trio.lowlevel.checkpoint()
         nursery.start_soon(come, "198.51.100.7")
     assert order.index("198.51.100.7") < 5 * AT_LEAST
+
+
+@pytest.mark.usefixtures("passes_are_long")
+async def test_who_comes_alone_waits_for_no_pass_beside_a_crowd_but_few_do_so_in_one_pass() -> None:
+    admission = Admission()
+
+    async def come() -> None:
+        await admission.wait("192.0.2.1")
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):
+            nursery.start_soon(come)
+        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()
+        for _ in range(FIRSTS):
+            with trio.testing.assert_no_checkpoints():
+                await admission.wait("198.51.100.7")
+        with trio.testing.assert_checkpoints():
+            await admission.wait("198.51.100.7")
+        with trio.testing.assert_checkpoints():
+            await admission.wait("198.51.100.8", was_served=True)
+
+
+@pytest.mark.usefixtures("passes_are_long")
+async def test_a_crowd_from_as_many_addresses_is_admitted_no_faster() -> None:
+    passes = await admitted_by_pass(Admission(), [f"192.0.2.{number}" for number in range(100)])
+    assert max(map(len, passes)) <= 2 * (AT_LEAST + FIRSTS)
+    assert sum(map(len, passes)) == 100
 
 
 @pytest.mark.usefixtures("passes_are_long")
