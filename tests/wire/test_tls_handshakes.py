@@ -50,7 +50,7 @@ async def test_each_step_of_a_handshake_is_admitted_and_what_is_said_with_the_la
 async def test_what_is_said_later_is_admitted_unread_and_the_record_behind_it_again() -> None:
     gate = Gate()
     async with met() as (stream, client), trio.open_nursery() as nursery:
-        nursery.start_soon(expect, lambda: stream.receive_admitted(4_096, gate), b"GET /")
+        nursery.start_soon(expect, lambda: stream.receive_admitted(5, gate), b"GET /")
         await client.stream.send_all(client.say(b"GET /") + client.say(b" HTTP"))
         await settle()
         assert gate.shown == [b""]

@@ -13,21 +13,49 @@ import trio.testing
 from socket_pairs import reset, tcp_pair
 from tls_pairs import met, settle
 
-from eyeclaw_trio.wire.tls_stream import PORTION, VOID_RECORDS, TlsStream
+from eyeclaw_trio.wire.tls_stream import PORTION, RECORDS_AT_A_TIME, VOID_RECORDS, TlsStream
 
 # ---- reading and writing ------------------------------------------------------------------------
 
 
-async def test_one_record_is_read_at_a_time_and_others_have_their_turn_in_between() -> None:
+async def test_what_has_come_together_is_read_together_up_to_what_is_asked_for() -> None:
     async with met() as (stream, client):
         await client.stream.send_all(client.say(b"one") + client.say(b"two") + client.say(b"three"))
         await settle()
         with trio.testing.assert_checkpoints():
-            assert await stream.receive_some() == b"one"
+            assert await stream.receive_some(4) == b"onet"
         with trio.testing.assert_checkpoints():
-            assert await stream.receive_some(1) == b"t"
-        assert await stream.receive_some() == b"wo"
-        assert await stream.receive_some() == b"three"
+            assert await stream.receive_some() == b"wothree"
+
+
+async def test_of_many_small_records_some_are_read_and_others_have_their_turn_in_between() -> None:
+    async with met() as (stream, client):
+        many = b"".join(client.say(b"x") for _ in range(3 * RECORDS_AT_A_TIME))
+        assert len(many) < PORTION
+        await client.stream.send_all(many)
+        for _ in range(3):
+            with trio.testing.assert_checkpoints():
+                assert await stream.receive_some() == b"x" * RECORDS_AT_A_TIME
+
+
+async def test_what_came_before_an_end_or_an_error_is_read_first() -> None:
+    async with met() as (stream, client):
+        said = client.say(b"one") + client.say(b"two")
+        with pytest.raises(ssl.SSLWantReadError):
+            client.tls.unwrap()
+        await client.stream.send_all(said + client._outgoing.read())
+        assert await stream.receive_some() == b"onetwo"
+        for _ in range(2):
+            assert await stream.receive_some() == b""
+    async with met() as (stream, client):
+        said = client.say(b"one") + client.say(b"two")
+        changed = bytearray(client.say(b"three"))
+        changed[-1] ^= 1
+        await client.stream.send_all(said + changed)
+        assert await stream.receive_some() == b"onetwo"
+        for _ in range(2):
+            with pytest.raises(trio.BrokenResourceError):
+                await stream.receive_some()
 
 
 async def test_a_cancelled_read_loses_nothing() -> None:
@@ -45,7 +73,7 @@ async def test_a_cancelled_read_loses_nothing() -> None:
 async def test_a_cancelled_read_does_not_lose_what_came_with_the_record_before() -> None:
     async with met() as (stream, client):
         await client.stream.send_all(client.say(b"one") + client.say(b"two"))
-        assert await stream.receive_some() == b"one"
+        assert await stream.receive_some(3) == b"one"
         with trio.CancelScope() as scope:
             scope.cancel()
             await stream.receive_some()
