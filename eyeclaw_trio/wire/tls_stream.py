@@ -31,6 +31,9 @@ VOID_RECORDS: Final = 8
 # Records whose content is read in one go: each message of a bot is one, and to take turns with all
 # others for each of them let some of its answers wait six times as long. They cost 5 us each.
 RECORDS_AT_A_TIME: Final = 32
+# Records of a handshake before its last. Six is much; a few clients cut their hello into pieces,
+# and one of 16 KiB can be had in as many, with a call to OpenSSL for each.
+HANDSHAKE_RECORDS: Final = 32
 
 
 class TlsStream(trio.abc.Stream):
@@ -62,7 +65,7 @@ class TlsStream(trio.abc.Stream):
         self._has_failed = False  # behind what was read last
         self._unread = bytearray()  # received, and not yet handed to TLS
         self._owed = b""  # encrypted, and not yet taken by the system
-        self._void = 0
+        self._void = 0  # records that came to nothing: of the handshake, then behind it
 
     @property
     def peer(self) -> str:
@@ -162,15 +165,17 @@ class TlsStream(trio.abc.Stream):
 
     def _shake_hands(self) -> None:
         """The next step, as far as what has come allows it. Raises trio.BrokenResourceError where
-        no TLS is spoken that both know."""
+        no TLS is spoken that both know, or in too many pieces."""
         if self._tls is None:
             self._tls = self._context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         while not self._has_met and self._hand_on_record():
             try:
                 self._tls.do_handshake()
-                self._has_met = True
+                self._has_met, self._void = True, 0
             except ssl.SSLWantReadError:
-                continue
+                self._void += 1
+                if self._void > HANDSHAKE_RECORDS:
+                    raise trio.BrokenResourceError from None
             except ssl.SSLError as error:
                 self._push()  # it says why
                 raise trio.BrokenResourceError from error

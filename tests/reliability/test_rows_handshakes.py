@@ -36,6 +36,20 @@ async def test_row_35_a_crowd_of_handshakes_in_one_instant_stops_nobody_who_is_t
     _assert_unharmed(meter, capsys, f"{CROWD} handshakes in one instant, {kind}")
 
 
+async def test_row_35_hellos_in_a_record_for_each_byte_stop_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """240 connections say a hello of 15 KB, which is five times as much in such records."""
+    house = _furnish(tmp_path, trustme.KeyType.ECDSA)
+    async with attacked(house, authority=tmp_path / "authority.pem") as meter:
+        body = _hello(tmp_path / "authority.pem", protocols=60)[5:]
+        cut = b"".join(b"\x16\x03\x01\x00\x01" + body[at : at + 1] for at in range(len(body)))
+        for _ in range(2):
+            async with AsyncExitStack() as stack:
+                await _flood(meter, stack, cut)
+    _assert_unharmed(meter, capsys, f"{CROWD} hellos in records of one byte")
+
+
 @pytest.mark.skipif(not IS_POSSIBLE, reason="this Python keeps its OpenSSL to itself")
 async def test_row_35_changing_keys_without_end_stops_nobody(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -84,6 +98,24 @@ async def _shake_hands(meter: StallMeter, stack: AsyncExitStack, hello: bytes) -
             assert await stream.receive_some()
 
 
+async def _flood(meter: StallMeter, stack: AsyncExitStack, said: bytes) -> None:
+    """Say this over each of a crowd of connections, and wait until all have been ended."""
+    streams: list[trio.SocketStream] = []
+    for _ in range(CROWD):
+        streams.append(await trio.open_tcp_stream(meter.gateway.host, meter.gateway.port))
+        stack.push_async_callback(trio.aclose_forcefully, streams[-1])
+    async with trio.open_nursery() as nursery:
+        for stream in streams:
+            nursery.start_soon(_say, stream, said)
+
+
+async def _say(stream: trio.SocketStream, said: bytes) -> None:
+    with suppress(trio.BrokenResourceError), trio.move_on_after(10):
+        await stream.send_all(said)
+        while await stream.receive_some():
+            pass
+
+
 def _assert_unharmed(meter: StallMeter, capsys: pytest.CaptureFixture[str], what: str) -> None:
     with capsys.disabled():
         print(f"\n{what}: {meter}")
@@ -106,10 +138,11 @@ def _furnish(folder: Path, kind: trustme.KeyType) -> House:
     return house
 
 
-def _hello(authority: Path) -> bytes:
-    """What a client begins a handshake with."""
+def _hello(authority: Path, *, protocols: int = 0) -> bytes:
+    """What a client begins a handshake with; of 250 bytes each are the names of its protocols."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     context = ssl.create_default_context(cafile=str(authority))
+    context.set_alpn_protocols([f"{number:0250}" for number in range(protocols)])
     client = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
     with pytest.raises(ssl.SSLWantReadError):
         client.do_handshake()

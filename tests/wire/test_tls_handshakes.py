@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from itertools import pairwise
 
 import pytest
 import trio
@@ -11,7 +12,7 @@ import trio.testing
 from socket_pairs import tcp_pair
 from tls_pairs import AUTHORITY, Client, connected, expect, met, settle
 
-from eyeclaw_trio.wire.tls_stream import TlsStream
+from eyeclaw_trio.wire.tls_stream import HANDSHAKE_RECORDS, TlsStream
 
 
 class Gate:
@@ -134,6 +135,29 @@ async def test_before_the_handshake_nothing_is_written() -> None:
         with pytest.raises(trio.BrokenResourceError):
             await stream.send_all(b"x")
         assert stream.write_nowait(b"x") == 0
+
+
+def in_records(hello: bytes, count: int) -> bytes:
+    """A hello, which came in one record, in so many: the last one has the most of it."""
+    body = hello[5:]
+    cuts = [*range(count), len(body)]
+    pieces = [body[start:end] for start, end in pairwise(cuts)]
+    return b"".join(hello[:3] + len(piece).to_bytes(2, "big") + piece for piece in pieces)
+
+
+async def test_a_hello_may_come_in_several_records() -> None:
+    async with connected() as (stream, client), trio.open_nursery() as nursery:
+        nursery.start_soon(expect, stream.receive_some, b"hi")
+        await client.stream.send_all(in_records(client.begin(), HANDSHAKE_RECORDS // 2))
+        await client.stream.send_all(await client.finish() + client.say(b"hi"))
+
+
+async def test_a_hello_in_a_record_for_each_byte_is_ended_in_the_middle_of_it() -> None:
+    async with connected() as (stream, client):
+        hello = client.begin()
+        await client.stream.send_all(in_records(hello, len(hello) - 5))
+        with trio.fail_after(5), pytest.raises(trio.BrokenResourceError):
+            await stream.receive_some()
 
 
 @pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"x" * 90])
