@@ -118,14 +118,14 @@ class Opened(Pictures):
     seconds: float = 0.0
     failure: PhotoRefused | None = None
 
-    async def make_jpeg(self, data: bytes) -> bytes:
+    async def make_jpeg(self, data: bytes, key_id: Hashable = None) -> bytes:
         self.given.append(data)
         await trio.sleep(self.seconds)
         if self.failure is not None:
             raise self.failure
         return b"jpeg of " + data
 
-    async def read_codes(self, data: bytes) -> tuple[str, ...]:
+    async def read_codes(self, data: bytes, key_id: Hashable = None) -> tuple[str, ...]:
         return (data.decode(),)
 
 

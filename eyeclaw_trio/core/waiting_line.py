@@ -10,7 +10,7 @@ last one, and of a crowd that never ends nobody waits for ever.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from attrs import define, field
@@ -81,3 +81,11 @@ class WaitingLine(Generic[T]):
             self._owners[owner] = own
         self.size -= 1
         return item
+
+    def pop_if(self, may: Callable[[Hashable], bool]) -> tuple[Hashable, T] | None:
+        """The next one of an owner who may, and that owner; None where there is none."""
+        owner = next(filter(may, self._owners), None)
+        if owner is None:
+            return None
+        self._owners.move_to_end(owner, last=False)
+        return owner, self.pop()

@@ -11,9 +11,9 @@ from typing import Final, TypeVar
 
 import structlog
 import trio
-from attrs import define, field
+from attrs import define, field, frozen
 
-from eyeclaw_trio.core.shares import Shares
+from eyeclaw_trio.core.shares import Portion, Shares
 from eyeclaw_trio.errors import PhotoFault, PhotoRefused
 from eyeclaw_trio.photos.data_url import is_data_url, make_data_url, read_data_url
 from eyeclaw_trio.photos.fetch import CheckedNetwork, Fetcher
@@ -24,12 +24,62 @@ log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 
-# What all owners share, so that one who takes all he can get leaves enough for the others: bytes of
-# photos that are here before they are opened, and photos that are fetched at the same time.
+# What all keys share, and all wearers, so that one who takes all he can get leaves enough for the
+# others: bytes of photos that are here before they are opened, and photos at the same time. Who has
+# a key may name as many wearers as he likes.
 ROOM: Final = 48 * 1_048_576
 AT_ONCE: Final = 64
+# One key may have three quarters, of which one wearer may have the most: half of all.
+_GENEROSITY: Final = 3
 # A photo may take this part of the time that a request may: the sentence has to come within it.
 _SHARE_OF_TIME: Final = 0.8
+
+
+@frozen
+class Sender:
+    """Whose photo it is: a wearer's, who came with this key; without one the owner's own."""
+
+    key_id: int | None
+    user_id: str | None = None
+
+
+@define(eq=False)
+class _Room:
+    """What all senders share of something, by keys and by wearers."""
+
+    _keys: Shares
+    _wearers: Shares
+
+    @classmethod
+    def of(cls, limit: int) -> _Room:
+        """So much of it for all."""
+        return cls(Shares(limit, _GENEROSITY), Shares(limit))
+
+    def portion(self, sender: Sender) -> _Portion:
+        """Something of this sender's that will take its part."""
+        return _Portion(self._keys.portion(sender.key_id), self._wearers.portion(sender))
+
+
+@define(eq=False)
+class _Portion:
+    """As `shares.Portion`, of both."""
+
+    _of_key: Portion
+    _of_wearer: Portion
+
+    def take(self, amount: int) -> bool:
+        """As `Portion`."""
+        if not self._of_wearer.take(amount):
+            return False
+        if self._of_key.take(amount):
+            return True
+        self._of_wearer.give_back(amount)
+        return False
+
+    def release(self) -> None:
+        """As `Portion`."""
+        self._of_wearer.release()
+        self._of_key.release()
 
 
 @define(eq=False)
@@ -39,8 +89,8 @@ class PhotoGuard:
     fetcher: Fetcher
     within: float
     pictures: Pictures = field(factory=Pictures)
-    _room: Shares = field(factory=lambda: Shares(ROOM), init=False)
-    _open: Shares = field(factory=lambda: Shares(AT_ONCE), init=False)
+    _room: _Room = field(factory=lambda: _Room.of(ROOM), init=False)
+    _open: _Room = field(factory=lambda: _Room.of(AT_ONCE), init=False)
 
     @classmethod
     def of(cls, limit: int, request_timeout: float, *, allows_private: bool = False) -> PhotoGuard:
@@ -50,32 +100,32 @@ class PhotoGuard:
         fetcher = Fetcher(limit, network, trusted_context())
         return cls(fetcher, _SHARE_OF_TIME * request_timeout)
 
-    async def take_in(self, address: str, owner: Hashable) -> str:
+    async def take_in(self, address: str, sender: Sender) -> str:
         """The photo at this address (http, https or data:) as a `data:` URL of a JPEG.
 
-        `owner` is who shares the room with all others: a wearer with his key. Raises PhotoRefused,
-        within `within` seconds. Cancelled, nothing of it is left.
+        The sender shares the room with all others. Raises PhotoRefused, within `within` seconds.
+        Cancelled, nothing of it is left.
         """
-        return make_data_url(await self._take(address, owner, self.pictures.make_jpeg))
+        return make_data_url(await self._take(address, sender, self.pictures.make_jpeg))
 
-    async def read_codes(self, address: str, owner: Hashable) -> tuple[str, ...]:
+    async def read_codes(self, address: str, sender: Sender) -> tuple[str, ...]:
         """The texts of the QR codes in the photo at this address, none where none can be read.
 
         As `take_in` in everything else; cancelled, too.
         """
-        return await self._take(address, owner, self.pictures.read_codes)
+        return await self._take(address, sender, self.pictures.read_codes)
 
     async def _take(
-        self, address: str, owner: Hashable, use: Callable[[bytes], Awaitable[Result]]
+        self, address: str, sender: Sender, use: Callable[[bytes, Hashable], Awaitable[Result]]
     ) -> Result:
-        place, room = self._open.portion(owner), self._room.portion(owner)
+        place, room = self._open.portion(sender), self._room.portion(sender)
         began = trio.current_time()
         try:
             if not place.take(1):
                 raise PhotoRefused(PhotoFault.BUSY, "too many photos come at the same time")
             with trio.move_on_after(self.within):
-                data = await self._receive(address, room.take, owner)
-                result = await use(data)
+                data = await self._receive(address, room.take, sender)
+                result = await use(data, sender.key_id)
                 seconds = round(trio.current_time() - began, 3)
                 log.info("photo.taken", bytes=len(data), seconds=seconds)
                 return result
@@ -87,9 +137,9 @@ class PhotoGuard:
             room.release()
             place.release()
 
-    async def _receive(self, address: str, take: Callable[[int], bool], owner: Hashable) -> bytes:
+    async def _receive(self, address: str, take: Callable[[int], bool], sender: Sender) -> bytes:
         if not is_data_url(address):
-            return await self.fetcher.fetch(address, take, owner)
+            return await self.fetcher.fetch(address, take, sender.key_id)
         data = read_data_url(address, self.fetcher.limit)
         if not take(len(data)):
             raise PhotoRefused(PhotoFault.BUSY, "too many photos come at the same time")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from attrs import define, field
 
 from eyeclaw_trio.errors import BadMessage, PhotoFault, PhotoRefused
 from eyeclaw_trio.photos import picture_worker
+from eyeclaw_trio.photos.turns import Turns
 from eyeclaw_trio.protocol.decoding import encode, read_json
 
 # The longest side of a JPEG for a model (pixels): no model that we know looks at more.
@@ -22,8 +23,9 @@ LONGEST_SIDE: Final = 1568
 LARGEST_JPEG: Final = 600_000
 # Pixels that a picture may open to. Phones write up to 50 million.
 MOST_PIXELS: Final = 51_000_000
-# Processes at the same time. Each may need some hundred megabytes for a moment.
-WORKERS: Final = 2
+# Processes at the same time. Each may need some hundred megabytes for a moment. One key has two at
+# the most: what it sends may take all the time there is.
+WORKERS: Final = 3
 # What a program that was packed into one file is called with to be the worker.
 WORKER_WORD: Final = "picture-worker"
 
@@ -47,31 +49,35 @@ def worker_command() -> tuple[str, ...]:
 
 @define(eq=False)
 class Pictures:
-    """Opens pictures, a few at the same time; the others wait for their turn."""
+    """Opens pictures, a few at the same time; the others wait, and keys have their turns."""
 
     command: Sequence[str] = field(factory=worker_command)
-    _turns: trio.CapacityLimiter = field(factory=lambda: trio.CapacityLimiter(WORKERS), init=False)
+    _turns: Turns = field(factory=lambda: Turns.of(WORKERS), init=False)
 
-    async def make_jpeg(self, data: bytes) -> bytes:
+    async def make_jpeg(self, data: bytes, key_id: Hashable = None) -> bytes:
         """This picture as a JPEG that models take, upright, without anything beside the picture.
+        It came with this key.
 
         Raises PhotoRefused. Cancelled, its process is killed, and gone when this returns.
         """
         order = {"do": "jpeg", "side": LONGEST_SIDE, "bytes": LARGEST_JPEG, "pixels": MOST_PIXELS}
-        _, jpeg = await self._open(order, data)
+        _, jpeg = await self._open(order, data, key_id)
         return jpeg
 
-    async def read_codes(self, data: bytes) -> tuple[str, ...]:
-        """The texts of the QR codes in this picture, none where none can be read.
+    async def read_codes(self, data: bytes, key_id: Hashable = None) -> tuple[str, ...]:
+        """The texts of the QR codes in this picture, which came with this key; none where none can
+        be read.
 
         Raises PhotoRefused; cancelled as `make_jpeg`.
         """
-        head, _ = await self._open({"do": "codes", "pixels": MOST_PIXELS}, data)
+        head, _ = await self._open({"do": "codes", "pixels": MOST_PIXELS}, data, key_id)
         codes = head.get("codes")
         return tuple(map(str, codes)) if isinstance(codes, list) else ()
 
-    async def _open(self, order: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-        async with self._turns:
+    async def _open(
+        self, order: dict[str, Any], data: bytes, key_id: Hashable
+    ) -> tuple[dict[str, Any], bytes]:
+        async with self._turns.one(key_id):
             said = await self._run(encode(order) + b"\n", data)
         head, _, body = said.partition(b"\n")
         try:

@@ -21,7 +21,7 @@ from eyeclaw_trio.errors import (
     StoreError,
     TurnFailed,
 )
-from eyeclaw_trio.photos.guard import PhotoGuard
+from eyeclaw_trio.photos.guard import PhotoGuard, Sender
 from eyeclaw_trio.protocol.rokid import Question
 from eyeclaw_trio.relay.turn import Reply
 from eyeclaw_trio.server.photo_desk import wait_beside
@@ -75,7 +75,7 @@ class BindingDialogue:
             return
 
         async def read_and_bind() -> Bot:
-            texts = await self.guard.read_codes(question.photos[0], (key.id, user_id))
+            texts = await self.guard.read_codes(question.photos[0], Sender(key.id, user_id))
             return await self._bind(texts, user_id, key)
 
         bot = await wait_beside(reply, self.keepalive, read_and_bind)

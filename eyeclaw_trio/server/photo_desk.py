@@ -15,7 +15,7 @@ from eyeclaw_trio.core.awaited_photos import AwaitedPhotos, Talk
 from eyeclaw_trio.core.reply_events import DeviceAction, KeepAlive
 from eyeclaw_trio.core.shares import Portion
 from eyeclaw_trio.errors import HungUp, ListenerGone, PhotoFault, PhotoRefused, TurnFailed
-from eyeclaw_trio.photos.guard import PhotoGuard
+from eyeclaw_trio.photos.guard import PhotoGuard, Sender
 from eyeclaw_trio.protocol.to_bot import ExecuteCommand, fit_images
 from eyeclaw_trio.relay.turn import Reply
 
@@ -74,13 +74,13 @@ class PhotoDesk:
     async def _take_all(self, photos: AskedPhotos) -> tuple[str, ...]:
         """All of them side by side: several take no longer than one may. One that is refused
         refuses all."""
-        images, owner = dict[int, str](), (photos.key_id, photos.talk.user_id)
+        images, sender = dict[int, str](), Sender(photos.key_id, photos.talk.user_id)
         refusals: list[PhotoRefused] = []
         async with trio.open_nursery() as nursery:
 
             async def take(place: int, address: str) -> None:
                 try:
-                    images[place] = await self.guard.take_in(address, owner)
+                    images[place] = await self.guard.take_in(address, sender)
                 except PhotoRefused as refused:
                     refusals.append(refused)
                     nursery.cancel_scope.cancel()

@@ -32,6 +32,17 @@ def test_who_was_served_waits_behind_those_of_the_same_owner_who_were_not() -> N
         line.pop()
 
 
+def test_who_may_not_yet_keeps_the_turn_for_later() -> None:
+    line: WaitingLine[str] = WaitingLine()
+    for item in ("one 0", "one 1", "other 0", "other 1", "third 0"):
+        line.add(item.split()[0], item)
+    assert line.pop_if(lambda owner: owner != "one") == ("other", "other 0")
+    assert line.pop_if(lambda _: False) is None
+    order = [line.pop_if(lambda _: True) for _ in range(line.size)]
+    assert order == [(item.split()[0], item) for item in ("one 0", "third 0", "other 1", "one 1")]
+    assert line.pop_if(lambda _: True) is None
+
+
 def test_from_both_ends_who_comes_behind_a_crowd_of_his_own_is_soon_called_and_nobody_never() -> (
     None
 ):
