@@ -84,8 +84,7 @@ class WaitingLine(Generic[T]):
 
     def pop_if(self, may: Callable[[Hashable], bool]) -> tuple[Hashable, T] | None:
         """The next one of an owner who may, and that owner; None where there is none."""
-        owner = next(filter(may, self._owners), None)
-        if owner is None:
-            return None
-        self._owners.move_to_end(owner, last=False)
-        return owner, self.pop()
+        for owner in filter(may, self._owners):
+            self._owners.move_to_end(owner, last=False)
+            return owner, self.pop()
+        return None

@@ -41,6 +41,8 @@ def test_who_may_not_yet_keeps_the_turn_for_later() -> None:
     order = [line.pop_if(lambda _: True) for _ in range(line.size)]
     assert order == [(item.split()[0], item) for item in ("one 0", "third 0", "other 1", "one 1")]
     assert line.pop_if(lambda _: True) is None
+    line.add(None, "nobody's")
+    assert line.pop_if(lambda _: True) == (None, "nobody's")
 
 
 def test_from_both_ends_who_comes_behind_a_crowd_of_his_own_is_soon_called_and_nobody_never() -> (
