@@ -8,9 +8,12 @@ seconds.
 from __future__ import annotations
 
 from collections import OrderedDict
+from operator import attrgetter
 from typing import Final
 
 from attrs import field, frozen
+
+from eyeclaw_trio.core.greediest import find_oldest_of_greediest
 
 # Seconds in which a photo comes after it was asked for, and how many may be awaited.
 WITHIN: Final = 300.0
@@ -37,7 +40,7 @@ class _Asked:
 
 @frozen
 class AwaitedPhotos:
-    """What is awaited now; the oldest is forgotten first."""
+    """What is awaited now; of the bot that has most the oldest is forgotten first."""
 
     _asked: OrderedDict[Talk, _Asked] = field(factory=OrderedDict, init=False)
 
@@ -50,7 +53,7 @@ class AwaitedPhotos:
         if question:
             self._asked[talk] = _Asked(question[:KEPT], now + WITHIN, is_awaited=True)
         if len(self._asked) > MOST:
-            self._asked.popitem(last=False)
+            del self._asked[find_oldest_of_greediest(self._asked, attrgetter("bot_id"))]
 
     def take(self, talk: Talk, now: float) -> str | None:
         """The question that a photo of this conversation answers, once; else None."""

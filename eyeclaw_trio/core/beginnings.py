@@ -16,7 +16,8 @@ from attrs import frozen
 _Key = TypeVar("_Key")
 Conversation = Literal["shared", "per_user", "per_conversation"]
 
-# Names that have a beginning of their own; beyond that the oldest half becomes one for all.
+# Names that have a beginning of their own; beyond that the older half of those of the bot that has
+# most becomes one for all of that bot's: no other bot's wearers lose what they said by it.
 MOST_NAMES: Final = 10_000
 
 
@@ -67,7 +68,8 @@ class Beginnings:
 
     def __init__(self, beginnings: Iterable[Beginning] = ()) -> None:
         self._newest = 0
-        self._of_names: dict[str, int] = {}
+        self._of_names: dict[int | None, dict[str, int]] = {}  # by bot
+        self._names = 0
         self._of_wearers: dict[tuple[int | None, str | None], int] = {}
         self._of_any_wearer: dict[int | None, int] = {}
         for each in beginnings:
@@ -78,8 +80,10 @@ class Beginnings:
         number, bot_id = beginning.number, beginning.bot_id
         self._newest = max(self._newest, number)
         if beginning.name is not None:
-            _raise(self._of_names, beginning.name, number)
-            if len(self._of_names) > MOST_NAMES:
+            names = self._of_names.setdefault(bot_id, {})
+            self._names += beginning.name not in names
+            _raise(names, beginning.name, number)
+            if self._names > MOST_NAMES:
                 self._join_oldest()
         else:
             _raise(self._of_wearers, (bot_id, beginning.user_id), number)
@@ -89,7 +93,7 @@ class Beginnings:
         """Which one it is now; 0 where it has never begun anew."""
         if not self._newest:
             return 0  # nobody has ever begun anew
-        number = self._of_names.get(context.name, 0)
+        number = self._of_names.get(context.bot_id, {}).get(context.name, 0)
         for bot_id in (None, context.bot_id):
             # What one wearer has said in a shared conversation cannot be told from the rest.
             if context.is_shared:
@@ -111,9 +115,12 @@ class Beginnings:
         return context.name if not number else f"{context.name}_since_{number}"
 
     def _join_oldest(self) -> None:
-        newest = sorted(self._of_names.values())[len(self._of_names) // 2]
-        self._of_names = {name: it for name, it in self._of_names.items() if it > newest}
-        self.take(Beginning(newest))
+        bot_id, names = max(self._of_names.items(), key=lambda each: len(each[1]))
+        newest = sorted(names.values())[len(names) // 2]
+        kept = {name: it for name, it in names.items() if it > newest}
+        self._names -= len(names) - len(kept)
+        self._of_names[bot_id] = kept
+        self.take(Beginning(newest, bot_id))
 
 
 def _raise(numbers: dict[_Key, int], key: _Key, number: int) -> None:

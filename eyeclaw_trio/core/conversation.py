@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict, deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
 
 from attrs import define, field, frozen
+
+from eyeclaw_trio.core.greediest import find_oldest_of_greediest
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -23,7 +25,8 @@ KEPT_BYTES: Final = 65_536
 KEPT_OF_ONE: Final = KEPT_BYTES // 4
 # A conversation that nobody has gone on with for so long is over (seconds).
 KEPT_SECONDS: Final = 12 * 3600.0
-# Conversations kept at once, of all keys; the one that rested longest goes first.
+# Conversations kept at once, of all; of the owner who has most the one that rested longest goes
+# first.
 KEPT_CONVERSATIONS: Final = 1_000
 
 
@@ -114,9 +117,14 @@ class _Conversation:
 
 
 class Conversations(Generic[Key]):
-    """All conversations that are remembered, each by its key."""
+    """All conversations that are remembered, each by its key; `owner_of` says whose that is."""
 
-    def __init__(self, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self,
+        bounds: Bounds | None = None,
+        owner_of: Callable[[Key], Hashable] = lambda _: None,
+    ) -> None:
+        self._owner_of = owner_of
         self._bounds = bounds or Bounds()
         self._kept: OrderedDict[Key, _Conversation] = OrderedDict()  # longest at rest first
         self._open: dict[Key, list[OpenExchange]] = {}
@@ -177,7 +185,7 @@ class Conversations(Generic[Key]):
         while len(conversation.exchanges) > bounds.turns or conversation.size > bounds.size:
             conversation.size -= conversation.exchanges.popleft().size
         if len(self._kept) > KEPT_CONVERSATIONS:
-            self._kept.popitem(last=False)
+            del self._kept[find_oldest_of_greediest(self._kept, self._owner_of)]
 
     def _forget(self, now: float) -> None:
         while self._kept:

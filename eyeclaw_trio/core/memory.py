@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Final
 
 from attrs import define, field, frozen
@@ -45,7 +46,9 @@ class Memory:
     """All that is remembered of wearers."""
 
     beginnings: Beginnings = field(factory=Beginnings)
-    _said: Conversations[Thread] = field(factory=lambda: Conversations(WEARER))
+    _said: Conversations[Thread] = field(
+        factory=lambda: Conversations(WEARER, attrgetter("bot_id"))
+    )
     _contexts: dict[Thread, Context] = field(factory=dict)
     _heard: OrderedDict[str, float] = field(factory=OrderedDict)
 
@@ -68,7 +71,9 @@ class Memory:
     def begin_anew(self, context: Context, milliseconds: int) -> Beginning:
         """A new conversation from now on."""
         beginning = self.beginnings.begin_anew(context, milliseconds)
-        self._drop_left()
+        for thread, it in list(self._contexts.items()):  # not all are named anew to find these
+            if it.name == context.name:
+                self._drop(thread)
         return beginning
 
     def ask(self, context: Context, thread: Thread, question: str) -> OpenExchange:
@@ -110,8 +115,11 @@ class Memory:
         """Forget what was said in conversations that are left behind."""
         for thread, context in list(self._contexts.items()):
             if self._thread(context) != thread:
-                self._said.forget(thread)
-                del self._contexts[thread]
+                self._drop(thread)
+
+    def _drop(self, thread: Thread) -> None:
+        self._said.forget(thread)
+        del self._contexts[thread]
 
     def _forget_contexts(self) -> None:
         kept = self._said.keys()

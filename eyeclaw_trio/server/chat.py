@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from operator import attrgetter
 from typing import Final
 
 import trio
@@ -84,7 +85,9 @@ class ChatDoor:
     kind: SocketKind
     peers: PeerLog = field(factory=PeerLog, kw_only=True)
     chats: LiveSet[ChatSession] = field(factory=LiveSet)
-    conversations: Conversations[Speaker] = field(factory=Conversations)
+    conversations: Conversations[Speaker] = field(
+        factory=lambda: Conversations(owner_of=attrgetter("key_id"))
+    )
 
     async def serve(self, request: Request, _: HttpConnection) -> Continuation:
         """Handle one upgrade. Raises RequestRefused before it: 404 for a foreign browser's

@@ -42,8 +42,8 @@ def list_beginnings(db: sqlite3.Connection) -> tuple[Beginning, ...]:
 def write_beginning(db: sqlite3.Connection, beginning: Beginning) -> None:
     """Remember it, within the caller's transaction, and forget what was said before it.
 
-    Beyond MOST_NAMES conversations with a beginning of their own, the older half becomes one for
-    all.
+    Beyond MOST_NAMES conversations with a beginning of their own, the older half of those of the
+    bot that has most becomes one for that bot.
     """
     name = storable(beginning.name or "")
     db.execute(
@@ -56,12 +56,20 @@ def write_beginning(db: sqlite3.Connection, beginning: Beginning) -> None:
     db.execute("DELETE FROM exchanges WHERE context = ?", (name,))
     count: int = db.execute("SELECT count(*) FROM beginnings WHERE name <> ''").fetchone()[0]
     if count > MOST_NAMES:
+        bot_id, of_bot = db.execute(
+            "SELECT bot_id, count(*) FROM beginnings WHERE name <> '' GROUP BY bot_id "
+            "ORDER BY count(*) DESC LIMIT 1"
+        ).fetchone()
         newest: int = db.execute(
-            "SELECT number FROM beginnings WHERE name <> '' ORDER BY number LIMIT 1 OFFSET ?",
-            (count // 2,),
+            "SELECT number FROM beginnings WHERE name <> '' AND bot_id = ?"
+            " ORDER BY number LIMIT 1 OFFSET ?",
+            (bot_id, of_bot // 2),
         ).fetchone()[0]
-        db.execute("DELETE FROM beginnings WHERE name <> '' AND number <= ?", (newest,))
-        write_beginning(db, Beginning(newest))
+        db.execute(
+            "DELETE FROM beginnings WHERE name <> '' AND bot_id = ? AND number <= ?",
+            (bot_id, newest),
+        )
+        write_beginning(db, Beginning(newest, bot_id or None))
 
 
 def write_exchange(db: sqlite3.Connection, kept: KeptExchange, said_at: datetime) -> None:

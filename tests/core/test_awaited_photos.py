@@ -44,3 +44,13 @@ def test_what_is_remembered_is_bounded() -> None:
         awaited.expect(Talk(1, str(number), "m"), "长" * 2 * KEPT, 0.0)
     assert awaited.take(Talk(1, "0", "m"), 1.0) is None
     assert awaited.take(Talk(1, "1", "m"), 1.0) == "长" * KEPT
+
+
+def test_a_bot_that_awaits_too_many_has_only_its_own_forgotten() -> None:
+    awaited = AwaitedPhotos()
+    awaited.expect(TALK, "这朵花叫什么？", 0.0)
+    for number in range(2 * MOST):
+        awaited.expect(Talk(2, str(number), "m"), "?", 0.0)
+    assert awaited.take(TALK, 1.0) == "这朵花叫什么？"
+    assert awaited.take(Talk(2, str(MOST), "m"), 1.0) is None
+    assert awaited.take(Talk(2, str(2 * MOST - 1), "m"), 1.0) == "?"

@@ -117,14 +117,23 @@ def test_the_order_in_which_they_are_heard_of_changes_nothing(
     assert Beginnings(order).name_of(context) == Beginnings(sorted(order, key=str)).name_of(context)
 
 
-def test_beyond_the_most_names_the_oldest_half_becomes_one_for_all(
+def test_beyond_the_most_names_the_older_half_of_the_bot_that_has_most_becomes_one_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "MOST_NAMES", 10)
     beginnings = Beginnings()
-    contexts = [context_of(n, user_id=None) for n in range(1, 12)]
+    contexts = [context_of(1, "per_user", user_id=f"u{n}") for n in range(1, 10)]
+    modest = [context_of(2), context_of(3, "per_user")]
+    beginnings.begin_anew(modest[0], 5)
     for number, context in enumerate(contexts, 1):
         beginnings.begin_anew(context, number * 10)
+    beginnings.begin_anew(modest[1], 1_000)
     numbers = [beginnings.number_of(each) for each in contexts]
-    assert numbers == [60] * 6 + [70, 80, 90, 100, 110]  # none has its old name back
-    assert beginnings.number_of(context_of(99)) == 60
+    assert numbers == [50] * 5 + [60, 70, 80, 90]  # none has its old name back
+    assert beginnings.number_of(context_of(1, "per_user", user_id="u99")) == 50
+    assert [beginnings.number_of(each) for each in modest] == [5, 1_000]
+    assert beginnings.number_of(context_of(99)) == 0
+    for number in range(11):  # there is room again, and it is bounded
+        beginnings.begin_anew(context_of(2, "per_conversation", message_id=f"m{number}"), 2_000)
+    assert beginnings.number_of(contexts[-1]) == 90
+    assert beginnings.number_of(modest[0]) > 2_000

@@ -97,3 +97,17 @@ def test_of_too_many_conversations_the_one_that_rested_longest_is_forgotten(
     assert len(conversations) == 2
     assert conversations.history(Speaker(1, "b"), 0.0) == ()
     assert len(conversations.history(Speaker(1, "a"), 0.0)) == 2
+
+
+def test_who_has_too_many_conversations_has_only_his_own_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bounds, "KEPT_CONVERSATIONS", 3)
+    conversations = Conversations[Speaker](owner_of=lambda speaker: speaker.key_id)
+    remember(conversations, 1, speaker=ME)
+    for number in range(9):
+        remember(conversations, 1, speaker=Speaker(2, f"crowd {number}"))
+    assert len(conversations) == 3
+    assert len(conversations.history(ME, 0.0)) == 1
+    assert conversations.history(Speaker(2, "crowd 6"), 0.0) == ()
+    assert len(conversations.history(Speaker(2, "crowd 7"), 0.0)) == 1

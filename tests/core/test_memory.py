@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eyeclaw_trio.core import conversation
 from eyeclaw_trio.core.beginnings import Beginning, Context, name_context
 from eyeclaw_trio.core.conversation import Exchange
 from eyeclaw_trio.core.memory import WEARER, Memory, Thread
@@ -107,6 +109,20 @@ def test_a_new_chat_forgets_what_was_said_also_what_is_being_answered() -> None:
     asked.add("太晚")
     assert memory.answered(context, open_one.thread, asked, 0.0) is None
     assert talk.heard() == ()
+
+
+def test_a_bot_with_too_many_conversations_has_only_its_own_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(conversation, "KEPT_CONVERSATIONS", 3)
+    memory = Memory()
+    modest = Talk(memory, context_of("me", 2))
+    modest.say("一", "甲")
+    crowd = [Talk(memory, context_of(f"u{number}", 1)) for number in range(9)]
+    for each in crowd:
+        each.say("二", "乙")
+    assert len(modest.heard()) == 1
+    assert [len(each.heard()) for each in crowd] == [0] * 7 + [1, 1]
 
 
 def test_what_another_process_has_forgotten_is_forgotten_here() -> None:

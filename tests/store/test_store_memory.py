@@ -143,15 +143,18 @@ def test_forgetting_takes_what_it_names_and_leaves_the_rest(
         assert again.number == MS + 1
 
 
-def test_beyond_the_most_names_the_older_half_becomes_one_for_all(
+def test_beyond_the_most_names_the_older_half_of_the_bot_that_has_most_becomes_one_for_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_NAMES", 10)
+    modest = Beginning(3, 2, name="bot_2")
     with closing(open_database(folder)) as db:
         with transaction(db):
-            for number in range(1, 12):
+            write_beginning(db, modest)
+            for number in range(11, 21):
                 write_beginning(db, Beginning(number, 1, name=f"bot_1_user_{number}"))
         assert list_beginnings(db) == (
-            Beginning(6),
-            *(Beginning(number, 1, name=f"bot_1_user_{number}") for number in range(7, 12)),
+            modest,
+            Beginning(16, 1),
+            *(Beginning(number, 1, name=f"bot_1_user_{number}") for number in range(17, 21)),
         )
