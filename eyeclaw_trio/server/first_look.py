@@ -37,7 +37,7 @@ class FirstLook:
             directory = self.directory()
             key = directory.find_key(presented)
             if key is not None:
-                return Glimpse(("key", key.id), is_known=True)
+                return Glimpse(key.id, is_known=True)
             bot = directory.find_bot_by_token(presented)
             if bot is not None:
                 return Glimpse(("bot", bot.id), is_known=True)

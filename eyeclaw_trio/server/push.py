@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
-from eyeclaw_trio.errors import BadMessage, RequestRefused
+from eyeclaw_trio.errors import BadMessage, RequestRefused, TryLater
 from eyeclaw_trio.protocol.push import decode_push_request
 from eyeclaw_trio.server.pushes import Pushes, PushSource
 from eyeclaw_trio.wire.http_connection import HttpConnection
@@ -46,11 +46,13 @@ class PushDoor:
         await connection.writer.respond_json(202, {"id": trace_id})
 
     def _admit(self, request: Request) -> PushSource:
-        """Who asks. Raises RequestRefused (401, 429; 503 while draining)."""
+        """Who asks. Raises RequestRefused (401, 429; 503 while draining, and for
+        too many connections)."""
         reception, token = self.pushes.reception, request.bearer
         bot = reception.gate.directory().find_bot_by_token(token) if token else None
         if bot is not None and not reception.is_draining():
-            request.newcomer.vouch()
+            if not request.newcomer.vouch(("bot", bot.id)):
+                raise TryLater("Too many connections with this token")
             return PushSource(f"bot {bot.id}", bot.id)
         key = reception.admit(request)
         self.on_key_used(key.id)

@@ -57,11 +57,14 @@ class HttpConnection:
         return request
 
     async def receive_body(self, limit: int, take: Callable[[int], bool]) -> bytes:
-        """As `RequestReader.receive_body`, also when it is cancelled. A client that waits for 100
-        Continue gets it. Raises ListenerGone where that cannot be written."""
+        """As `RequestReader.receive_body`, also when it is cancelled; what will be made of it is
+        admitted then. A client that waits for 100 Continue gets it. Raises ListenerGone where that
+        cannot be written."""
         if self._h11.they_are_waiting_for_100_continue:
             await self.writer.allow_body()
-        return await self.reader.receive_body(limit, take)
+        body = await self.reader.receive_body(limit, take)
+        await self.newcomer.admission()
+        return body
 
     def give_back(self) -> ReplayedStream:
         """The stream with the current request's bytes put back, for a WebSocket upgrade: no HTTP

@@ -1,5 +1,6 @@
 """The connections that have not shown a key: few at a time, and the one that has waited longest
-makes room (RELIABILITY 35). And those that have: some of each key (RELIABILITY 36).
+makes room (RELIABILITY 35). And those that have: some of each key, and keys in turns (RELIABILITY
+36), because a thousand that ask in one instant are half a second of work, whoever they are.
 
 Behind a proxy all peers come from one address, so no count by address may decide who is let in.
 What decides is what a peer shows: one with a key is no newcomer any more, and one without has
@@ -17,7 +18,7 @@ import trio
 from attrs import define
 
 from eyeclaw_trio.core.shares import Shares
-from eyeclaw_trio.wire.admission import Admission, Look
+from eyeclaw_trio.wire.admission import Admission, Glimpse, Look
 
 # Connections at once. Whoever has a key shows it within a round trip or two.
 NEWCOMERS: Final = 256
@@ -58,10 +59,13 @@ class Newcomer:
         return scope
 
     async def admission(self, said: bytes = b"") -> None:
-        """Wait until something may be done for it, which has begun to say this; not at all once it
-        has shown a key. As `Admission.wait`, also when it is cancelled."""
+        """Wait until something may be done for it, which has begun to say this; once it has shown a
+        key, only among those who have. As `Admission.wait`, also when it is cancelled."""
         if self.is_new:
             await self._all.admit(self.peer, said, was_served=self.was_served)
+        elif self._owner is not None:
+            known = Glimpse(self._owner, is_known=True)
+            await self._all.asking.wait(self.peer, glimpse=known)
 
     def vouch(self, owner: Hashable = None) -> bool:
         """It has shown what this owner is known by, or one who is counted elsewhere: it is no
@@ -105,6 +109,8 @@ class Newcomers:
         self.turned_out = 0
         """How many have had to make room."""
         self.admission = Admission()
+        self.asking = Admission()
+        """Of those who have shown a key, and ask again: they wait for none but each other."""
         self.owned = Shares(connections, GENEROSITY)
         self._limit = limit
         self._look = look

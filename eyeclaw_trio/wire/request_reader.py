@@ -284,7 +284,7 @@ class RequestReader:
 
     async def _receive_once(self, size: int, newcomer: Newcomer | None = None) -> bytes:
         try:
-            if newcomer is not None and newcomer.is_new:
+            if newcomer is not None:
                 return bytes(await self._stream.receive_admitted(size, newcomer.admission))
             return bytes(await self._stream.receive_some(size))
         except (trio.BrokenResourceError, trio.ClosedResourceError):

@@ -112,11 +112,10 @@ class TlsStream(trio.abc.Stream):
         is_admitted = bool(self._unread) and self._tls is None  # as `receive_nowait` has it
         while data is None:
             if not is_admitted:
-                received = await self._below.receive_some(PORTION)
+                received = await self._receive(admission)
                 if not received:
                     return b""
                 self._unread += received
-                await admission(b"")
             is_admitted = False
             if not self._has_met:
                 # What has come while it waited needs no wait of its own.
@@ -162,6 +161,16 @@ class TlsStream(trio.abc.Stream):
         await self._below.abort()
 
     # ---- inside ---------------------------------------------------------------------------------
+
+    async def _receive(self, admission: Admission) -> bytes:
+        """What comes next from below, b"" at the end; admitted, because an end costs work, too."""
+        try:
+            received = await self._below.receive_some(PORTION)
+        except trio.BrokenResourceError:
+            await admission(b"")
+            raise
+        await admission(b"")
+        return received
 
     def _shake_hands(self) -> None:
         """The next step, as far as what has come allows it. Raises trio.BrokenResourceError where

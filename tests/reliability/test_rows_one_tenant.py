@@ -60,6 +60,27 @@ async def test_row_36_one_token_has_some_links_and_one_more_is_told_so(
         assert all(told in each for each in mad.refused)
 
 
+async def test_row_36_a_thousand_connections_of_one_key_that_ask_in_one_instant_stop_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They have shown the key before, and end in one instant, too; three times."""
+    async with gone_mad(tmp_path, capsys, "1,000 connections of a key ask in one instant") as mad:
+        head = f"GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {mad.key}\r\n\r\n"
+        for _ in range(3):
+            async with AsyncExitStack() as stack:
+                streams: list[trio.SocketStream] = []
+                for _ in range(1_000):
+                    stream = await trio.open_tcp_stream(mad.gateway.host, mad.gateway.port)
+                    stack.push_async_callback(trio.aclose_forcefully, stream)
+                    await stream.send_all(head.encode())
+                    assert b" 200 " in await stream.receive_some()
+                    streams.append(stream)
+                for stream in streams:
+                    await stream.send_all(head.encode())
+                for stream in streams:
+                    assert b" 200 " in await stream.receive_some()
+
+
 async def test_row_36_a_key_that_asks_one_bot_for_ever_leaves_others_their_turns(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -254,13 +254,14 @@ async def test_who_comes_with_a_key_while_others_wait_is_seen_before_the_wait() 
         await theirs.send_all(post(length=3))
         nursery.start_soon(gateway.front_door.serve_connection, ours)
         await trio.testing.wait_all_tasks_blocked()
-        assert admission.glimpses == [Glimpse(("key", 1), is_known=True)]
+        assert admission.glimpses == [Glimpse(1, is_known=True)]
         await trio.aclose_forcefully(theirs)
 
 
-async def test_who_has_shown_a_key_is_never_kept_waiting_for_newcomers() -> None:
+async def test_who_has_shown_a_key_waits_for_others_who_have_and_never_for_newcomers() -> None:
     gateway = Gateway()
-    gateway.front_door.newcomers.admission = admission = Asking()
+    newcomers = gateway.front_door.newcomers
+    newcomers.admission, newcomers.asking = admission, asking = Asking(), Asking()
     bot = gateway.bot()
     async with gateway.glasses() as glasses:
         with bot.station.attached(bot):
@@ -271,6 +272,8 @@ async def test_who_has_shown_a_key_is_never_kept_waiting_for_newcomers() -> None
                 assert (await glasses.receive_head()).status_code == 200
                 assert_whole(await glasses.receive_answer(), "好")
     assert len(admission.asked) == 2  # the connection, and its first head
+    # Bodies, heads behind the first one, and the end, among those who have shown a key.
+    assert asking.glimpses == [Glimpse(1, is_known=True)] * 6
 
 
 async def test_one_key_cannot_hold_all_connections_and_is_told_why() -> None:

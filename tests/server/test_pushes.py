@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import Any
 
 import attrs
@@ -14,6 +15,7 @@ from push_fakes import FakePlatform, PushGateway
 from trio.testing import MockClock
 
 from eyeclaw_trio.core.directory import Directory
+from eyeclaw_trio.core.patience import Limits
 from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.errors import PushFailed
 from eyeclaw_trio.protocol.bot import PushAsked
@@ -101,6 +103,20 @@ async def test_a_wearer_who_is_bound_may_be_spoken_to_before_he_has_asked() -> N
         await gateway.answers.wait_for_none()
     [message] = gateway.platform.sent
     assert (message.user_id, message.agent_id) == ("u9", "2")
+
+
+async def test_one_token_cannot_hold_all_connections_either() -> None:
+    gateway = PushGateway(limits=Limits(connections=8))
+    async with gateway.open(), AsyncExitStack() as stack:
+
+        async def come(credential: str) -> int:
+            glasses = await stack.enter_async_context(gateway.glasses())
+            asked = {"text": "x", "user_id": "u1"}
+            await glasses.send(asked, target="/api/rokid/push", key=credential)
+            return (await glasses.receive_head()).status_code
+
+        assert [await come(TOKEN) for _ in range(7)] == [202] * 6 + [503]
+        assert await come(KEY) == 202
 
 
 async def test_without_an_account_key_every_push_is_refused() -> None:

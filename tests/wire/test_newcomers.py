@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+import trio
+import trio.testing
+
+from eyeclaw_trio.wire import admission as admissions
 from eyeclaw_trio.wire.newcomers import NEWCOMERS, Newcomer, Newcomers
 
 
@@ -74,3 +79,32 @@ def test_who_is_counted_elsewhere_is_no_newcomer_either() -> None:
     newcomers = Newcomers()
     assert newcomers.enter().vouch()
     assert (len(newcomers), newcomers.owned.taken) == (0, 0)
+
+
+async def test_of_a_crowd_that_has_shown_a_key_few_go_on_in_a_pass_and_keys_in_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(admissions, "LONG_PASS", -1.0)  # whatever they take
+    newcomers = Newcomers()
+    greedy, other = [newcomers.enter() for _ in range(200)], newcomers.enter()
+    assert all(each.vouch("greedy") for each in greedy)
+    assert other.vouch("other")
+    order: list[Newcomer] = []
+
+    async def ask(newcomer: Newcomer) -> None:
+        await newcomer.admission(b"GET /")
+        order.append(newcomer)
+
+    async with trio.open_nursery() as nursery:
+        for each in greedy:
+            nursery.start_soon(ask, each)
+        await trio.lowlevel.checkpoint()
+        nursery.start_soon(ask, other)
+        for _ in range(10):
+            before = len(order)
+            await trio.lowlevel.checkpoint()
+            assert len(order) - before <= 2 * admissions.AT_LEAST
+        with trio.testing.assert_no_checkpoints():
+            await newcomers.enter().admission(b"GET /")  # newcomers have a line of their own
+    assert order.index(other) < 5 * admissions.AT_LEAST
+    assert len(order) == 201

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import ssl
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
 import trio
 import trio.testing
-from socket_pairs import tcp_pair
+from socket_pairs import reset, tcp_pair
 from tls_pairs import AUTHORITY, Client, connected, expect, met, settle
 
 from eyeclaw_trio.wire.tls_stream import HANDSHAKE_RECORDS, TlsStream
@@ -128,6 +129,26 @@ async def test_who_leaves_before_or_in_a_handshake_has_left() -> None:
         await client.stream.send_all(client.begin()[:-1])
         await client.stream.aclose()
         assert await stream.receive_some() == b""
+
+
+@pytest.mark.parametrize("is_reset", [False, True])
+async def test_an_end_has_to_be_admitted_too(is_reset: bool) -> None:
+    """What becomes of a connection costs work, and hundreds may end in one instant."""
+    gate = Gate()
+    async with connected() as (stream, client), trio.open_nursery() as nursery:
+
+        async def receive() -> None:
+            with suppress(trio.BrokenResourceError):
+                assert await stream.receive_admitted(4_096, gate) == b""
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(receive)
+        await settle()
+        await (reset(client.stream) if is_reset else client.stream.aclose())
+        await settle()
+        assert gate.shown == [b""]
+        assert not nursery.cancel_scope.cancel_called
+        gate.open()
 
 
 async def test_before_the_handshake_nothing_is_written() -> None:
