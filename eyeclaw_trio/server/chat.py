@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from operator import attrgetter
 from typing import Final
@@ -107,6 +108,7 @@ class ChatDoor:
             Speaker(key.id, session_id),
             ChatFraming(is_json=request.query.get("format") == "json"),
             choose_language(request.headers.get("accept-language", "").partition(",")[0]),
+            request.newcomer.admission,
         )
         return Upgrade(partial(self._serve, session))
 
@@ -141,7 +143,9 @@ class ChatSession:
         speaker: Speaker,
         framing: ChatFraming,
         language: Language,
+        admission: Callable[[], Awaitable[None]],
     ) -> None:
+        self._admission = admission
         self._door = door
         self._key = key
         self._speaker = speaker
@@ -255,6 +259,7 @@ class ChatSession:
         self._conclude(running)
 
     async def _relay(self, question: Ask, running: _Running) -> None:
+        await self._admission()  # of all that one key has here, thousands may ask in one instant
         reception, trace = self._reception, running.trace
         wanted, choice = question.provider or None, self._door.choice
         try:

@@ -50,20 +50,22 @@ Look = Callable[[bytes], Glimpse | None]
 
 
 class Share:
-    """How many are admitted in the next pass: as many as keep it short.
+    """How many are admitted in the next pass: as many as keep it short, and so many at the least
+    and at the most.
 
     What one of them costs shows only afterwards, in how long the pass was.
     """
 
-    def __init__(self) -> None:
-        self.size = AT_LEAST
+    def __init__(self, at_least: int = AT_LEAST, at_a_time: int = AT_A_TIME) -> None:
+        self._at_least, self._at_a_time = at_least, at_a_time
+        self.size = at_least
 
     def note(self, took: float) -> None:
         """A pass in which so many were admitted, and more waited, has taken so long (seconds)."""
         if took > LONG_PASS:
-            self.size = max(AT_LEAST, self.size // 2)
+            self.size = max(self._at_least, self.size // 2)
         else:
-            self.size = min(AT_A_TIME, self.size + 1)
+            self.size = min(self._at_a_time, self.size + 1)
 
 
 @define(eq=False)

@@ -13,6 +13,7 @@ nothing, and OpenSSL takes any number of them.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import trio
@@ -36,11 +37,20 @@ RECORDS_AT_A_TIME: Final = 32
 HANDSHAKE_RECORDS: Final = 32
 
 
+Pace = Callable[[str], Awaitable[None]]
+"""Returns when what has come from this address may be decrypted; cancelled, nothing is lost."""
+
+
+async def _alone(_: str) -> None:
+    """Nobody else is there."""
+
+
 class TlsStream(trio.abc.Stream):
     """A connection that was accepted, and what TLS of this `context` is spoken through.
 
     It is a `NowaitStream` that takes and gives nothing without a wait. The handshake is its first
     read; before that nothing can be written. An end without a goodbye is an end, as HTTP has it.
+    What those say who are admitted nowhere else is read by the `pace`.
     """
 
     __slots__ = (
@@ -51,14 +61,16 @@ class TlsStream(trio.abc.Stream):
         "_incoming",
         "_outgoing",
         "_owed",
+        "_pace",
         "_tls",
         "_unread",
         "_void",
     )
 
-    def __init__(self, below: EagerStream, context: ssl.SSLContext) -> None:
+    def __init__(self, below: EagerStream, context: ssl.SSLContext, pace: Pace = _alone) -> None:
         self._below = below
         self._context = context
+        self._pace = pace
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None  # ten kilobytes, which one has to be admitted for
         self._has_met = False
@@ -97,7 +109,18 @@ class TlsStream(trio.abc.Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """As trio's streams. Cancellation loses nothing."""
-        return await self.receive_admitted(max_bytes or PORTION, _admit)
+        if not self._has_met or self._tls is None:
+            return await self.receive_admitted(max_bytes or PORTION, _admit)
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._unread or self._tls.pending():
+            await trio.lowlevel.checkpoint()
+            await self._pace(self.peer)
+        while (data := self._read(max_bytes or PORTION)) is None:
+            received = await self._receive(self._keep_pace)
+            if not received:
+                return b""
+            self._unread += received
+        return data
 
     async def receive_admitted(self, max_bytes: int, admission: Admission) -> bytes:
         """As `NowaitStream`, also when it is cancelled. What has come is admitted before it is
@@ -161,6 +184,9 @@ class TlsStream(trio.abc.Stream):
         await self._below.abort()
 
     # ---- inside ---------------------------------------------------------------------------------
+
+    async def _keep_pace(self, _: bytes) -> None:
+        await self._pace(self.peer)
 
     async def _receive(self, admission: Admission) -> bytes:
         """What comes next from below, b"" at the end; admitted, because an end costs work, too."""
@@ -262,4 +288,4 @@ class TlsStream(trio.abc.Stream):
 
 
 async def _admit(_: bytes) -> None:
-    """Who is no newcomer waits for nothing."""
+    """Nobody has asked for an admission."""

@@ -120,6 +120,33 @@ async def test_every_write_gives_the_others_a_turn_and_an_empty_one_writes_nothi
         assert await client.hear() == b"x"
 
 
+# ---- those who are there ------------------------------------------------------------------------
+
+
+async def test_what_those_say_who_are_there_is_read_at_a_pace_and_no_wait_loses_any() -> None:
+    shown: list[str] = []
+    opened = trio.Semaphore(0)
+
+    async def pace(peer: str) -> None:
+        shown.append(peer)
+        await opened.acquire()
+
+    async with met(pace) as (stream, client):
+        shown.clear()
+        await client.stream.send_all(client.say(b"one") + client.say(b"two"))
+        for _ in range(2):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(stream.receive_some)
+                await settle()
+                nursery.cancel_scope.cancel()
+        assert shown == ["127.0.0.1"] * 2
+        for asked, heard in ((1, b"o"), (1, b"n"), (4, b"etwo")):
+            opened.release()
+            with trio.testing.assert_checkpoints():
+                assert await stream.receive_some(asked) == heard
+        assert len(shown) == 5
+
+
 # ---- how it ends --------------------------------------------------------------------------------
 
 
@@ -163,6 +190,9 @@ class PlainTls:
 
     def do_handshake(self) -> None:
         self.incoming.read()
+
+    def pending(self) -> int:
+        return 0
 
     def read(self, _: int) -> bytes:
         if data := self.incoming.read()[5:]:

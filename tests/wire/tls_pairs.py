@@ -12,7 +12,7 @@ import trio.testing
 import trustme
 from socket_pairs import tcp_pair
 
-from eyeclaw_trio.wire.tls_stream import TlsStream
+from eyeclaw_trio.wire.tls_stream import Pace, TlsStream
 
 AUTHORITY = trustme.CA()
 SERVING = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -60,17 +60,21 @@ class Client:
         await self.stream.send_all(await self.finish())
 
 
+async def _alone(_: str) -> None:
+    """Nobody else is there."""
+
+
 @asynccontextmanager
-async def connected() -> AsyncIterator[tuple[TlsStream, Client]]:
+async def connected(pace: Pace = _alone) -> AsyncIterator[tuple[TlsStream, Client]]:
     """Both ends, which have not met."""
     async with tcp_pair() as (ours, theirs):
-        yield TlsStream(ours, SERVING), Client(theirs)
+        yield TlsStream(ours, SERVING, pace), Client(theirs)
 
 
 @asynccontextmanager
-async def met() -> AsyncIterator[tuple[TlsStream, Client]]:
+async def met(pace: Pace = _alone) -> AsyncIterator[tuple[TlsStream, Client]]:
     """Both ends, which have; the client has said one word with it."""
-    async with connected() as (stream, client):
+    async with connected(pace) as (stream, client):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(client.meet)
             nursery.start_soon(expect, stream.receive_some, b"hi")

@@ -1,0 +1,43 @@
+"""Chat clients that ask in one instant: their questions are taken some at a time."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import trio
+import trio.testing
+from chat_exchange import exchange
+from chat_fakes import CANCELLED, ChatGateway
+
+from eyeclaw_trio.wire.admission import Glimpse
+
+
+async def test_a_question_waits_for_others_of_those_who_have_shown_a_key_and_can_be_cancelled() -> (
+    None
+):
+    class Gate:
+        asked = 0
+
+        def __init__(self) -> None:
+            self.opened = trio.Event()
+
+        async def wait(self, peer: str, *, glimpse: Glimpse) -> None:
+            assert (peer, glimpse) == ("", Glimpse(1, is_known=True))
+            self.asked += 1
+            await self.opened.wait()
+
+    gateway = ChatGateway()
+    model = gateway.provider()
+    gate: Any = Gate()
+    gateway.front_door.newcomers.asking = gate
+    async with gateway.client() as client:
+        with model.station.attached(model):
+            await client.ask("never mind")
+            await client.send({"type": "cancel"})
+            await trio.testing.wait_all_tasks_blocked()
+            assert (gate.asked, model.commands) == (1, [])
+            gate.opened.set()
+            assert json.loads(await client.frame()) == CANCELLED
+            await exchange(client, model, "q", "a")
+    assert gate.asked == 2
