@@ -21,6 +21,7 @@ import trio
 from eyeclaw_trio.admin.listener import serve_admin
 from eyeclaw_trio.admin.live import LivePages
 from eyeclaw_trio.admin.site import AdminParts, make_admin_app
+from eyeclaw_trio.app.allocator import give_large_pieces_back
 from eyeclaw_trio.app.first_start import enter_bots_and_keys
 from eyeclaw_trio.app.gateway import Gateway
 from eyeclaw_trio.app.listening import (
@@ -72,6 +73,7 @@ async def serve(settings: Settings) -> None:
     recent = RecentLines()
     configure_logging(recent=recent)
     gc.set_threshold(*GC_THRESHOLDS)
+    give_large_pieces_back()
     for name in settings.providers.keys() - settings.unconfigured:
         await open_provider(settings.providers[name]).aclose()  # a fault shows now, not later
     changes = Wakeup()
