@@ -164,6 +164,8 @@ async def _wait_for_news(turn_log: TurnLog, last_id: int, connection: HttpConnec
         nursery.start_soon(watch, nursery.cancel_scope)
         with trio.move_on_after(POLL_WAITS):
             await turn_log.wait_after(last_id)
+            # All that one key has here may have waited for the same word.
+            await connection.newcomer.admission()
         nursery.cancel_scope.cancel()
     if has_left:
         raise HungUp

@@ -32,6 +32,9 @@ SECONDS_AT_A_TIME: Final = 0.003
 # instant a chunk of another must not wait behind all of them: what costs is what becomes of them,
 # half a millisecond for each in the passes that follow, and not that they are read.
 ENDS_AT_A_TIME: Final = 100
+# An answer that is not read any more counts for so many: unlike a bot nobody comes back, and
+# all readers of one key may leave in one instant.
+ANSWER_END: Final = 5
 _ENDED: Final = 0x2018  # EPOLLRDHUP, EPOLLHUP, EPOLLERR: names that other systems do not have
 # Bytes of one socket that are read in one go. A peer decides how many frames its bytes are: 64 kB
 # of chunks are a millisecond of work, of the smallest frames twenty. So it is found out: who fills
@@ -55,6 +58,7 @@ class Watch:
     _number: int
     _epoll: select.epoll
     _watches: dict[int, Watch]
+    end_size: int = 1
     _size: int = field(factory=lambda: FIRST_SIZE)
 
     def end(self) -> None:
@@ -162,16 +166,17 @@ class Poller:
         """A poller, on a system with epoll."""
         return cls() if hasattr(select, "epoll") else None
 
-    def watch(self, stream: Pollable, take: Take) -> Watch:
+    def watch(self, stream: Pollable, take: Take, *, end_size: int = 1) -> Watch:
         """Give `take` all that this socket receives, until it says that it has enough, the
-        stream ends, or the watch is ended (which it is when it is left as a block, too).
+        stream ends, or the watch is ended (which it is when it is left as a block, too). Its end
+        counts for so many.
 
         Raises trio.ClosedResourceError. One watch at a time for a socket.
         """
         number = stream.fileno()
         epoll = self._opened()
         epoll.register(number, select.EPOLLIN | _ENDED)
-        watch = self._watches[number] = Watch(stream, take, number, epoll, self._watches)
+        watch = self._watches[number] = Watch(stream, take, number, epoll, self._watches, end_size)
         return watch
 
     async def receive(
@@ -225,13 +230,15 @@ class Poller:
     def _read_ended(self) -> None:
         """Read some of those whose peer has ended, each until its end is read."""
         until = self._clock() + SECONDS_AT_A_TIME if self._ending else 0.0
-        for _ in range(min(len(self._ending), ENDS_AT_A_TIME)):
+        left = ENDS_AT_A_TIME
+        for _ in range(len(self._ending)):
             watch = self._ending.popleft()
+            left -= watch.end_size
             if watch.is_on:  # else it was ended meanwhile
                 watch.read()
             if watch.is_on:
                 self._ending.append(watch)
-            if self._clock() > until:
+            if left <= 0 or self._clock() > until:
                 break
 
     def _read(self, ready: Sequence[int]) -> int:

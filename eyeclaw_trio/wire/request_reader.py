@@ -18,7 +18,7 @@ from attrs import field, frozen
 from eyeclaw_trio.errors import HungUp, RequestRefused, TryLater
 from eyeclaw_trio.wire.budget import Allowance, Budget
 from eyeclaw_trio.wire.newcomers import Newcomer, Newcomers
-from eyeclaw_trio.wire.poller import Poller
+from eyeclaw_trio.wire.poller import ANSWER_END, Poller
 from eyeclaw_trio.wire.streams import LOOK, RECEIVE_SIZE, NowaitStream, ReplayedStream
 
 # A head larger than this is refused with 431. nginx and h11 draw the line near here too.
@@ -214,7 +214,7 @@ class RequestReader:
         if self._terms.poller is not None and pollable is not None:
             self._leave = leave
             with suppress(OSError):  # the kernel has no room for one more
-                return self._terms.poller.watch(pollable, self._take_early)
+                return self._terms.poller.watch(pollable, self._take_early, end_size=ANSWER_END)
         nursery.start_soon(self._leave_when_gone, leave)
         return nullcontext()
 

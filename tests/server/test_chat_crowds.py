@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
-import trio
 import trio.testing
+from asking_gate import AskingGate
 from chat_exchange import exchange
 from chat_fakes import CANCELLED, ChatGateway
-
-from eyeclaw_trio.wire.admission import Glimpse
 
 
 async def test_a_question_waits_for_others_of_those_who_have_shown_a_key_and_can_be_cancelled() -> (
     None
 ):
-    class Gate:
-        asked = 0
-
-        def __init__(self) -> None:
-            self.opened = trio.Event()
-
-        async def wait(self, peer: str, *, glimpse: Glimpse) -> None:
-            assert (peer, glimpse) == ("", Glimpse(1, is_known=True))
-            self.asked += 1
-            await self.opened.wait()
-
     gateway = ChatGateway()
     model = gateway.provider()
-    gate: Any = Gate()
-    gateway.front_door.newcomers.asking = gate
+    gateway.front_door.newcomers.asking = gate = AskingGate()
     async with gateway.client() as client:
         with model.station.attached(model):
             await client.ask("never mind")

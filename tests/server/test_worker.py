@@ -9,6 +9,7 @@ import attrs
 import pytest
 import trio
 import trio.testing
+from asking_gate import AskingGate
 from fakes import LIMITED_KEY, OFFLINE, SILENT, question
 from trio.testing import MockClock
 from worker_fakes import OTHER_KEY, WorkerGateway, poll, poll_target, text_of, trigger
@@ -75,6 +76,27 @@ async def test_what_was_said_before_the_poller_came_is_there_and_then_what_is_ne
             _, again = await poll(glasses, turn)
             assert text_of(again) == "湖光秋月两相和"
             assert again[-1] == last
+
+
+async def test_of_pollers_who_hear_the_same_word_some_go_on_at_a_time() -> None:
+    gateway = WorkerGateway()
+    bot = gateway.bot()
+    with bot.station.attached(bot):
+        async with gateway.open(), gateway.glasses() as glasses, trio.open_nursery() as nursery:
+            turn = await gateway.turn()
+            heard: list[Any] = []
+
+            async def hear() -> None:
+                heard.append(await poll(glasses, turn))
+
+            nursery.start_soon(hear)
+            await trio.testing.wait_all_tasks_blocked()
+            gateway.front_door.newcomers.asking = gate = AskingGate()
+            bot.say(StreamChunk(turn, "湖光", 0))
+            await trio.testing.wait_all_tasks_blocked()
+            assert (gate.asked, heard) == (1, [])
+            gate.opened.set()
+        assert text_of(heard[0][1]) == "湖光"
 
 
 async def test_a_poll_waits_25_seconds_and_then_says_that_nothing_has_come(

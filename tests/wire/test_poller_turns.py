@@ -212,8 +212,9 @@ async def test_it_ends_together_with_its_receivers() -> None:
         assert not is_watching(poller)
 
 
+@pytest.mark.parametrize(("end_size", "in_a_pass"), [(1, 16), (5, 4)])
 async def test_who_speaks_is_read_before_the_ends_of_a_crowd_and_these_some_at_a_time(
-    monkeypatch: pytest.MonkeyPatch,
+    end_size: int, in_a_pass: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(poller_module, "ENDS_AT_A_TIME", 16)
     poller = Poller(clock_of(0))
@@ -225,7 +226,7 @@ async def test_who_speaks_is_read_before_the_ends_of_a_crowd_and_these_some_at_a
 
     async with pairs(201) as lines:
         for ours, _ in lines:
-            poller.watch(ours, take)
+            poller.watch(ours, take, end_size=end_size)
         for _, theirs in lines[:-1]:
             await theirs.aclose()
         await lines[-1][1].send_all(b"a chunk")  # the kernel names it last
@@ -233,7 +234,7 @@ async def test_who_speaks_is_read_before_the_ends_of_a_crowd_and_these_some_at_a
             seen = await looks_while(lambda: len(heard) < 201, lambda: len(heard))
             await settle()
         assert heard == [b"a chunk", *[b""] * 200]
-        assert max(b - a for a, b in pairwise(seen)) <= 2 * 16 + 1
+        assert max(b - a for a, b in pairwise(seen)) <= 2 * in_a_pass + 1
 
 
 async def test_what_was_said_before_an_end_is_read_to_the_end_beside_other_ends() -> None:
