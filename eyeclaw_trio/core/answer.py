@@ -225,9 +225,9 @@ class Answer:
                 if self._trace.sent_at is None:
                     self._trace.sent_at = now
                 self._trace.note(Happening.COMMAND_BROADCAST, now)
-            case LinkLost():
+            case LinkLost(later):
                 if not self._clock.is_lost:
-                    self._clock.lost(now)
+                    self._clock.lost(now, later)
                     self._trace.note(Happening.LINK_LOST, now)
             case LinkBack():
                 self._take_link_back(now)

@@ -21,6 +21,7 @@ class BotClock:
         "_heard_at",
         "_idle_timeout",
         "_late_due",
+        "_later",
         "_lost_at",
         "_patience",
         "_queued_at",
@@ -34,6 +35,7 @@ class BotClock:
         self._heard_at: float | None = None  # None: still in the queue
         self._lost_at: float | None = None  # None: the link lives
         self._back_at: float | None = None  # None: nothing is doubted; inf: not back yet
+        self._later = 0.0  # seconds beyond the grace
         self._has_spoken = False
 
     @property
@@ -56,9 +58,10 @@ class BotClock:
         self._idle_timeout = seconds
         self._late_due = now + seconds
 
-    def lost(self, now: float) -> None:
-        """No link of the bot lives any more."""
-        self._lost_at = now
+    def lost(self, now: float, later: float = 0.0) -> None:
+        """No link of the bot lives any more. If none that goes on with this turn comes back, it
+        ends so many seconds later than others that have lost it."""
+        self._lost_at, self._later = now, later
         self._doubt(math.inf)
 
     def back(self, now: float) -> float | None:
@@ -96,7 +99,7 @@ class BotClock:
     def due(self) -> float:
         """When the patience is over if nothing comes."""
         if self._lost_at is not None:
-            due = self._lost_at + self._patience.resume_grace
+            due = self._lost_at + self._grace
             if self._heard_at is None:  # a broken link prolongs no waiting in the queue
                 due = min(due, self._queue_due())
         elif self._heard_at is None:
@@ -104,7 +107,7 @@ class BotClock:
         else:
             due = self._heard_at + self._idle_timeout
             if self._back_at is not None:
-                due = min(due, self._back_at + self._patience.resume_grace)
+                due = min(due, self._back_at + self._grace)
         return min(self._late_due, due)
 
     def verdict(self, now: float) -> TurnFailed:
@@ -115,10 +118,12 @@ class BotClock:
             return late
         if self._heard_at is None and now >= self._queue_due():
             return BotBusy()
-        is_doubted = self._back_at is not None and (
-            now >= self._back_at + self._patience.resume_grace
-        )
+        is_doubted = self._back_at is not None and (now >= self._back_at + self._grace)
         return BotOffline() if self.is_lost or is_doubted else BotSilent()
+
+    @property
+    def _grace(self) -> float:
+        return self._patience.resume_grace + self._later
 
     def _queue_due(self) -> float:
         return self._queued_at + self._patience.queue_timeout

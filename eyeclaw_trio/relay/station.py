@@ -21,11 +21,11 @@ from eyeclaw_trio.core.turn_messages import (
     DrainOver,
     EarlierWords,
     LinkBack,
-    LinkLost,
     LinkReplaced,
     Notice,
     PlaceMoved,
     QueuedOut,
+    lose_link,
 )
 from eyeclaw_trio.core.written_text import FailedWords
 from eyeclaw_trio.errors import BotOffline
@@ -149,7 +149,9 @@ class Station:
             self._tell([self._turns[each.session_id] for each in silenced], LinkReplaced())
             self.assign_places()
         else:
-            self._tell(self._turns.values(), LinkLost())
+            now = self._now()
+            for turn, lost in zip(self._turns.values(), lose_link(len(self._turns)), strict=True):
+                turn.tell(lost, now)
 
     def heard(self, link: Link) -> None:
         """Any message of a bot is a heartbeat of its link."""

@@ -34,7 +34,7 @@ SECONDS_AT_A_TIME: Final = 0.003
 ENDS_AT_A_TIME: Final = 100
 # An answer that is not read any more counts for so many: unlike a bot nobody comes back, and
 # all readers of one key may leave in one instant.
-ANSWER_END: Final = 5
+ANSWER_END: Final = 10
 _ENDED: Final = 0x2018  # EPOLLRDHUP, EPOLLHUP, EPOLLERR: names that other systems do not have
 # Bytes of one socket that are read in one go. A peer decides how many frames its bytes are: 64 kB
 # of chunks are a millisecond of work, of the smallest frames twenty. So it is found out: who fills

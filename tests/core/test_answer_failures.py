@@ -16,6 +16,7 @@ from eyeclaw_trio.core.turn_messages import (
     PlaceGranted,
     QueuedOut,
     TurnMessage,
+    lose_link,
 )
 from eyeclaw_trio.errors import BotBusy, BotFailed, BotOffline, BotSilent, GatewayStopping, Reason
 from eyeclaw_trio.protocol.bot import Status, StreamError, StreamSummary
@@ -101,6 +102,29 @@ def test_the_idle_clock_stands_still_each_time_the_link_is_down() -> None:
         turn.at(lost + 15.0, LinkBack())
     assert turn.answer.deadline() == 60.0 + 45.0
     assert turn.trace.resumed == 3
+
+
+def test_one_of_many_that_have_lost_their_link_is_given_up_a_little_later() -> None:
+    turn = Turn(quiet())
+    turn.at(10.0, chunk(0, "half"))
+    turn.at(15.0, LinkLost(0.5))
+    assert turn.answer.deadline() == 35.5
+    turn.at(20.0, LinkBack())  # and does not go on with it
+    assert turn.answer.deadline() == 40.5
+    turn.at(40.5 - MS)
+    assert not turn.answer.complete
+    turn.at(40.5)
+    assert isinstance(turn.failure, BotOffline)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 16, 17, 900, 10_000])
+def test_of_many_turns_that_lose_their_link_few_are_given_up_in_one_instant(turns: int) -> None:
+    later = [lost.later for lost in lose_link(turns)]
+    assert len(later) == turns
+    assert later == sorted(later)
+    assert later[:16] == [0.0] * min(16, turns)
+    assert all(0.0 < each <= 0.9 for each in later[16:])
+    assert len(set(later[16:])) == len(later[16:])
 
 
 def test_a_link_that_does_not_come_back_is_offline_after_the_resume_grace() -> None:
