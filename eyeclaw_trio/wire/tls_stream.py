@@ -116,10 +116,8 @@ class TlsStream(trio.abc.Stream):
             await trio.lowlevel.checkpoint()
             await self._pace(self.peer)
         while (data := self._read(max_bytes or PORTION)) is None:
-            received = await self._receive(self._keep_pace)
-            if not received:
+            if not await self._receive(self._keep_pace):
                 return b""
-            self._unread += received
         return data
 
     async def receive_admitted(self, max_bytes: int, admission: Admission) -> bytes:
@@ -134,11 +132,8 @@ class TlsStream(trio.abc.Stream):
             return data
         is_admitted = bool(self._unread) and self._tls is None  # as `receive_nowait` has it
         while data is None:
-            if not is_admitted:
-                received = await self._receive(admission)
-                if not received:
-                    return b""
-                self._unread += received
+            if not is_admitted and not await self._receive(admission):
+                return b""
             is_admitted = False
             if not self._has_met:
                 # What has come while it waited needs no wait of its own.
@@ -188,15 +183,17 @@ class TlsStream(trio.abc.Stream):
     async def _keep_pace(self, _: bytes) -> None:
         await self._pace(self.peer)
 
-    async def _receive(self, admission: Admission) -> bytes:
-        """What comes next from below, b"" at the end; admitted, because an end costs work, too."""
+    async def _receive(self, admission: Admission) -> bool:
+        """Read what comes next from below, false at the end, and have it admitted, because an end
+        costs work, too. Cancelled, what was read is there."""
         try:
             received = await self._below.receive_some(PORTION)
         except trio.BrokenResourceError:
             await admission(b"")
             raise
+        self._unread += received
         await admission(b"")
-        return received
+        return bool(received)
 
     def _shake_hands(self) -> None:
         """The next step, as far as what has come allows it. Raises trio.BrokenResourceError where
