@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Final
+from unicodedata import east_asian_width
 from urllib.parse import quote
 
 import attrs
 
+from eyeclaw_trio.core.texts import Language
 from eyeclaw_trio.core.time_line import describe_turn, draw_events
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.core.trace_analysis import TraceRecord, list_events
 from eyeclaw_trio.protocol.harmless import harmless_json, visible
 
+# Columns for the names of the head.
+_HEAD: Final = 10
 
-def tell_turn(record: TraceRecord, trace: Trace) -> Iterator[str]:
+
+def tell_turn(record: TraceRecord, trace: Trace, language: Language) -> Iterator[str]:
     """The turn as `eyeclaw trace show` tells it, line by line as they are taken."""
-    for name, value in describe_turn(record, datetime.astimezone):
-        yield f"{name:<10} {visible(value)}"
+    for name, value in describe_turn(record, datetime.astimezone, language):
+        yield f"{name}{' ' * (_HEAD - _columns(name))} {visible(value)}"
     yield ""
     events = list_events(trace, datetime.fromisoformat(record.created_at))
-    for line in draw_events(events, record.created_at):
+    for line in draw_events(events, record.created_at, language):
         yield f"{_span(line.at_ms, line.until_ms):>16}  {visible(line.words)}"
+
+
+def _columns(text: str) -> int:
+    """Columns in a typewriter's font: a Chinese character takes two."""
+    return sum(1 + (east_asian_width(each) in "WF") for each in text)
 
 
 def _span(at_ms: float | None, until_ms: float | None) -> str:

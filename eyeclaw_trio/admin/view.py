@@ -25,6 +25,7 @@ from eyeclaw_trio.protocol.harmless import visible
 
 LANGUAGE_COOKIE: Final = "eyeclaw_language"
 THEME_COOKIE: Final = "eyeclaw_theme"
+_UNITS: Final = ("d", "h", "min", "s")
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "zh")
 THEMES: Final = ("auto", "light", "dark")
 
@@ -117,17 +118,23 @@ def moment(stamp: str | None, kind: str = "") -> Markup:
     )
 
 
-def seconds(value: float | None) -> str:
-    """A duration for people (seconds): `0.31 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+def seconds(value: float | None, language: Language = "en") -> str:
+    """A duration for people (seconds): `4 ms`, `0.31 s`, `12 s`, `3 min 20 s`, `2 h`, `3 d 4 h`;
+    from a minute on in the words of the language: `3 分 20 秒`."""
     if value is None:
         return "–"
+    if 0 < value < 0.1:
+        return f"{value * 1_000:.2g} ms"
     if value < 10 and value != round(value):
         return f"{value:.2f} s"
     whole = round(value)
-    for long, short, size, part in (("d", "h", 86_400, 3_600), ("h", "min", 3_600, 60)):
-        if whole >= size:
-            return f"{whole // size} {long} {whole % size // part} {short}"
-    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
+    if whole < 60:
+        return f"{whole} s"
+    day, hour, minute, second = ("天", "小时", "分", "秒") if language == "zh" else _UNITS
+    sizes = ((day, 86_400, hour, 3_600), (hour, 3_600, minute, 60), (minute, 60, second, 1))
+    long, size, short, part = next(each for each in sizes if whole >= each[1])
+    rest = whole % size // part
+    return f"{whole // size} {long}" + (f" {rest} {short}" if rest else "")
 
 
 def prose(text: str) -> Markup:
@@ -152,6 +159,11 @@ def milliseconds(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:.0f} ms" if value < 1_000 else f"{value / 1_000:.1f} s"
+
+
+@jinja2.pass_context
+def _seconds(context: jinja2.runtime.Context, value: float | None) -> str:
+    return seconds(value, context["language"])
 
 
 def _context(request: Request) -> Mapping[str, Any]:
@@ -206,7 +218,7 @@ def _make_templates() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    templates.filters.update(said=said, moment=moment, seconds=seconds, visible=visible)
+    templates.filters.update(said=said, moment=moment, seconds=_seconds, visible=visible)
     templates.filters.update(prose=prose, browser=browser_name)
     templates.filters.update(milliseconds=milliseconds)
     templates.tests["known"] = CATALOGUE.__contains__

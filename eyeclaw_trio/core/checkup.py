@@ -101,7 +101,7 @@ def _check_who_answers(facts: Facts) -> Iterator[Finding]:
     if len(away) == len(facts.bots):
         yield Finding("bad", "no_bot_online")
     elif away:
-        yield Finding("warn", "bots_offline", {"names": ", ".join(away)})
+        yield Finding("warn", "bots_offline", {"names": away})
     else:
         yield Finding("good", "bots_online", {"count": len(facts.bots)})
 
@@ -109,7 +109,7 @@ def _check_who_answers(facts: Facts) -> Iterator[Finding]:
 def _check_links(facts: Facts) -> Iterator[Finding]:
     for name, bots in (("bots_flapping", facts.flapping), ("old_sdks", facts.old_sdks)):
         if bots:
-            yield Finding("warn", name, {"names": ", ".join(bots)})
+            yield Finding("warn", name, {"names": [*bots]})
 
 
 def _check_reach(facts: Facts) -> Iterator[Finding]:
@@ -131,10 +131,15 @@ def _check_machine(facts: Facts) -> Iterator[Finding]:
     if facts.disk_free is None:
         yield Finding("warn", "disk_unknown")
         return
-    megabytes = {"megabytes": facts.disk_free // 1_048_576}
+    megabytes = facts.disk_free // 1_048_576
+    room = {"megabytes": megabytes, "room": _tell_room(megabytes)}
     if facts.disk_free < NO_ROOM:
-        yield Finding("bad", "disk_full", megabytes)
+        yield Finding("bad", "disk_full", room)
     elif facts.disk_free < LITTLE_ROOM:
-        yield Finding("warn", "disk_little", megabytes)
+        yield Finding("warn", "disk_little", room)
     else:
-        yield Finding("good", "disk_ok", megabytes)
+        yield Finding("good", "disk_ok", room)
+
+
+def _tell_room(megabytes: int) -> str:
+    return f"{megabytes} MB" if megabytes < 10_240 else f"{megabytes // 1_024} GB"

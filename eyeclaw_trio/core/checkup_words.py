@@ -37,8 +37,14 @@ def advise(finding: Finding, language: Language) -> str | None:
 
 
 def _say(finding: Finding, text: _Text, language: Language) -> str:
-    values = {name: visible(str(value)) for name, value in finding.values.items()}
+    values = {name: _as_text(value, language) for name, value in finding.values.items()}
     return text[language == "zh"].format_map(values)
+
+
+def _as_text(value: object, language: Language) -> str:
+    if isinstance(value, list):
+        return ("、" if language == "zh" else ", ").join(visible(str(each)) for each in value)
+    return visible(str(value))
 
 
 FINDINGS: Final[Mapping[str, FindingWords]] = {
@@ -60,7 +66,7 @@ FINDINGS: Final[Mapping[str, FindingWords]] = {
         ),
     ),
     "store_ok": FindingWords(
-        ("Traces and bots are being written down.", "追踪和 Bot 信息正常写入。")
+        ("Traces and bots are being written down.", "追踪记录和 Bot 信息正常写入。")
     ),
     "store_degraded": FindingWords(
         (
@@ -146,7 +152,7 @@ FINDINGS: Final[Mapping[str, FindingWords]] = {
     "old_sdks": FindingWords(
         (
             "An old SDK sends no summary, so what is lost on the way cannot be healed: {names}.",
-            "SDK 版本过旧，不发送摘要，途中丢失的内容无法补全：{names}。",
+            "SDK 版本过旧，不发送汇总消息，途中丢失的内容无法补全：{names}。",
         ),
         (
             "Upgrade the EyeClaw SDK beside that agent.",
@@ -182,7 +188,7 @@ FINDINGS: Final[Mapping[str, FindingWords]] = {
         ("The clock was never set.", "系统时钟没有设置。"),
         (
             "Set it (NTP): certificates are not valid otherwise, and times in traces are wrong.",
-            "请设置时钟（NTP），否则证书无效，追踪中的时间也不对。",
+            "请设置时钟（NTP），否则证书无效，追踪记录中的时间也不对。",
         ),
     ),
     "clock_jumped": FindingWords(
@@ -199,21 +205,21 @@ FINDINGS: Final[Mapping[str, FindingWords]] = {
     ),
     "disk_ok": FindingWords(
         (
-            "The disk has room: {megabytes} MB free.",
-            "磁盘空间充足：剩余 {megabytes} MB。",
+            "The disk has room: {room} free.",
+            "磁盘空间充足：剩余 {room}。",
         )
     ),
     "disk_little": FindingWords(
-        ("Only {megabytes} MB are free on the disk.", "磁盘只剩 {megabytes} MB。"),
+        ("Only {room} are free on the disk.", "磁盘只剩 {room}。"),
         (
             "Make room, or keep fewer traces (`traces.keep_rows`, `traces.keep_days`).",
-            "请清理磁盘，或减少保留的追踪（`traces.keep_rows`、`traces.keep_days`）。",
+            "请清理磁盘，或减少保留的追踪记录（`traces.keep_rows`、`traces.keep_days`）。",
         ),
     ),
     "disk_full": FindingWords(
         (
-            "The disk is nearly full: {megabytes} MB are free. Traces will be lost; answers go on.",
-            "磁盘几乎已满：只剩 {megabytes} MB。追踪会丢失，回答不受影响。",
+            "The disk is nearly full: {room} are free. Traces will be lost; answers go on.",
+            "磁盘几乎已满：只剩 {room}。追踪记录会丢失，回答不受影响。",
         ),
         ("Make room now.", "请立即清理磁盘。"),
     ),

@@ -11,7 +11,7 @@ from attrs import frozen
 
 # Words in which two texts may differ before the rest counts as one difference. The work grows with
 # its square, and beyond that nobody reads them one by one.
-MOST_EDITS: Final = 64
+MOST_EDITS: Final = 192
 # Words between the first difference and the last; beyond that all of it is one difference.
 LONGEST_MIDDLE: Final = 4_000
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from attrs import define, field, frozen
 
+from eyeclaw_trio.core.texts import Language
+from eyeclaw_trio.core.time_line_words import HAPPENINGS, OUTCOMES, name_of, phrase
 from eyeclaw_trio.core.trace_analysis import TraceRecord
 
 # Chunks further apart than this stand on lines of their own (milliseconds): a wearer notices it.
@@ -18,37 +21,6 @@ Localise = Callable[[datetime], datetime]
 
 _CHUNK: Final = "sdk_chunk_received"
 _WRITE: Final = "sse_chunk_sent"
-_WORDS: Final = {
-    "request_received": "question received",
-    "subscribed": "waiting for the bot",
-    "queued": "waiting for its turn: the bot is busy",
-    "queue_full": "too many wait already",
-    "command_broadcast": "question sent to the bot",
-    "link_lost": "the bot's link broke",
-    "link_back": "the bot's link is back",
-    "link_replaced": "the bot's link was replaced by a newer one",
-    "stream_end": "the bot says: end",
-    "stream_error": "the bot says: error",
-    "stream_summary_received": "the bot says: summary",
-    "anomaly_detected": "anomaly",
-    "compensation_sent": "missing text written from the summary",
-    "reader_left": "the reader has left, and the answer goes on for a push",
-    "push_attempted": "pushed to the glasses",
-    "action_sent": "device action",
-    "action_refused": "the bot asks for an action that cannot be done",
-    "follow_ups_sent": "follow-ups",
-    "finished": "turn over",
-}
-_OUTCOMES: Final = {
-    "offline": "the bot was offline; the wearer was told so",
-    "timeout": "the bot was silent for too long; the wearer was told so",
-    "bot_error": "the bot or its model failed; the wearer was told so",
-    "cancelled": "whoever asked left or cancelled before the end",
-    "slow_reader": "whoever asked did not read; the answer was ended",
-    "rejected": "the question was refused, or the bot was busy",
-    "interrupted": "the gateway ended in the middle of this turn",
-    "late": "the whole answer was pushed after its reader had left",
-}
 
 
 @define
@@ -61,50 +33,73 @@ class _Run:
     written: int = 0
     slowest_ms: float = 0.0
 
-    def describe(self) -> str:
+    def describe(self, language: Language) -> str:
         parts = []
         if self.sequences:
             numbered = [each for each in self.sequences if each is not None]
-            names = f" {join_ranges(sorted(numbered))}" if numbered else ""
-            order = ", out of order" if numbered != sorted(numbered) else ""
-            count = len(self.sequences)
-            parts.append(f"{count} chunk{'s'[: count != 1]}{names}{order}")
+            is_ordered = numbered == sorted(numbered)
+            parts.append(
+                phrase(
+                    language,
+                    "came_one" if len(self.sequences) == 1 else "came",
+                    count=len(self.sequences),
+                    names=f" {join_ranges(sorted(numbered))}" if numbered else "",
+                    order="" if is_ordered else phrase(language, "disorder"),
+                )
+            )
         if self.written:
-            parts.append(f"{self.written} written, within {self.slowest_ms:.1f} ms")
-        return "; ".join(parts)
+            parts.append(phrase(language, "written", count=self.written, slowest=self.slowest_ms))
+        return phrase(language, "and").join(parts)
 
 
-def describe_turn(record: TraceRecord, localise: Localise) -> Iterator[tuple[str, str]]:
+def describe_turn(
+    record: TraceRecord, localise: Localise, language: Language = "en"
+) -> Iterator[tuple[str, str]]:
     """The head of the turn, as pairs of name and value."""
-    began = local_time(record.created_at, localise)
+    for name, value in _describe_head(record, localise, language):
+        yield name_of(language, name), value
+
+
+def _describe_head(
+    record: TraceRecord, localise: Localise, language: Language
+) -> Iterator[tuple[str, str]]:
+    say = partial(phrase, language)
     yield "trace", record.trace_id
-    yield "began", f"{began} (bot {record.bot_id or '–'}, {record.source})"
-    yield "message", f"{record.message_id}, agent {record.agent_id}, wearer {record.user_id or '–'}"
+    began, bot = local_time(record.created_at, localise), record.bot_id or "–"
+    yield "began", say("began", began=began, bot=bot, source=record.source)
+    yield (
+        "message",
+        say(
+            "message",
+            message=record.message_id,
+            agent=record.agent_id,
+            wearer=record.user_id or "–",
+        ),
+    )
     outcome = record.outcome or record.status
-    yield "outcome", f"{outcome}{_because(_OUTCOMES.get(outcome, ''))}{_because(record.reason)}"
+    why = _in(language, OUTCOMES[outcome]) if outcome in OUTCOMES else ""
+    yield "outcome", f"{outcome}{_because(language, why)}{_because(language, record.reason)}"
     if record.code:
         yield "code", record.code
     if record.said:
         yield "bot said", record.said
     total = "?" if record.sdk_total_chunks is None else record.sdk_total_chunks
-    yield (
-        "chunks",
-        f"{record.sdk_chunk_count} of {total} received, {record.sse_chunk_count} written",
-    )
+    came, written = record.sdk_chunk_count, record.sse_chunk_count
+    yield "chunks", say("chunks", came=came, total=total, written=written)
     delays = (
-        ("first after", record.first_chunk_delay),
-        ("then every", record.avg_chunk_interval),
-        ("end after the last", record.last_chunk_delay),
+        ("first", record.first_chunk_delay),
+        ("every", record.avg_chunk_interval),
+        ("last", record.last_chunk_delay),
     )
-    shown = [f"{name} {value:.0f} ms" for name, value in delays if value is not None]
+    shown = [say(name, ms=value) for name, value in delays if value is not None]
     if shown:
-        yield "delays", ", ".join(shown)
-    yield "anomalies", ", ".join(record.anomalies) or "none"
+        yield "delays", say("comma").join(shown)
+    yield "anomalies", say("comma").join(record.anomalies) or say("none")
     if record.missing_count:
         named = join_ranges(record.missing_sequences)
         more = record.missing_count - len(record.missing_sequences)
-        place = f" ({record.loss_position})" if record.loss_position else ""
-        yield "missing", f"{named}{f' and {more} more' if more else ''}{place}"
+        rest = say("more", count=more) if more else ""
+        yield "missing", f"{named}{rest}{_because(language, record.loss_position)}"
 
 
 @frozen
@@ -122,7 +117,9 @@ def draw_time_line(record: TraceRecord) -> Iterator[TimeLine]:
     return draw_events(record.events, record.created_at)
 
 
-def draw_events(events: Iterable[Mapping[str, Any]], created_at: str) -> Iterator[TimeLine]:
+def draw_events(
+    events: Iterable[Mapping[str, Any]], created_at: str, language: Language = "en"
+) -> Iterator[TimeLine]:
     """These events of a turn that began then, line by line, as they are taken."""
     run: _Run | None = None
     start = datetime.fromisoformat(created_at)
@@ -133,13 +130,13 @@ def draw_events(events: Iterable[Mapping[str, Any]], created_at: str) -> Iterato
         kind, data = event["type"], event["data"]
         is_chunk = kind in (_CHUNK, _WRITE)
         if run is not None and (not is_chunk or at - run.last_ms >= SILENCE_MS):
-            yield TimeLine(run.describe(), run.first_ms, run.last_ms)
+            yield TimeLine(run.describe(language), run.first_ms, run.last_ms)
             run = None
         if before is not None and at - before >= SILENCE_MS:
-            yield TimeLine(f"… nothing for {at - before:.0f} ms")
+            yield TimeLine(phrase(language, "silence", ms=at - before))
         before = at
         if not is_chunk:
-            yield TimeLine(_describe(kind, data), at, at)
+            yield TimeLine(_describe(language, kind, data), at, at)
             continue
         if run is None:
             run = _Run(at, at)
@@ -150,7 +147,7 @@ def draw_events(events: Iterable[Mapping[str, Any]], created_at: str) -> Iterato
             run.written += data["chunks"]
             run.slowest_ms = max(run.slowest_ms, data["delay_ms"])
     if run is not None:
-        yield TimeLine(run.describe(), run.first_ms, run.last_ms)
+        yield TimeLine(run.describe(language), run.first_ms, run.last_ms)
 
 
 def join_ranges(numbers: Sequence[int]) -> str:
@@ -174,13 +171,20 @@ def local_time(stamp: str, localise: Localise) -> str:
     return localise(datetime.fromisoformat(stamp)).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _describe(kind: str, data: Mapping[str, Any]) -> str:
-    words = _WORDS.get(kind, kind.replace("_", " "))
-    details = ", ".join(
-        f"{name.replace('_', ' ')} {value}" for name, value in data.items() if value is not None
+def _describe(language: Language, kind: str, data: Mapping[str, Any]) -> str:
+    known = HAPPENINGS.get(kind)
+    words = kind.replace("_", " ") if known is None else _in(language, known)
+    details = phrase(language, "comma").join(
+        f"{name_of(language, name.replace('_', ' '))} {value}"
+        for name, value in data.items()
+        if value is not None
     )
-    return f"{words}{_because(details)}"
+    return f"{words}{_because(language, details)}"
 
 
-def _because(words: str) -> str:
-    return f" ({words})" if words else ""
+def _because(language: Language, words: str | None) -> str:
+    return phrase(language, "because", words=words) if words else ""
+
+
+def _in(language: Language, both: tuple[str, str]) -> str:
+    return both[language == "zh"]

@@ -236,7 +236,9 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
         "days",
     ),
     ("traces", "keep_rows"): _M("whose traces are kept at most", "最多保留多少", "turns"),
-    ("traces", "keep_content"): _M("keep the text of answers too", "是否连回答的文字一起保留"),
+    ("traces", "keep_content"): _M(
+        "keep the text of questions and answers too", "是否连问题和回答的文字一起保留"
+    ),
     ("providers", "NAME", "kind"): _M(
         'or "echo", which needs nothing else', '或 "echo"，那样其他都不用写'
     ),

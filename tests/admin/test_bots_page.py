@@ -173,7 +173,7 @@ async def test_presence_is_drawn_beat_by_beat_for_each_span(tmp_path: Path) -> N
             assert page.count('class="beat online"') == 3
             assert page.count('class="beat offline"') == 2
             assert page.count('class="beat partly"') == 1
-            assert "58.3 % online" in page
+            assert "58.3% online" in page
         assert "Outages (1)" in page
         assert (await browser.get("/admin/bots/1?span=week")).text.count('class="beat ') == 56
         assert (await browser.get("/admin/?span=year")).status == 400

@@ -139,6 +139,18 @@ async def test_the_whole_trace_is_downloaded_as_json_and_as_text(tmp_path: Path)
         assert "missing    3 (head)" in text
 
 
+async def test_a_turn_is_told_in_the_language_of_its_page(tmp_path: Path) -> None:
+    async with signed_in(tmp_path) as (pages, browser):
+        turn = replay_production_turn({3})
+        await keep(pages, turn)
+        await browser.post("/admin/preferences", {"language": "zh", "back": "/admin/"})
+        for address in (f"{LIST}/{turn.trace_id}", f"{LIST}/{turn.trace_id}/text"):
+            text = (await browser.get(address)).text
+            assert "收到问题" in text
+            assert "缺失       3（head）" in text
+            assert "question received" not in text
+
+
 async def test_a_trace_that_is_not_there_is_not_found(tmp_path: Path) -> None:
     async with signed_in(tmp_path) as (_, browser):
         for path in ("/trace_none", "/trace_none/text", "/%3Cscript%3E", "/" + "x" * 5_000):

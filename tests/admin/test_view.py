@@ -82,10 +82,13 @@ def test_what_is_long_is_a_click_away_and_what_is_endless_is_cut() -> None:
     [
         (None, "–"),
         (0, "0 s"),
+        (0.0004, "0.4 ms"),
+        (0.004, "4 ms"),
+        (0.0831, "83 ms"),
         (0.314, "0.31 s"),
         (9.999, "10.00 s"),
         (12.4, "12 s"),
-        (59.6, "1 min 0 s"),
+        (59.6, "1 min"),
         (200, "3 min 20 s"),
         (7_500, "2 h 5 min"),
         (273_600, "3 d 4 h"),
@@ -93,6 +96,21 @@ def test_what_is_long_is_a_click_away_and_what_is_endless_is_cut() -> None:
 )
 def test_durations_are_for_people(value: float | None, shown: str) -> None:
     assert seconds(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.314, "0.31 s"),
+        (60, "1 分"),
+        (200, "3 分 20 秒"),
+        (7_200, "2 小时"),
+        (7_500, "2 小时 5 分"),
+        (273_600, "3 天 4 小时"),
+    ],
+)
+def test_long_durations_are_told_in_chinese_on_a_chinese_page(value: float, shown: str) -> None:
+    assert seconds(value, "zh") == shown
 
 
 def test_a_moment_can_be_read_by_people_and_by_programs() -> None:

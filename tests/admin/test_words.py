@@ -11,6 +11,8 @@ import pytest
 
 import eyeclaw_trio.admin
 from eyeclaw_trio.admin.words import CATALOGUE, say
+from eyeclaw_trio.core.trace import Outcome
+from eyeclaw_trio.errors import BindingFault, PhotoFault, Reason, TurnFailed
 
 ROOT: Final = Path(eyeclaw_trio.admin.__file__).parent
 TEMPLATES: Final = sorted((ROOT / "templates").glob("*.html"))
@@ -79,8 +81,21 @@ def test_a_bot_and_a_trace_are_called_the_same_on_pages_as_everywhere_else() -> 
     words += [("checkup", ("", (ROOT.parent / "core" / "checkup_words.py").read_text("utf-8")))]
     agents = {key for key, (_, chinese) in words if "智能体" in chinese}
     assert agents == {"keys.url", "keys.ak"}
+    # A chunk (分段), a summary and a trace have one word each, too.
+    pages = "".join(chinese for key, (_, chinese) in words if not key.startswith("backup.take_"))
+    assert not re.search("片段|追踪(?!记录)|摘要", pages)
     documents = [*(ROOT.parents[1] / "docs" / "zh").glob("*.md"), *SOURCES]
     assert [file.name for file in documents if "跟踪" in file.read_text("utf-8")] == []
+
+
+def test_every_failure_that_a_trace_names_is_told_in_words() -> None:
+    failures = [TurnFailed]
+    for each in failures:
+        failures += each.__subclasses__()
+    codes = {each.value for kind in (Reason, PhotoFault, BindingFault) for each in kind}
+    codes |= {each.code for each in failures if "code" in vars(each)}
+    codes -= {each.value for each in Outcome}  # what is said of the outcome itself
+    assert {code for code in codes if f"reason.{code}" not in CATALOGUE} == set()
 
 
 def test_values_are_put_in_harmlessly() -> None:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import pytest
-from browsing import ARGUMENTS, CHROMIUM, LOSSY, Site, open_site
+from browsing import ARGUMENTS, CHROMIUM, LOSSY, Site, keep, open_site
 from house import House
 from playwright.sync_api import Browser, sync_playwright
 from trace_helpers import end_trace, make_trace, replay_production_turn
-
-from eyeclaw_trio.core.trace import Trace
-from eyeclaw_trio.store.database import open_database, transaction
-from eyeclaw_trio.store.traces import write_trace
 
 # So many pieces, so many seconds apart: long enough to be seen growing.
 _SCRIPT: Final = "script:pieces:12:0.12"
@@ -63,11 +57,3 @@ def fresh_site(browser: Browser, tmp_path: Path) -> Iterator[Site]:
     """A gateway that nobody has visited."""
     with open_site(browser, tmp_path) as opened:
         yield opened
-
-
-def keep(folder: Path, *traces: Trace) -> None:
-    """Write these turns a minute apart, the oldest first, as another process would."""
-    with closing(open_database(folder)) as db, transaction(db):
-        for number, trace in enumerate(traces):
-            age = timedelta(minutes=len(traces) - 1 - number)
-            write_trace(db, trace, datetime.now(UTC) - age, 0.0)

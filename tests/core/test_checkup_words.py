@@ -33,7 +33,7 @@ def test_every_finding_has_its_words_and_what_is_not_well_a_remedy() -> None:
 
 @pytest.mark.parametrize("name", FINDINGS)
 def test_a_finding_is_told_in_two_languages_that_differ(name: str) -> None:
-    values = dict.fromkeys(("names", "count", "dropped", "host", "minutes", "megabytes"), "X1")
+    values = dict.fromkeys(("names", "count", "dropped", "host", "minutes", "room"), "X1")
     finding = Finding("warn", name, values)
     english, chinese = tell(finding, "en"), tell(finding, "zh")
     assert english.isascii()
@@ -47,3 +47,9 @@ def test_a_finding_is_told_in_two_languages_that_differ(name: str) -> None:
 def test_what_a_bot_is_called_is_told_harmlessly() -> None:
     told = tell(Finding("warn", "bots_offline", {"names": "a\x1b[31m\u202eb"}), "en")
     assert told == "Offline: a␛[31m[U+202E]b."
+
+
+def test_names_are_joined_as_the_language_does() -> None:
+    finding = Finding("warn", "bots_offline", {"names": ["a\x1b", "b"]})
+    assert tell(finding, "en") == "Offline: a␛, b."
+    assert tell(finding, "zh") == "离线：a␛、b。"

@@ -25,7 +25,8 @@ from eyeclaw_trio.admin.slices import slices
 from eyeclaw_trio.admin.trace_drawings import draw_strip, draw_turn_marks
 from eyeclaw_trio.admin.trace_query import TraceQuery
 from eyeclaw_trio.admin.trace_text import attachment, tell_turn
-from eyeclaw_trio.admin.view import render, render_part
+from eyeclaw_trio.admin.view import language_of, render, render_part
+from eyeclaw_trio.admin.words import Language
 from eyeclaw_trio.core.axis import Window
 from eyeclaw_trio.core.differences import Stretch, compare_texts
 from eyeclaw_trio.core.reassembly import Anomaly
@@ -73,7 +74,9 @@ class Turn:
         return [(name, it) for name, it in values.items() if name not in _NOT_AMONG_FIELDS]
 
 
-def read_turn(db: Database, trace_id: str, wanted: TraceFilter, window: Window | None) -> Turn:
+def read_turn(
+    db: Database, trace_id: str, wanted: TraceFilter, window: Window | None, language: Language
+) -> Turn:
     """The turn of this id, read and drawn on the thread that reads. Raises NoSuchRecord and
     StoreError."""
     record, trace = get_turn(db, trace_id)
@@ -84,7 +87,7 @@ def read_turn(db: Database, trace_id: str, wanted: TraceFilter, window: Window |
         neighbours=find_neighbours(db, wanted, trace_id),
         stages=stages_of(trace, record.outcome),
         drawing=draw_turn(trace, record.missing_sequences, window),
-        lines=tuple(islice(tell_turn(record, trace), _LINES)),
+        lines=tuple(islice(tell_turn(record, trace, language), _LINES)),
         texts=compare_texts(left, right),
         question=str(first.data.get("question", "")) if first is not None else "",
         is_healed=Anomaly.HEALED.value in record.anomalies,
@@ -125,8 +128,8 @@ async def read_fragments(request: Request) -> Fragments:
 
 async def _read(request: Request, query: TraceQuery) -> Turn:
     trace_id, window = request.path_params["trace_id"], _read_window(request)
-    views = office_of(request).views
-    return await views.read(lambda db: read_turn(db, trace_id, query.wanted, window))
+    views, language = office_of(request).views, language_of(request)
+    return await views.read(lambda db: read_turn(db, trace_id, query.wanted, window, language))
 
 
 def _render_turn(request: Request, query: TraceQuery, turn: Turn) -> Markup:
@@ -187,7 +190,7 @@ async def show_text(request: Request) -> Response:
     views = office_of(request).views
     found: tuple[TraceRecord, Trace] = await views.read(partial(get_turn, trace_id=trace_id))
     return StreamingResponse(
-        slices(line + "\n" for line in tell_turn(*found)),
+        slices(line + "\n" for line in tell_turn(*found, language_of(request))),
         media_type="text/plain; charset=utf-8",
         headers=attachment(f"{trace_id}.txt"),
     )

@@ -16,6 +16,7 @@ from eyeclaw_trio.admin.words import (
     log,
     overview,
     providers,
+    reasons,
     sessions,
     settings,
     traces,
@@ -41,6 +42,7 @@ CATALOGUE: Final[Mapping[str, tuple[str, str]]] = {
     **settings.WORDS,
     **health.WORDS,
     **log.WORDS,
+    **reasons.WORDS,
     **backup.WORDS,
 }
 

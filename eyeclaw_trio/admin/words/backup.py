@@ -10,7 +10,7 @@ WORDS: Final = {
     "backup.take_about": (
         "Keys, bots and traces in one file, of one moment, checked. Secrets are in it as digests "
         "only; the settings' file is not in it.",
-        "密钥、Bot 和追踪，同一时刻的一份完整副本，已校验。其中的密钥只有摘要，不含设置文件。",
+        "密钥、Bot 和追踪记录，同一时刻的一份完整副本，已校验。其中的密钥只有摘要，不含设置文件。",
     ),
     "backup.download": ("Download a backup", "下载备份文件"),
     "backup.command": ("The same on the command line:", "命令行："),
@@ -27,7 +27,7 @@ WORDS: Final = {
     "backup.working": ("Being sent and checked…", "正在上传并校验…"),
     "backup.waiting": (
         "Waits for the next start: {bots} bots, {keys} keys, {traces} traces.",
-        "等待下次启动：{bots} 个 Bot，{keys} 个密钥，{traces} 条追踪。",
+        "等待下次启动：{bots} 个 Bot，{keys} 个密钥，{traces} 条追踪记录。",
     ),
     "backup.forget": ("Take it back", "取消恢复"),
     "backup.no_script": (

@@ -15,6 +15,11 @@ WORDS: Final = {
     "log.info": ("information", "信息"),
     "log.warning": ("warnings", "警告"),
     "log.error": ("errors", "错误"),
+    "log.level.debug": ("debug", "调试"),
+    "log.level.info": ("info", "信息"),
+    "log.level.warning": ("warning", "警告"),
+    "log.level.error": ("error", "错误"),
+    "log.level.critical": ("critical", "严重"),
     "log.word": ("Contains", "包含"),
     "log.none": ("No line fits.", "没有符合的日志。"),
 }

@@ -25,7 +25,7 @@ WORDS: Final = {
     "try.stop": ("Stop", "停止"),
     "try.answer": ("Answer", "回答"),
     "try.raw": ("Raw events", "原始事件"),
-    "try.trace": ("Its trace", "查看追踪"),
+    "try.trace": ("Its trace", "查看追踪记录"),
     "try.first": ("First text after", "首字用时"),
     "try.whole": ("Whole answer after", "总用时"),
     "try.events": ("Events", "事件数"),

@@ -40,7 +40,7 @@ WORDS: Final = {
     "wearers.asked": ("Last asked", "最近提问"),
     "wearers.answered_by": ("Asked bot", "所问的 Bot"),
     "wearers.bound": ("Bound to", "已绑定"),
-    "wearers.traces": ("Traces", "追踪"),
+    "wearers.traces": ("Traces", "追踪记录"),
     "wearers.change": ("Change", "更改"),
     "wearers.allow": ("Allow", "允许"),
     "wearers.block": ("Block", "阻止"),
