@@ -7,7 +7,7 @@ long is a click away.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -71,7 +71,7 @@ def render(
         "page": page,
         "menu": request.app.state.menu,
         "theme": theme_of(request),
-        "path": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "path": _path_back_to(request, page),
         "is_signed_in": _is_browser(request),
         "version": __version__,
         **values,
@@ -168,6 +168,15 @@ def _seconds(context: jinja2.runtime.Context, value: float | None) -> str:
 
 def _context(request: Request) -> Mapping[str, Any]:
     return {"t": words_of(request), "language": language_of(request)}
+
+
+def _path_back_to(request: Request, page: str) -> str:
+    """Where a form that changes the language leads back to. What has answered a form cannot be
+    asked for again: its page in the menu can, and the overview."""
+    if request.method not in ("GET", "HEAD"):
+        links: Sequence[PageLink] = request.app.state.menu
+        return next((each.address for each in links if each.name == page), "/admin/")
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def _is_browser(request: Request) -> bool:

@@ -193,7 +193,10 @@ def look_at_folder(folder: Path) -> FolderFacts:
     except KeyError:
         owner = str(status.st_uid)
     is_ours = status.st_uid == os.geteuid()
-    return FolderFacts(str(folder), True, owner, is_ours, stat.S_IMODE(status.st_mode))
+    is_read_only = bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    return FolderFacts(
+        str(folder), True, owner, is_ours, stat.S_IMODE(status.st_mode), is_read_only
+    )
 
 
 def mend(folder: Path) -> Sequence[str]:

@@ -57,13 +57,15 @@ def judge_facts(facts: Facts, *, is_running: bool) -> Iterator[Diagnosis]:
 
 @frozen
 class FolderFacts:
-    """The data folder as the system has it: `mode` are its permission bits."""
+    """The data folder as the system has it: `mode` are its permission bits, and `is_read_only`
+    says that its file system is mounted so."""
 
     path: str
     exists: bool
     owner: str = ""
     is_ours: bool = True
     mode: int = 0o700
+    is_read_only: bool = False
 
 
 def judge_folder(folder: FolderFacts) -> Diagnosis:
@@ -77,6 +79,14 @@ def judge_folder(folder: FolderFacts) -> Diagnosis:
             f"The data folder {folder.path} belongs to {folder.owner}, not to you.",
             f"Run this as {folder.owner} (`runuser -u {folder.owner} -- eyeclaw …`), or give it "
             f"to the user of the gateway: `chown -R USER {folder.path}`",
+        )
+    if folder.is_read_only:
+        return Diagnosis(
+            "data",
+            "fail",
+            f"The disk of the data folder {folder.path} is read-only: nothing can be written.",
+            "Mount it for writing (`mount -o remount,rw`; `dmesg` says whether the system has made "
+            "it read-only after a fault), or choose another folder with `--data`",
         )
     if folder.mode & 0o077:
         is_open = folder.mode & 0o002

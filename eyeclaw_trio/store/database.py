@@ -38,7 +38,10 @@ _MEANINGS: Final = {
     sqlite3.SQLITE_FULL: "the disk is full: free some space",
     sqlite3.SQLITE_IOERR: "the disk could not be read or written",
     sqlite3.SQLITE_READONLY: "it is read-only for this user: check whose it and its folder are",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check that this user may write to its folder",
+    sqlite3.SQLITE_CANTOPEN: (
+        "it cannot be opened: check that this user may write to its folder, and that its disk is "
+        "not read-only"
+    ),
     sqlite3.SQLITE_PERM: "this user may not use it",
     sqlite3.SQLITE_CORRUPT: "the file is damaged: put back a copy of it",
     sqlite3.SQLITE_NOTADB: "the file is not a database: move it away or put back a copy",

@@ -31,6 +31,12 @@ def describe_refusal(endpoint: Endpoint, status: int, body: bytes | None) -> str
     if status == 404 and endpoint.prefix:
         return f"{text}: no gateway is behind {endpoint.prefix}"
     answer = _read_refusal(body)
+    if answer is None and 300 <= status < 400:
+        https = "" if endpoint.is_secure else "is it https://? "
+        return (
+            f"{text}: it leads elsewhere; {https}the port of the pages is none for glasses and "
+            "bots: theirs is another (8001, unless it was changed)"
+        )
     if answer is None:
         return f"{text}: this is no answer of a gateway"
     detail = answer.get("detail")

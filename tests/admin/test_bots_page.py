@@ -81,6 +81,19 @@ async def test_a_bot_is_renamed_made_default_and_gets_another_provider_and_is_re
         assert (await browser.post("/admin/bots/1/name", {"name": "x"})).status == 404
 
 
+async def test_a_name_that_is_taken_is_refused_in_the_words_of_the_page(tmp_path: Path) -> None:
+    async with open_pages(tmp_path) as pages:
+        browser = await pages.signed_in()
+        await browser.post("/admin/bots", {"name": "home", "provider": ""})
+        refused = await browser.post("/admin/bots", {"name": "home", "provider": ""})
+        assert refused.status == 400
+        assert "This cannot be done" in refused.text
+        assert "The name is taken by bot 1" in refused.text
+        await browser.post("/admin/preferences", {"language": "zh", "back": "/admin/"})
+        refused = await browser.post("/admin/bots", {"name": "home", "provider": ""})
+        assert "这个名称已被 Bot 1 使用" in refused.text
+
+
 async def test_a_new_token_ends_the_old_one(tmp_path: Path) -> None:
     async with open_pages(tmp_path) as pages:
         browser = await pages.signed_in()

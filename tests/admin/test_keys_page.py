@@ -136,3 +136,18 @@ async def test_nobody_else_makes_a_key(tmp_path: Path) -> None:
         assert (await stranger.post("/admin/keys", {"name": "x"})).status in (303, 401)
         assert (await stranger.get("/admin/api/keys")).status == 401
         assert pages.store.directory.keys == ()
+
+
+async def test_the_language_can_be_chosen_where_a_form_was_answered(tmp_path: Path) -> None:
+    async with open_pages(tmp_path) as pages:
+        browser = await pages.signed_in()
+        await browser.post("/admin/keys", {"name": "glasses"})
+        for address, form in (
+            ("/admin/keys", {"name": "other"}),
+            ("/admin/keys/1/rotate", {"grace": "60"}),
+            ("/admin/keys", {"name": ""}),
+        ):
+            shown = (await browser.post(address, form)).text
+            back = re.findall(r'name="back" value="([^"]*)"', shown)
+            assert {(await browser.get(each)).status for each in back} <= {200}, back
+            assert back

@@ -95,6 +95,22 @@ def test_a_bot_that_is_added_here_comes_online_with_its_sdk_answers_and_leaves(
         expect(page.locator("[data-finding=bots_offline]")).to_contain_text("laptop")
 
 
+def test_a_reload_makes_nothing_again(site: Site) -> None:
+    with site.visit() as visit:
+        page = visit.page
+        visit.go("/admin/keys")
+        page.locator("form[data-testid=new-key] [name=name]").fill("made once")
+        page.get_by_role("button", name="Make the key").click()
+        assert copied(visit, "made-key", "ak_")
+        page.reload()
+        expect(page.locator("tr", has_text="made once")).to_have_count(1)
+        expect(page.get_by_test_id("made-key")).to_have_count(0)
+        visit.go("/admin/")
+        page.go_back()
+        assert page.url == f"{site.origin}/admin/keys"
+        expect(page.locator("tr", has_text="made once")).to_have_count(1)
+
+
 def test_an_openclaw_is_told_once_how_to_connect_itself(site: Site) -> None:
     with site.visit() as visit:
         page = visit.page

@@ -50,6 +50,9 @@ def facts(**more: object) -> Facts:
 
 def test_a_folder_that_is_missing_foreign_or_open_is_told_with_what_helps() -> None:
     assert "no data folder" in told(judge_folder(FolderFacts("/d", False)), "data", "warn")
+    fixed = judge_folder(FolderFacts("/d", True, "me", is_read_only=True))
+    assert "/d is read-only" in told(fixed, "data", "fail")
+    assert "remount,rw" in str(fixed.fix)
     foreign = judge_folder(FolderFacts("/d", True, "bob", is_ours=False))
     assert "belongs to bob" in told(foreign, "data", "fail")
     assert "runuser -u bob" in str(foreign.fix)

@@ -218,6 +218,10 @@ for (const form of document.querySelectorAll("form[data-upload]")) {
   });
 }
 
+// What is shown this once was made by this page's form: a reload is not to make it again.
+const then = document.querySelector("[data-then]")?.dataset.then;
+if (then) history.replaceState(null, "", then);
+
 showTimes(document);
 for (const shown of document.querySelectorAll("[data-seconds]")) countDown(shown);
 // A strip of the menu that is wider than a phone shows where one is.

@@ -56,5 +56,10 @@ WORDS: Final = {
     "error.429": ("Too many tries: wait a little", "尝试次数过多，请稍候"),
     "error.500": ("A fault of ours: the log has it", "网关出错了，详情见日志"),
     "error.503": ("The database is busy: try again in a moment", "数据库正忙，请稍后再试"),
+    "error.refused": ("This cannot be done", "无法完成这个操作"),
+    "error.name_taken": (
+        "The name is taken by bot {bot_id}: choose another one, or remove that bot first.",
+        "这个名称已被 Bot {bot_id} 使用：请换一个名称，或先移除那个 Bot。",
+    ),
     "error.other": ("This did not work", "操作未成功"),
 }
