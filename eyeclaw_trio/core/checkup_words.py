@@ -114,7 +114,7 @@ FINDINGS: Final[Mapping[str, FindingWords]] = {
         ),
         (
             "Start the SDK or `eyeclaw connect` beside the agent; the page of the bots has it.",
-            "请在 Bot 旁启动 SDK 或 `eyeclaw connect`，命令见 Bot 页面。",
+            "请在 Bot 所在的机器上启动 SDK 或 `eyeclaw connect`，命令见 Bot 页面。",
         ),
     ),
     "bots_offline": FindingWords(
@@ -156,7 +156,7 @@ FINDINGS: Final[Mapping[str, FindingWords]] = {
         ),
         (
             "Upgrade the EyeClaw SDK beside that agent.",
-            "请升级该 Bot 旁的 EyeClaw SDK。",
+            "请升级 Bot 所在机器上的 EyeClaw SDK。",
         ),
     ),
     "on_loopback": FindingWords(

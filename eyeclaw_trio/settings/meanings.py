@@ -318,7 +318,7 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
     ("bots", 0, "name"): _M("of a bot", "Bot 的名字", example='"home"', is_usual=True),
     ("bots", 0, "provider"): _M(
         "who answers for it, inside the gateway; without: what follows is for a linked bot",
-        "由谁在网关进程内替它回答；不写则以下内容用于连接进来的 Bot",
+        "由谁在网关进程内替它回答；不写则以下内容用于连入的 Bot",
         example='"NAME"',
         is_usual=True,
     ),
@@ -336,7 +336,7 @@ MEANINGS: Final[Mapping[KeyPath, Meaning]] = {
         '"clean": markdown and thinking taken out; "as_is": every character as the bot sent it; '
         "default: clean for a bot with a model, as_is for linked bots and the echo",
         '"clean" 去掉 Markdown 和思考过程；"as_is" 原样念出；有模型的 Bot 默认 clean，'
-        "连接进来的 Bot 和 echo 默认 as_is",
+        "连入的 Bot 和 echo 默认 as_is",
         example='"clean"',
         is_usual=True,
     ),

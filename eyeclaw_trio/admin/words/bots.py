@@ -14,7 +14,7 @@ WORDS: Final = {
     "bots.id": ("Id", "编号"),
     "bots.state": ("State", "状态"),
     "bots.answers_by": ("Answers by", "回答方式"),
-    "bots.link": ("a link", "远程连接"),
+    "bots.link": ("a link", "从别处连入"),
     "bots.wearer": ("Wearer", "佩戴者"),
     "bots.heard": ("Last heard", "最近心跳"),
     "bots.heard_then": ("Last heard:", "最近心跳："),
@@ -29,7 +29,7 @@ WORDS: Final = {
     "bots.add_about": (
         "A bot with a provider answers within the gateway. One with a link is a program elsewhere: "
         "`eyeclaw connect`, an OpenClaw or an EyeClaw SDK.",
-        "选择模型服务的 Bot 在网关内回答；选择远程连接的，是别处的程序："
+        "选择模型服务的 Bot 在网关内回答；选择“从别处连入”的，由别处的程序回答："
         "`eyeclaw connect`、OpenClaw 或 EyeClaw SDK。",
     ),
     "bots.all": ("All bots", "全部 Bot"),

@@ -35,7 +35,7 @@ WORDS: Final = {
     "overview.scale": ("the height of the plot", "纵轴范围"),
     "overview.providers": ("Providers against their targets", "模型服务与目标"),
     "overview.provider": ("Provider", "模型服务"),
-    "overview.linked": ("linked bots", "远程连接的 Bot"),
+    "overview.linked": ("linked bots", "连入的 Bot"),
     "overview.answers": ("Answered", "已回答"),
     "overview.first_chunk_short": ("First chunk, p50 / p95", "首个分段 p50 / p95"),
     "overview.targets": ("Targets", "目标"),

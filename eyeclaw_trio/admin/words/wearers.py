@@ -32,7 +32,7 @@ WORDS: Final = {
     "wearers.id": ("Id of the wearer", "佩戴者编号"),
     "wearers.state": ("State", "状态"),
     "wearers.may_ask": ("may ask", "可以提问"),
-    "wearers.kept_out": ("kept out", "已拒绝"),
+    "wearers.kept_out": ("kept out", "不能提问"),
     "wearers.allowed": ("allowed here", "在此允许"),
     "wearers.blocked": ("blocked here", "在此阻止"),
     "wearers.in_file": ("named in the settings", "设置中已列出"),
@@ -59,7 +59,7 @@ WORDS: Final = {
         "Forget this wearer? The traces stay, and nobody can tell any more whose they were.",
         "遗忘这位佩戴者？追踪记录会保留，但无法再得知属于谁。",
     ),
-    "wearers.new": ("Before somebody asks", "在提问之前"),
+    "wearers.new": ("Before somebody asks", "预先设定"),
     "wearers.new_about": (
         "Allow or block a wearer who has not asked yet, by the id that the glasses send.",
         "用眼镜发送的编号，允许或阻止还没有提过问题的佩戴者。",
