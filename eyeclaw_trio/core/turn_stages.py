@@ -23,6 +23,18 @@ class TurnStage:
     seconds: float | None
 
 
+def has_spoken(stages: tuple[TurnStage, ...]) -> tuple[TurnStage, ...]:
+    """The same of a turn that runs, where the bot is known to speak: the store is told of a turn
+    when it is over, so that nobody knows yet since when."""
+    known = {each.name: each for each in stages}
+    for name in ("bot", "first_text"):
+        if known[name].state != "done":
+            known[name] = TurnStage(name, "done", None)
+    if known["last_text"].state == "never":
+        known["last_text"] = TurnStage("last_text", "running", None)
+    return tuple(known[name] for name in STAGES)
+
+
 def stages_of(trace: Trace, outcome: str | None) -> tuple[TurnStage, ...]:
     """The stages of this turn, whose times are as `store` keeps them; without an outcome it runs.
 

@@ -110,6 +110,10 @@ async def test_a_trace_is_deleted_from_its_page_and_by_the_api(tmp_path: Path) -
         assert (await foreign.post(f"{LIST}/trace_3/delete")).status == 403
 
 
+def stages_in(html: str, state: str) -> list[str]:
+    return re.findall(rf'data-stage="(\w+)" data-state="{state}"', html)
+
+
 async def test_a_running_turn_shows_what_is_known_of_it_now(tmp_path: Path) -> None:
     async with signed_in(tmp_path) as (pages, browser):
         await keep(pages, make_turn("trace_1", None))
@@ -118,7 +122,13 @@ async def test_a_running_turn_shows_what_is_known_of_it_now(tmp_path: Path) -> N
         html = (await browser.get(f"{LIST}/trace_1")).text
         assert "41 chunks so far" in html
         assert 'data-live-address="/admin/api/live/stream_trace/trace_1"' in html
-        assert re.findall(r'data-stage="(\w+)" data-state="running"', html) == ["first_text"]
+        assert "The chunks are drawn when the turn is over." in html
+        assert stages_in(html, "running") == ["last_text"]
+        assert stages_in(html, "done") == ["question", "bot", "first_text"]
+        pages.now.turns = [RunningTurn("trace_1", 1, "rokid", 12.0, None, 0)]
+        html = (await browser.get(f"{LIST}/trace_1")).text
+        assert stages_in(html, "running") == ["first_text"]
+        assert stages_in(html, "done") == ["question", "bot"]
 
 
 async def test_the_whole_trace_is_downloaded_as_json_and_as_text(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ WITHIN: Final = 15_000
 PHONE: Final = {"width": 360, "height": 740}
 DESK: Final = {"width": 1280, "height": 800}
 # Tablets: without the menu beside the page, with it, and where tables have room again.
-BETWEEN: Final = (700, 1000, 1040, 1100)
+BETWEEN: Final = (700, 768, 1000, 1040, 1100)
 
 _AXE: Final = Axe()
 _FIND_STRAY_LABELS: Final = """
@@ -55,7 +55,12 @@ _FIND_STRAY_LABELS: Final = """
   if (!box || at.width < 2 || !label.checkVisibility() || !field.checkVisibility()) return false;
   const isBeside = at.top < box.bottom && box.top < at.bottom && at.left < box.left;
   const isAbove = at.bottom <= box.top + 1 && Math.abs(at.left - box.left) < 8;
-  return !isBeside && !isAbove && field.type !== "checkbox";
+  const isCovered = [...document.querySelectorAll("input, select, button")].some((other) => {
+    const its = other.getBoundingClientRect();
+    return other !== field && other.checkVisibility() && its.left < at.right - 1
+      && at.left < its.right - 1 && its.top < at.bottom - 1 && at.top < its.bottom - 1;
+  });
+  return isCovered || (!isBeside && !isAbove && field.type !== "checkbox");
 }).map((label) => label.textContent)
 """
 # What the policy of a page has forbidden is an error of the console too; this says which one.
@@ -198,7 +203,8 @@ class Visit:
         assert width <= 0, f"{self.page.url} is {width} pixels too wide"
 
     def assert_labels_stay_with_their_fields(self) -> None:
-        """A label stands beside its field, or above it, and never at the end of the line before."""
+        """A label stands beside its field, or above it, never at the end of the line before, and
+        under no other field."""
         astray = self.page.evaluate(_FIND_STRAY_LABELS)
         assert astray == [], f"{self.page.url}: {astray}"
 

@@ -34,7 +34,7 @@ from eyeclaw_trio.core.time_line import join_ranges
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.core.trace_analysis import TraceRecord
 from eyeclaw_trio.core.turn_drawing import TurnDrawing, draw_turn
-from eyeclaw_trio.core.turn_stages import TurnStage, stages_of
+from eyeclaw_trio.core.turn_stages import TurnStage, has_spoken, stages_of
 from eyeclaw_trio.errors import RequestRefused
 from eyeclaw_trio.store.database import Database
 from eyeclaw_trio.store.trace_list import TraceFilter
@@ -135,6 +135,7 @@ async def _read(request: Request, query: TraceQuery) -> Turn:
 def _render_turn(request: Request, query: TraceQuery, turn: Turn) -> Markup:
     office, record = office_of(request), turn.record
     running = [each for each in office.now.running_turns() if each.trace_id == record.trace_id]
+    speaks = any(each.chunks for each in running)
     look = _looks_of(query, record.trace_id)
     drawing = turn.drawing
     window, whole = drawing.window, drawing.whole
@@ -149,6 +150,7 @@ def _render_turn(request: Request, query: TraceQuery, turn: Turn) -> Markup:
         request,
         "_trace_turn.html",
         turn=turn,
+        stages=has_spoken(turn.stages) if speaks else turn.stages,
         record=record,
         bots=office.views.directory.bots,
         running=running[0] if running else None,

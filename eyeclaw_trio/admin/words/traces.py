@@ -143,10 +143,15 @@ WORDS: Final = {
     "traces.stage.first_text": ("First text", "首字"),
     "traces.stage.last_text": ("Last text", "末字"),
     "traces.stage.end": ("End", "结束"),
+    "traces.state.done": ("reached", "已到达"),
     "traces.state.failed": ("not reached", "未到达"),
     "traces.state.running": ("waiting", "等待中"),
     "traces.state.never": ("–", "–"),
     "traces.time_line": ("Time line", "时间线"),
+    "traces.drawn_later": (
+        "The chunks are drawn when the turn is over.",
+        "问答结束后才会画出各个分段。",
+    ),
     "traces.strip": ("The whole turn; choose a part to look closer", "整次问答，选择一段放大"),
     "traces.drawn": (
         "{chunks} chunks when they came and when they were written; {missing} missing",
