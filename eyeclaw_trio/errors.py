@@ -31,7 +31,6 @@
     └── StoreError             the data folder cannot be used or has no such record
         ├── FolderInUse            another gateway runs on it
         ├── StoreBusy              another process holds the database: the same again may work
-        ├── NameTaken              another bot is called so
         └── NoSuchRecord           an id that is not there
 
 Every layer imports `errors`, which imports none.
@@ -354,16 +353,6 @@ class FolderInUse(StoreError):
 
 class StoreBusy(StoreError):
     """Another process holds the database, or too much waits for it; the same again may work."""
-
-
-class NameTaken(StoreError):
-    """Another bot is called so: that of the id `bot_id`."""
-
-    def __init__(self, bot_id: int) -> None:
-        self.bot_id = bot_id
-        super().__init__(
-            f"the name is taken by bot {bot_id}: choose another one, or remove that bot first"
-        )
 
 
 class NoSuchRecord(StoreError):

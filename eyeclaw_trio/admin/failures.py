@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -15,7 +14,6 @@ from eyeclaw_trio.admin.view import render, words_of
 from eyeclaw_trio.admin.words import CATALOGUE
 from eyeclaw_trio.errors import (
     EyeclawError,
-    NameTaken,
     NoSuchRecord,
     RequestRefused,
     StoreBusy,
@@ -32,19 +30,13 @@ def explain(request: Request, error: EyeclawError) -> Response:
     if request.url.path.startswith(API):
         answer = answer_json({"error": refused.error, "detail": refused.detail}, refused.status)
     else:
-        say = words_of(request)
         key = f"error.{refused.status}"
-        detail = refused.detail or refused.error
-        if isinstance(error, StoreError) and refused.status == HTTPStatus.BAD_REQUEST:
-            key = "error.refused"
-        if isinstance(error, NameTaken):
-            detail = say("error.name_taken", bot_id=error.bot_id)
         answer = render(
             request,
             "error.html",
             status=refused.status,
-            title=say(key if key in CATALOGUE else "error.other"),
-            detail=detail,
+            title=words_of(request)(key if key in CATALOGUE else "error.other"),
+            detail=refused.detail or refused.error,
             code=refused.status,
         )
     answer.headers.update(dict(refused.headers))

@@ -11,7 +11,7 @@ from typing import Final
 from attrs import frozen
 
 from eyeclaw_trio.core.directory import Bot, Directory, Origin, digest
-from eyeclaw_trio.errors import NameTaken, NoSuchRecord, StoreError
+from eyeclaw_trio.errors import NoSuchRecord, StoreError
 from eyeclaw_trio.protocol.timestamps import to_stamp
 from eyeclaw_trio.store.columns import check_name
 from eyeclaw_trio.store.database import transaction, translated
@@ -217,7 +217,9 @@ def enter_configured_bots(
 def _refuse_taken_name(db: sqlite3.Connection, name: str) -> None:
     other = next((bot for bot in list_bots(db) if bot.name == name), None)
     if other is not None:
-        raise NameTaken(other.id)
+        raise StoreError(
+            f"the name is taken by bot {other.id}: choose another one, or remove that bot first"
+        )
 
 
 def _make_token() -> str:

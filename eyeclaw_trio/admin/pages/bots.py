@@ -32,9 +32,10 @@ from eyeclaw_trio.admin.public_address import (
     remember_address,
 )
 from eyeclaw_trio.admin.qr_code import draw_code
-from eyeclaw_trio.admin.view import render, render_part
+from eyeclaw_trio.admin.view import render, render_part, words_of
 from eyeclaw_trio.core.binding import LIFETIME, BindingCode
 from eyeclaw_trio.core.directory import Bot
+from eyeclaw_trio.errors import RequestRefused
 from eyeclaw_trio.store import bindings, bots
 from eyeclaw_trio.store.columns import read_clock
 from eyeclaw_trio.store.database import Database
@@ -120,7 +121,8 @@ async def add(request: Request) -> Response:
     form = await read_form(request)
     office = office_of(request)
     provider = check_provider(office, form.get("provider") or None)
-    work = partial(bots.add_bot, name=form.get("name", ""), provider=provider, now=read_clock())
+    name = _check_name(request, form.get("name", ""))
+    work = partial(bots.add_bot, name=name, provider=provider, now=read_clock())
     bot, token = await office.desk.run(work)
     if token is None:
         return _go(f"{PAGE.address}/{bot.id}")
@@ -150,7 +152,7 @@ async def make_binding_code(request: Request) -> Response:
 
 async def rename(request: Request) -> Response:
     """`POST /admin/bots/ID/name`. Raises and is cancelled as `add`."""
-    name = (await read_form(request)).get("name", "")
+    name = _check_name(request, (await read_form(request)).get("name", ""), _id_of(request))
     return await _change(request, partial(bots.rename_bot, name=name))
 
 
@@ -199,6 +201,16 @@ async def _change(request: Request, work: Callable[..., Bot]) -> Response:
 def _id_of(request: Request) -> int:
     named: Any = request.path_params.get("bot_id", request.query_params.get("bot_id", ""))
     return int(named) if str(named).isascii() and str(named).isdigit() else 0
+
+
+def _check_name(request: Request, name: str, of_bot: int | None = None) -> str:
+    """The same name. Raises RequestRefused, in the words of the page, where another bot has it."""
+    known = office_of(request).views.directory.bots.values()
+    other = next((bot.id for bot in known if bot.name == name.strip() and bot.id != of_bot), None)
+    if other is not None:
+        problem = words_of(request)("error.name_taken", bot_id=other)
+        raise RequestRefused(400, "The name is taken", problem)
+    return name
 
 
 def _go(address: str) -> Response:

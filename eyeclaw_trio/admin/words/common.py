@@ -42,7 +42,7 @@ WORDS: Final = {
     ),
     "sure": ("Are you sure?", "确定吗？"),
     "home": ("Back to the overview", "返回总览"),
-    "error.400": ("This cannot be read", "无法读取这个请求"),
+    "error.400": ("This cannot be done", "无法完成这个操作"),
     "error.401": ("Please sign in", "请先登录"),
     "error.403": (
         "Another site has asked for this, so it was not done",
@@ -56,7 +56,6 @@ WORDS: Final = {
     "error.429": ("Too many tries: wait a little", "尝试次数过多，请稍候"),
     "error.500": ("A fault of ours: the log has it", "网关出错了，详情见日志"),
     "error.503": ("The database is busy: try again in a moment", "数据库正忙，请稍后再试"),
-    "error.refused": ("This cannot be done", "无法完成这个操作"),
     "error.name_taken": (
         "The name is taken by bot {bot_id}: choose another one, or remove that bot first.",
         "这个名称已被 Bot {bot_id} 使用：请换一个名称，或先移除那个 Bot。",
