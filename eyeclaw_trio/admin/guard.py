@@ -112,10 +112,8 @@ class Guard:
     async def _show_the_way_in(self, request: Request) -> Response:
         if not await self.doorkeeper.has_owner():
             return RedirectResponse(SETUP, HTTPStatus.SEE_OTHER)
-        wanted = request.url.path
-        if request.url.query:
-            wanted += f"?{request.url.query}"
-        is_page = request.method in _SAFE_METHODS and wanted not in (HOME, "/admin")
+        wanted = _wanted_page(request)
+        is_page = is_page_of_ours(wanted) and wanted != HOME
         back = f"?next={quote(wanted, safe='/')}" if is_page else ""
         return RedirectResponse(LOGIN + back, HTTPStatus.SEE_OTHER)
 
@@ -159,6 +157,21 @@ def is_foreign(headers: Headers) -> bool:
     except ValueError:
         return True
     return named.scheme not in ("http", "https") or not _is_same_place(named.netloc, headers)
+
+
+def _wanted_page(request: Request) -> str:
+    """What somebody who has to sign in wants to see; of a form that was open for longer than the
+    session, the page on which it stands."""
+    url = str(request.url)
+    if request.method not in _SAFE_METHODS:
+        url = request.headers.get("referer", "")
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no address at all
+        return HOME
+    if not _is_same_place(parts.netloc, request.headers):
+        return HOME
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def _is_same_place(place: str, headers: Headers) -> bool:

@@ -217,7 +217,7 @@ async def test_there_are_never_more_than_so_many_sessions(
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
-        (b"password=" + b"x" * 70_000, "application/x-www-form-urlencoded", 413),
+        (b"password=" + b"x" * 100_000, "application/x-www-form-urlencoded", 413),
         (b"password=%ff%fe", "application/x-www-form-urlencoded", 400),
         (b"\xff", "application/x-www-form-urlencoded", 400),
         (b"&".join(b"a=1" for _ in range(200)), "application/x-www-form-urlencoded", 400),
@@ -266,3 +266,19 @@ async def test_the_language_and_colours_that_are_chosen_are_kept(tmp_path: Path)
             assert (await browser.post("/admin/preferences", wrong)).status == 400
         evil = await browser.post("/admin/preferences", {"back": "https://evil.example"})
         assert evil.location == "/admin/"
+
+
+async def test_a_form_that_outlived_its_session_leads_back_to_its_page(tmp_path: Path) -> None:
+    async with open_pages(tmp_path) as pages:
+        await pages.signed_in()
+        stranger = pages.browser()
+        for referer, location in (
+            ("http://HOST/admin/bots/1?span=week", "/admin/login?next=/admin/bots/1%3Fspan%3Dweek"),
+            ("http://HOST/admin/", "/admin/login"),
+            ("http://evil.example/admin/bots", "/admin/login"),
+            ("http://[", "/admin/login"),
+            ("", "/admin/login"),
+        ):
+            referer = referer.replace("HOST", "127.0.0.1:8002")
+            asked = await stranger.post("/admin/bots", {"name": "x"}, referer=referer)
+            assert (asked.status, asked.location) == (303, location)
