@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final
 from unicodedata import east_asian_width
 from urllib.parse import quote
@@ -20,9 +20,12 @@ from eyeclaw_trio.protocol.harmless import harmless_json, visible
 _HEAD: Final = 10
 
 
-def tell_turn(record: TraceRecord, trace: Trace, language: Language) -> Iterator[str]:
-    """The turn as `eyeclaw trace show` tells it, line by line as they are taken."""
-    for name, value in describe_turn(record, datetime.astimezone, language):
+def tell_turn(
+    record: TraceRecord, trace: Trace, language: Language, zone: tzinfo | None
+) -> Iterator[str]:
+    """The turn as `eyeclaw trace show` tells it, line by line as they are taken; by the clock of
+    this zone, None: this machine's."""
+    for name, value in describe_turn(record, lambda at: at.astimezone(zone), language):
         yield f"{name}{' ' * (_HEAD - _columns(name))} {visible(value)}"
     yield ""
     events = list_events(trace, datetime.fromisoformat(record.created_at))

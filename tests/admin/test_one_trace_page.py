@@ -161,6 +161,15 @@ async def test_a_turn_is_told_in_the_language_of_its_page(tmp_path: Path) -> Non
             assert "question received" not in text
 
 
+async def test_a_turn_is_told_by_the_clock_of_its_reader(tmp_path: Path) -> None:
+    async with signed_in(tmp_path) as (pages, browser):
+        turn = replay_production_turn()
+        await keep(pages, turn)
+        browser.cookies["eyeclaw_zone"] = "Asia/Shanghai"
+        for address in (f"{LIST}/{turn.trace_id}", f"{LIST}/{turn.trace_id}/text"):
+            assert "2026-01-31 16:00:00" in (await browser.get(address)).text
+
+
 async def test_a_trace_that_is_not_there_is_not_found(tmp_path: Path) -> None:
     async with signed_in(tmp_path) as (_, browser):
         for path in ("/trace_none", "/trace_none/text", "/%3Cscript%3E", "/" + "x" * 5_000):

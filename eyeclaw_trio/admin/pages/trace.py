@@ -20,7 +20,8 @@ from starlette.routing import Route
 from eyeclaw_trio.admin.live import Fragments
 from eyeclaw_trio.admin.office import office_of
 from eyeclaw_trio.admin.page import Page
-from eyeclaw_trio.admin.pages.traces import LIST, address_of, read_wanted
+from eyeclaw_trio.admin.pages.traces import LIST, WantedTraces, address_of, read_wanted
+from eyeclaw_trio.admin.reader_clock import clock_of
 from eyeclaw_trio.admin.slices import slices
 from eyeclaw_trio.admin.trace_drawings import draw_strip, draw_turn_marks
 from eyeclaw_trio.admin.trace_query import TraceQuery
@@ -37,7 +38,6 @@ from eyeclaw_trio.core.turn_drawing import TurnDrawing, draw_turn
 from eyeclaw_trio.core.turn_stages import TurnStage, has_spoken, stages_of
 from eyeclaw_trio.errors import RequestRefused
 from eyeclaw_trio.store.database import Database
-from eyeclaw_trio.store.trace_list import TraceFilter
 from eyeclaw_trio.store.trace_places import Neighbours, delete_trace, find_neighbours
 from eyeclaw_trio.store.traces import get_turn
 
@@ -75,7 +75,7 @@ class Turn:
 
 
 def read_turn(
-    db: Database, trace_id: str, wanted: TraceFilter, window: Window | None, language: Language
+    db: Database, wanted: WantedTraces, trace_id: str, window: Window | None, language: Language
 ) -> Turn:
     """The turn of this id, read and drawn on the thread that reads. Raises NoSuchRecord and
     StoreError."""
@@ -84,10 +84,10 @@ def read_turn(
     left, right = (record.sdk_content or "")[:_COMPARED], (record.sse_content or "")[:_COMPARED]
     return Turn(
         record=record,
-        neighbours=find_neighbours(db, wanted, trace_id),
+        neighbours=find_neighbours(db, wanted.query.wanted, trace_id),
         stages=stages_of(trace, record.outcome),
         drawing=draw_turn(trace, record.missing_sequences, window),
-        lines=tuple(islice(tell_turn(record, trace, language), _LINES)),
+        lines=tuple(islice(tell_turn(record, trace, language, wanted.clock.zone), _LINES)),
         texts=compare_texts(left, right),
         question=str(first.data.get("question", "")) if first is not None else "",
         is_healed=Anomaly.HEALED.value in record.anomalies,
@@ -97,8 +97,8 @@ def read_turn(
 async def show(request: Request) -> Response:
     """`GET /admin/stream_traces/ID`. Raises NoSuchRecord, RequestRefused (400) and StoreError;
     cancelled, nothing has happened."""
-    query = read_wanted(request).query
-    turn = await _read(request, query)
+    wanted = read_wanted(request)
+    turn, query = await _read(request, wanted), wanted.query
     return render(
         request,
         "trace.html",
@@ -118,18 +118,18 @@ async def read_fragments(request: Request) -> Fragments:
     nothing has happened."""
     if (over := getattr(request.state, "over", None)) is not None:
         return {"turn": over}
-    query = read_wanted(request).query
-    turn = await _read(request, query)
+    wanted = read_wanted(request)
+    turn, query = await _read(request, wanted), wanted.query
     part = _render_turn(request, query, turn)
     if turn.record.outcome is not None:
         request.state.over = part
     return {"turn": part}
 
 
-async def _read(request: Request, query: TraceQuery) -> Turn:
+async def _read(request: Request, wanted: WantedTraces) -> Turn:
     trace_id, window = request.path_params["trace_id"], _read_window(request)
     views, language = office_of(request).views, language_of(request)
-    return await views.read(lambda db: read_turn(db, trace_id, query.wanted, window, language))
+    return await views.read(lambda db: read_turn(db, wanted, trace_id, window, language))
 
 
 def _render_turn(request: Request, query: TraceQuery, turn: Turn) -> Markup:
@@ -186,13 +186,15 @@ def _read_window(request: Request) -> Window | None:
 
 
 async def show_text(request: Request) -> Response:
-    """`GET /admin/stream_traces/ID/text`: all of it as lines, in this machine's time. Raises
+    """`GET /admin/stream_traces/ID/text`: all of it as lines, in the reader's time. Raises
     NoSuchRecord and StoreError; cancelled, the answer has no end."""
     trace_id = request.path_params["trace_id"]
     views = office_of(request).views
     found: tuple[TraceRecord, Trace] = await views.read(partial(get_turn, trace_id=trace_id))
     return StreamingResponse(
-        slices(line + "\n" for line in tell_turn(*found, language_of(request))),
+        slices(
+            line + "\n" for line in tell_turn(*found, language_of(request), clock_of(request).zone)
+        ),
         media_type="text/plain; charset=utf-8",
         headers=attachment(f"{trace_id}.txt"),
     )
