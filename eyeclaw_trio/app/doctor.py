@@ -44,6 +44,8 @@ from eyeclaw_trio.store.running_gateway import read_running_gateway
 # A gateway on this machine that does not answer within this does not (seconds).
 _HEALTHY_WITHIN: Final = 5.0
 _PRIVATE: Final = 0o700
+# Where the package's service keeps its data (packaging/eyeclaw.service).
+SERVICE_DATA = Path("/var/lib/eyeclaw")
 
 
 @define(eq=False)
@@ -63,6 +65,10 @@ class Doctor:
         has changed nothing."""
         folder = judge_folder(look_at_folder(self.settings.data))
         self.note(folder)
+        if SERVICE_DATA.is_dir() and self.settings.data != SERVICE_DATA:
+            text = f"The service that is installed here keeps its data in {SERVICE_DATA} instead."
+            fix = "As root `eyeclawctl doctor` looks at that; so do all commands of `eyeclawctl`"
+            self.note(Diagnosis("service", "warn", text, fix))
         is_readable = folder.state != "fail" and self.settings.data.exists()
         inspection = self._inspect() if is_readable else None
         await self._examine_machine()

@@ -68,6 +68,19 @@ async def look(
 SOUND = {"gateway": "warn"}
 
 
+async def test_who_looks_beside_the_data_of_the_service_is_told_of_it(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "SERVICE_DATA", tmp_path / "service")
+    assert (await look(data)).wrong == SOUND
+    (tmp_path / "service").mkdir()
+    found = await look(data)
+    assert found.wrong == SOUND | {"service": "warn"}
+    assert "eyeclawctl doctor" in str(found["service"].fix)
+    monkeypatch.setattr(doctor, "SERVICE_DATA", data)
+    assert (await look(data)).wrong == SOUND
+
+
 async def test_a_sound_folder_has_nothing_wrong(data: Path) -> None:
     assert (await look(data)).wrong == SOUND
 
