@@ -116,8 +116,13 @@ class _Flow:
         finds out. Cancelled or not, no bot waits in vain for what it has said."""
         self._note_begin()
         try:
-            self._take(self._turn.inbox.receive_nowait())  # a free place is granted already
+            # A free place is granted already, and a word of ours may be due already.
+            begun = self._take(self._turn.inbox.receive_nowait(), is_open=False)
             await self._reply.open()
+            if begun:
+                if not self._reply.send_nowait(begun):
+                    await self._reply.drain()
+                self._note_written(begun)
             while not self._answer.complete:
                 unwritten = await self._relay_until_blocked()
                 if unwritten:
@@ -154,9 +159,11 @@ class _Flow:
             return min(self._answer.deadline(), self._station.next_place_due())
         return self._answer.deadline()
 
-    def _take(self, messages: Sequence[TurnMessage]) -> Sequence[ReplyEvent]:
+    def _take(
+        self, messages: Sequence[TurnMessage], *, is_open: bool = True
+    ) -> Sequence[ReplyEvent]:
         """Write what these messages, or the time that it is, give to write; returns it where it
-        could not be written without waiting."""
+        could not be written without waiting, and where the reply is not open yet."""
         turn = self._turn
         if self._is_waiting:
             self._station.assign_places()
@@ -167,7 +174,7 @@ class _Flow:
         if now - self._look_at > LATE:
             self._answer.excuse(now - self._look_at, now)
         events = self._answer.step(messages, now)
-        if events and not self._reply.send_nowait(events):
+        if events and not (is_open and self._reply.send_nowait(events)):
             return events
         self._note_written(events)
         return ()

@@ -13,13 +13,16 @@ from attrs import define
 from bot_fakes import FakeBot
 from fakes import FAILED, OFFLINE, Gateway, assert_whole, make_bot, make_directory, question, spoken
 from photo_hosts import ADDRESS, Opened, Script, guard_of, respond
+from trio.testing import MockClock
 
 from eyeclaw_trio.core.awaited_photos import Talk
 from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.core.incident import Wording
+from eyeclaw_trio.core.manners import BotManners, Manners
 from eyeclaw_trio.core.patience import Limits
 from eyeclaw_trio.core.reply_events import DeviceAction, FollowUps
 from eyeclaw_trio.core.trace import Outcome
+from eyeclaw_trio.core.wearer import WearerSettings
 from eyeclaw_trio.errors import PhotoRefused
 from eyeclaw_trio.photos.data_url import make_data_url
 from eyeclaw_trio.protocol.sse import AnswerFraming
@@ -315,3 +318,15 @@ async def test_a_photo_for_which_the_questions_have_no_room_is_refused() -> None
     room = gateway.reception.questions.portion(1)
     assert room.take(gateway.reception.questions.limit // 4 - len(json.dumps(body)) // 2)
     assert spoken(await refusal(gateway, body)) == "照片太多，请稍后再试。"
+
+
+async def test_a_filler_that_is_due_when_a_photo_is_there_is_said_and_ends_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    gateway = gateway_with(respond(b"photo"), Opened(seconds=4.0))
+    wearer = WearerSettings(filler_after=2.0)
+    gateway.reception.occasions.manners = Manners(BotManners(wearer=wearer))
+    bot = gateway.bot()
+    assert_whole(await ask(gateway, bot, photo()), "嗯，一朵花")
+    [trace] = gateway.traces
+    assert (trace.outcome, trace.chunks_written) == (Outcome.ANSWERED, 2)
