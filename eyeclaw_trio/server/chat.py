@@ -206,7 +206,8 @@ class ChatSession:
         self._say_error(f"cannot be read: {bad}", "bad_message")
 
     def on_end(self) -> None:
-        """The connection is over: so is the answer."""
+        """The connection is over: so is the answer, and what waits behind it."""
+        self._next = None
         if self._running is not None:
             if self._socket.is_slow:
                 self._running.trace.end(Outcome.SLOW_READER)

@@ -39,6 +39,7 @@ class FrameStream(trio.abc.Stream):
         "_begun",
         "_handshake_left",
         "_is_closed",
+        "_is_torn",
         "_lock",
         "_moved_at",
         "_on_sifted",
@@ -67,6 +68,7 @@ class FrameStream(trio.abc.Stream):
         self._lock = trio.StrictFIFOLock()
         self._begun = b""  # the rest of a write that was begun: nothing else may come before it
         self._is_closed = False
+        self._is_torn = False  # a write was cut off: nothing may follow it
         self.received_at = trio.current_time()
         """When anything at all was last received (monotonic seconds)."""
         self._moved_at = 0.0  # when the peer last took something that it had let wait
@@ -140,6 +142,7 @@ class FrameStream(trio.abc.Stream):
             if self._begun:
                 data, self._begun = self._begun + data, b""
             view = memoryview(data)
+            self._is_torn = True  # until all of it is written
             for start in range(0, len(view), SLICE):
                 began = trio.current_time()
                 with trio.move_on_after(self._write_timeout) as progress:
@@ -148,6 +151,7 @@ class FrameStream(trio.abc.Stream):
                     raise SlowReader
                 if trio.current_time() - began > WAITED:
                     self._moved_at = trio.current_time()
+            self._is_torn = False
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait for room in the transport's buffer. Cancellation changes nothing."""
@@ -219,13 +223,14 @@ class FrameStream(trio.abc.Stream):
         await trio.lowlevel.checkpoint()
 
     async def close_transport(self, *, code: int | None = None) -> None:
-        """End the connection, with a last close frame where `code` is given.
+        """End the connection, with a last close frame where `code` is given and no write was cut
+        off: the peer would take it for the rest of that.
 
         Waits at most a second for a peer that does not read; the connection ends also when
         cancelled.
         """
         self._is_closed = True
-        if code is not None:
+        if code is not None and not self._is_torn:
             with trio.move_on_after(1.0):
                 try:
                     async with self._lock:

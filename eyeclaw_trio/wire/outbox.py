@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final
 
+import trio
+
 from eyeclaw_trio.core.shares import Portion
 from eyeclaw_trio.errors import HungUp
 from eyeclaw_trio.wakeup import Wakeup
@@ -91,7 +93,13 @@ class Outbox:
             return True
         self._writing = _IDLE
         data = self._take()
-        if (data and not stream.write_nowait(data)) or parting:
+        try:
+            is_written = not data or stream.write_nowait(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._has_ended = True  # nobody may take for written what was lost
+            self._wake()
+            raise
+        if parting or not is_written:
             self._writing = _WAITING
             return False
         if self._portion.size:
@@ -112,7 +120,7 @@ class Outbox:
 
     async def drain(self) -> None:
         """Return when all that was put in is written; for one waiter at a time. Raises HungUp
-        when it has ended before. Cancellation takes nothing back."""
+        when it has ended before, or could not be written. Cancellation takes nothing back."""
         if self._drained is None:  # few ever need one
             self._drained = Wakeup()
         while not self._has_ended and (self._frames or self._writing > _IDLE):

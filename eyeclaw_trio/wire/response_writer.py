@@ -117,6 +117,8 @@ class ResponseWriter:
         or for whatever reason, may have left half an event: the connection is then broken for good.
         """
         rest, self._rest = memoryview(self._rest), b""
+        if self.is_broken and not rest:
+            raise HungUp  # what there was is lost
         for start in range(0, len(rest), SLICE):
             with trio.move_on_after(self._write_timeout) as progress:
                 try:

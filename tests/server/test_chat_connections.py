@@ -19,6 +19,7 @@ from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamError
 from eyeclaw_trio.protocol.to_bot import ExecuteCommand
+from eyeclaw_trio.server.chat import PATH
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.revocation import Revocation
 from eyeclaw_trio.server.roster import Roster
@@ -275,6 +276,31 @@ async def test_a_client_that_asks_for_pongs_and_reads_none_is_let_go(
                 await client.send({"type": "ping"})
             pytest.fail("it was never let go")
     assert list(gateway.chat.chats) == []
+
+
+async def test_a_question_that_waits_for_the_last_word_of_another_is_not_asked_for_nobody() -> None:
+    gateway = ChatGateway()
+    model = gateway.provider()
+    pair = trio.testing.memory_stream_pair()
+    line, pump = pair[1].send_stream, pair[1].send_stream.send_all_hook
+    headers = [(b"Authorization", f"Bearer {KEY}".encode())]
+
+    async def arrive_and_never_be_out() -> None:
+        assert pump is not None
+        await pump()
+        await trio.sleep_forever()
+
+    with model.station.attached(model):
+        async with gateway.websocket(f"{PATH}s", headers=headers, pair=lambda: pair) as link:
+            client = ChatClient(*link)
+            turn = await asked(client, model)
+            line.send_all_hook = arrive_and_never_be_out
+            model.say(StreamError(turn, "no text"))
+            assert (await client.signal())["type"] == "error"
+            await client.ask("and now?")
+            await trio.testing.wait_all_tasks_blocked()
+    assert len(model.commands) == 1
+    assert len(gateway.traces) == 1
 
 
 async def test_row_30_a_revoked_key_ends_its_connections_and_answers_and_no_others() -> None:

@@ -105,6 +105,19 @@ async def test_the_last_close_frame_is_no_part_of_a_text_that_was_begun() -> Non
     assert transport.is_closed
 
 
+async def test_not_even_a_close_frame_follows_a_write_that_was_cut_off() -> None:
+    transport = Narrow(0)
+    stream = FrameStream(transport)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stream.send_all, b"abcdef")
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    transport.tap.set()
+    await stream.close_transport(code=1011)
+    assert transport.wire == b"abc"  # its peer would take the code for the rest of the text
+    assert transport.is_closed
+
+
 async def test_a_closed_stream_takes_nothing_more() -> None:
     transport = Narrow(100)
     stream = FrameStream(transport)

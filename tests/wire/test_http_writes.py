@@ -100,6 +100,18 @@ async def test_a_write_that_was_cancelled_is_the_last() -> None:
         assert not connection.start_next_request()
 
 
+async def test_behind_a_write_that_was_cancelled_there_is_no_rest_to_be_written() -> None:
+    async with asked() as (connection, _):
+        assert not connection.writer.write_nowait(MUCH)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(connection.writer.drain)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        with pytest.raises(HungUp):
+            await connection.writer.drain()
+        assert connection.writer.is_broken
+
+
 async def test_a_reader_that_is_gone_has_hung_up() -> None:
     async with asked() as (connection, reader):
         await reader.aclose()

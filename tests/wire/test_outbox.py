@@ -34,6 +34,13 @@ class Line:
         self.written += data
 
 
+class Cut(Line):
+    """One whose peer is gone."""
+
+    def write_nowait(self, data: bytes) -> bool:
+        raise trio.BrokenResourceError
+
+
 def stream(line: Line) -> FrameStream:
     return cast(FrameStream, line)
 
@@ -98,3 +105,20 @@ async def test_a_socket_that_has_ended_keeps_nothing_of_what_waited() -> None:
     assert sys.getrefcount(frame) > before
     outbox.end()
     assert sys.getrefcount(frame) == before
+
+
+async def test_what_could_not_be_written_is_not_waited_for_in_vain_nor_taken_for_written() -> None:
+    outbox = opened(Shares(1_000_000))
+    assert outbox.put([b"x"])
+    async with trio.open_nursery() as nursery:
+
+        async def wait() -> None:
+            with pytest.raises(HungUp):
+                await outbox.drain()
+
+        nursery.start_soon(wait)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(trio.BrokenResourceError):
+            outbox.write_nowait(stream(Cut()), parting=False)
+    with pytest.raises(HungUp):
+        await outbox.drain()
