@@ -1,0 +1,365 @@
+"""One question that is cut at each step that any task takes, in every way that it can be cut.
+
+Whatever ends it there: nothing of it is left, in no table, count or budget; its reader has whole
+events, which are the beginning of the answer, and knows of a response that is not whole; and its
+bot has seen no chunk acknowledged that was not written.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
+from typing import Any, Final
+
+import pytest
+import trio
+import trio.testing
+from attrs import define, field
+from bot_fakes import FakeBot, summary_of
+from cable_fakes import CableGateway, Sdk
+from fakes import KEY, question
+from trio_websocket import ConnectionClosed
+
+from eyeclaw_trio.connector.embedded import run_embedded_bot
+from eyeclaw_trio.core.directory import Directory
+from eyeclaw_trio.core.trace import Outcome
+from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd
+from eyeclaw_trio.protocol.to_bot import CommandMetadata, CommandParams, ExecuteCommand
+from eyeclaw_trio.providers.echo import EchoProvider
+from eyeclaw_trio.server.revocation import Revocation
+from eyeclaw_trio.server.roster import Roster
+
+PIECES: Final = ("湖光", "秋月", "两相", "和")
+ANSWER: Final = "".join(PIECES)
+# In which order they come, one of them twice.
+COME: Final = (0, 2, 1, 1, 3)
+IDENTIFIER: Final = '{"channel":"BotChannel","bot_id":"1","cancel":true}'
+BODY: Final = json.dumps(question(ANSWER)).encode()
+REQUEST: Final = (
+    f"POST /sse/rokid HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
+    f"Content-Length: {len(BODY)}\r\n\r\n"
+).encode() + BODY
+LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
+
+
+@define(eq=False)
+class CutAt(trio.abc.Instrument):
+    """Calls `cut` before the step of this number, of whichever task."""
+
+    number: int
+    cut: Callable[[], None]
+    steps: int = 0
+    failure: Exception | None = None
+
+    @property
+    def has_cut(self) -> bool:
+        return self.steps >= self.number
+
+    def before_task_step(self, _: trio.lowlevel.Task) -> None:
+        self.steps += 1
+        if self.steps == self.number:
+            try:
+                self.cut()
+            except Exception as error:  # trio would only log it
+                self.failure = error
+
+
+class Halting(trio.abc.Stream):
+    """A stream that writes each piece in two halves, with a pass of the loop in between."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self.written = b""
+        self._stream = stream
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        half = len(data) // 2
+        for part in (bytes(data[:half]), bytes(data[half:])):
+            await self._stream.send_all(part)
+            self.written += part
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        return await self._stream.receive_some(max_bytes)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class Reader:
+    """Glasses that read until the response is whole, or broken off, and hang up then."""
+
+    def __init__(self) -> None:
+        self._stream, theirs = trio.testing.memory_stream_pair()
+        self.theirs = Halting(theirs)
+        self.raw = b""
+
+    def hang_up(self) -> None:
+        self._stream.send_stream.close()
+        self._stream.receive_stream.close()
+
+    async def ask(self) -> None:
+        with suppress(trio.ClosedResourceError):
+            await self._stream.send_all(REQUEST)
+
+    async def read(self) -> None:
+        with suppress(trio.ClosedResourceError):
+            while not self.is_whole and not self.raw.startswith(b"HTTP/1.1 401"):
+                data = await self._stream.receive_some()
+                if not data:
+                    break
+                self.raw += data
+        self.hang_up()
+
+    @property
+    def is_whole(self) -> bool:
+        return self.raw.endswith(LAST_CHUNK)
+
+    def body(self) -> str:
+        """What of the body is there, without what of a chunk is not; nothing of a refusal's."""
+        head, _, rest = self.raw.partition(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200"):
+            return ""
+        body = b""
+        while rest:
+            size, _, rest = rest.partition(b"\r\n")
+            length = int(size or b"0", 16)
+            body += rest[:length]
+            rest = rest[length + 2 :]
+        return body.decode("utf-8", "ignore")
+
+    def events(self) -> list[tuple[str, dict[str, Any]]]:
+        """Those that a client believes: behind each is a blank line."""
+        blocks = self.body().split("\n\n")[:-1]
+        named = [block.split("\n") for block in blocks if not block.startswith(":")]
+        return [
+            (name.removeprefix("event: "), json.loads(data.removeprefix("data: ")))
+            for name, data in named
+        ]
+
+
+@define(eq=False)
+class Asking:
+    """A gateway, a reader who asks, and how it is cut."""
+
+    gateway: CableGateway = field(factory=CableGateway)
+    reader: Reader = field(factory=Reader)
+    connection: trio.CancelScope = field(factory=trio.CancelScope)
+    lose_link: Callable[[], None] = field(default=lambda: None)
+    early: list[int] = field(factory=list)
+    """Chunks that were acknowledged though they were not written yet, and nothing was cut."""
+    cut: CutAt | None = None
+
+    def note_acknowledged(self, sequence: int) -> None:
+        if not self._has_been_cut and PIECES[sequence].encode() not in self.reader.theirs.written:
+            self.early.append(sequence)
+
+    def revoke(self) -> None:
+        gateway = self.gateway
+        gateway.directory = Directory(bots=gateway.directory.bots)
+        Revocation(gateway.switchboard, Roster(gateway.answers)).enforce(gateway.directory)
+
+    @property
+    def _has_been_cut(self) -> bool:
+        return self.cut is None or self.cut.has_cut
+
+    async def serve(self) -> None:
+        with self.connection:
+            await self.gateway.front_door.serve_connection(self.reader.theirs)
+
+    def check_nothing_is_left(self) -> None:
+        gateway = self.gateway
+        station = gateway.switchboard.station(1)
+        reception, newcomers = gateway.reception, gateway.front_door.newcomers
+        assert (gateway.switchboard.open_turns, station.open_turns) == (0, 0)
+        assert (station.places.taken, station.places.waiting, station.is_quiet) == (0, 0, True)
+        assert (reception.questions.taken, reception.held.taken) == (0, 0)
+        assert station._all_turns.waiting.taken == 0
+        assert (gateway.services.waiting.taken, gateway.services.unfinished.total) == (0, 0)
+        assert (gateway.answers.count, gateway.front_door.open_connections) == (0, 0)
+        assert (len(newcomers), newcomers.owned.taken) == (0, 0)
+
+    def check_reader(self) -> None:
+        """What it has is the beginning of the answer in whole events, and ends as it must."""
+        events = self.reader.events()
+        said = [data["answer_stream"] for name, data in events if name == "message"]
+        assert self.early == []
+        if self.reader.is_whole:
+            assert [name for name, _ in events].count("done") == 1
+            assert events[-1][0] == "done"
+        if not self.gateway.traces:  # cut before there was a turn
+            assert "".join(said) == ""
+            return
+        [trace] = self.gateway.traces
+        ends = [data for name, data in events if name == "message" and data["is_finish"]]
+        assert len(ends) <= 1
+        apology = ends[0]["answer_stream"] if ends else ""
+        text = "".join(said).removesuffix(apology)
+        assert ANSWER.startswith(text)
+        if trace.outcome is Outcome.ANSWERED:
+            assert (text, apology) == (ANSWER, "")
+
+
+class Heard(FakeBot):
+    """A bot that tells whoever looks at it what is acknowledged."""
+
+    note: Callable[[int], None] = print
+
+    def acknowledge(self, session_id: str, sequences: Any) -> None:
+        super().acknowledge(session_id, sequences)
+        for sequence in sequences:
+            self.note(sequence)
+
+
+# ---- three kinds of bots ------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def played(asking: Asking) -> AsyncIterator[None]:
+    """A link without a socket."""
+    bot = Heard(asking.gateway.switchboard.station(1), can_cancel=True)
+    bot.note = asking.note_acknowledged
+    attachment = bot.station.attached(bot)
+
+    def lose() -> None:
+        if bot.is_alive:
+            bot.is_alive = False
+            attachment.__exit__(None, None, None)
+
+    async def answer() -> None:
+        turn = (await bot.wait_for_commands())[0].session_id
+        for number in COME:
+            bot.say(StreamChunk(turn, PIECES[number], number))
+            await trio.testing.wait_all_tasks_blocked()
+        bot.say(StreamEnd(turn))
+        await trio.testing.wait_all_tasks_blocked()
+        bot.say(summary_of(turn, *PIECES))
+
+    attachment.__enter__()
+    asking.lose_link = lose
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(answer)
+        yield
+        nursery.cancel_scope.cancel()
+    lose()
+
+
+@asynccontextmanager
+async def busy(asking: Asking) -> AsyncIterator[None]:
+    """The same, while another question has the place of its bot until this one waits for it."""
+    station = asking.gateway.switchboard.station(1)
+    metadata = CommandMetadata("1", "another", "bot_1", "trace_another")
+    another = ExecuteCommand(CommandParams("another"), metadata, "now")
+
+    async def make_way() -> None:
+        while not station.places.waiting:
+            await trio.testing.wait_all_tasks_blocked()
+            await trio.sleep(1)
+        await trio.testing.wait_all_tasks_blocked()
+        turns.close()
+
+    async with played(asking), trio.open_nursery() as nursery:
+        with ExitStack() as turns:
+            turns.enter_context(station.open(another, overflow=trio.CancelScope()))
+            nursery.start_soon(make_way)
+            yield
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def linked(asking: Asking) -> AsyncIterator[None]:
+    """An SDK on `/cable`."""
+    pair = trio.testing.memory_stream_pair()
+
+    def lose() -> None:
+        pair[0].send_stream.close()
+        pair[0].receive_stream.close()
+
+    async def play(sdk: Sdk) -> None:
+        with suppress(ConnectionClosed):
+            while True:
+                message = (await sdk.receive()).get("message", {})
+                if message.get("type") == "chunk_received":
+                    asking.note_acknowledged(message["sequence"])
+                if message.get("type") == "execute_command":
+                    nursery.start_soon(answer, sdk, message["metadata"]["session_id"])
+
+    async def answer(sdk: Sdk, turn: str) -> None:
+        with suppress(ConnectionClosed):
+            for number in COME:
+                chunk = {"type": "stream_chunk", "content": PIECES[number], "sequence": number}
+                await sdk.say(chunk | {"session_id": turn}, IDENTIFIER)
+            await sdk.say({"type": "stream_end", "session_id": turn}, IDENTIFIER)
+            summary = {"total_content": ANSWER, "total_chunks": len(PIECES)}
+            await sdk.say({"type": "stream_summary", "session_id": turn, **summary}, IDENTIFIER)
+
+    async with asking.gateway.sdk(pair=lambda: pair) as sdk:
+        await sdk.subscribe(IDENTIFIER)
+        for _ in range(3):
+            await sdk.receive()
+        asking.lose_link = lose
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(play, sdk)
+            yield
+            nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def embedded(asking: Asking) -> AsyncIterator[None]:
+    """A bot in the process."""
+    station = asking.gateway.switchboard.station(1)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(run_embedded_bot, station, EchoProvider(delay=0.01))
+        asking.lose_link = nursery.cancel_scope.cancel
+        yield
+        nursery.cancel_scope.cancel()
+
+
+Bot = Callable[[Asking], AbstractAsyncContextManager[None]]
+# At each of how many steps: two WebSockets take many, and what they do is no part of the turn.
+BOTS: Final[dict[Bot, int]] = {played: 1, busy: 1, linked: 4, embedded: 1}
+WAYS: Final[dict[str, Callable[[Asking], None]]] = {
+    "cancelled": lambda asking: asking.connection.cancel(),
+    "hung up": lambda asking: asking.reader.hang_up(),
+    "link lost": lambda asking: asking.lose_link(),
+    "revoked": Asking.revoke,
+    "drained": lambda asking: asking.gateway.switchboard.end_turns(),
+}
+
+
+async def ask_and_cut(bot: Bot, way: str, number: int) -> bool:
+    """One question, cut before this step; false where it was over by then."""
+    asking = Asking()
+    asking.cut = cut = CutAt(number, lambda: WAYS[way](asking))
+    async with asking.gateway.services_running():
+        async with bot(asking):
+            await trio.testing.wait_all_tasks_blocked()
+            trio.lowlevel.add_instrument(cut)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(asking.reader.read)
+                nursery.start_soon(asking.serve)
+                await asking.reader.ask()
+            trio.lowlevel.remove_instrument(cut)
+            await trio.testing.wait_all_tasks_blocked()
+        if way == "link lost":  # its place was kept for the bot, who comes back now and is told
+            back = FakeBot(asking.gateway.switchboard.station(1), can_cancel=True)
+            with back.station.attached(back):
+                pass
+    assert cut.failure is None
+    asking.check_reader()
+    asking.check_nothing_is_left()
+    return cut.has_cut
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("bot", BOTS, ids=lambda bot: bot.__name__)
+async def test_wherever_a_question_is_cut_nothing_is_left_and_no_half_of_it_is_believed(
+    bot: Bot, way: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    numbers = itertools.count(1, BOTS[bot])
+    while await ask_and_cut(bot, way, number := next(numbers)):
+        pass
+    assert number > 50
