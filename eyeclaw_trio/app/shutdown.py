@@ -64,6 +64,8 @@ class Shutdown:
 
     async def _drain(self, scope: trio.CancelScope) -> None:
         """Let running answers finish, then say goodbye to the bots, then end all connections."""
+        # Whoever was let in just now begins in this very pass of the loop, perhaps behind us.
+        await trio.lowlevel.checkpoint()
         with trio.move_on_after(self.drain_timeout):
             await self._wait_for_answers()
         if self.roster.answers.count:

@@ -19,6 +19,7 @@ import trio.testing
 from attrs import define, field
 from bot_fakes import FakeBot, summary_of
 from cable_fakes import CableGateway, Sdk
+from cutting import CutAt
 from fakes import KEY, question
 from trio_websocket import ConnectionClosed
 
@@ -42,28 +43,6 @@ REQUEST: Final = (
     f"Content-Length: {len(BODY)}\r\n\r\n"
 ).encode() + BODY
 LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
-
-
-@define(eq=False)
-class CutAt(trio.abc.Instrument):
-    """Calls `cut` before the step of this number, of whichever task."""
-
-    number: int
-    cut: Callable[[], None]
-    steps: int = 0
-    failure: Exception | None = None
-
-    @property
-    def has_cut(self) -> bool:
-        return self.steps >= self.number
-
-    def before_task_step(self, _: trio.lowlevel.Task) -> None:
-        self.steps += 1
-        if self.steps == self.number:
-            try:
-                self.cut()
-            except Exception as error:  # trio would only log it
-                self.failure = error
 
 
 class Halting(trio.abc.Stream):
