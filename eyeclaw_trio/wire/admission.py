@@ -18,10 +18,10 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Final
 
-import trio
 from attrs import define, field, frozen
 
 from eyeclaw_trio.core.waiting_line import WaitingLine
+from eyeclaw_trio.wire.baton import Baton, Task
 
 # Admitted in one pass at the most, and at the least: a pass that is long with so few is long for
 # what others do in it, and whoever comes would wait for many of those.
@@ -70,24 +70,20 @@ class Share:
 
 @define(eq=False)
 class Admission:
-    """Who may go on, of all newcomers of a process.
+    """Who may go on, of all newcomers of a process."""
 
-    It has no task of its own: of those who are admitted together one has the baton, and admits
-    the next ones when its turn to run comes, which is a pass later.
-    """
-
-    _known: WaitingLine[trio.lowlevel.Task] = field(
-        factory=lambda: WaitingLine(from_both_ends=True)
-    )
-    _others: WaitingLine[trio.lowlevel.Task] = field(
-        factory=lambda: WaitingLine(from_both_ends=True)
-    )
+    _known: WaitingLine[Task] = field(factory=lambda: WaitingLine(from_both_ends=True))
+    _others: WaitingLine[Task] = field(factory=lambda: WaitingLine(from_both_ends=True))
     _known_is_next: bool = True
     _share: Share = field(factory=Share)
     _left: int = AT_LEAST
     _firsts: int = FIRSTS
     _began: float = 0.0
-    _baton: trio.lowlevel.Task | None = None
+    _baton: Baton = field(init=False)
+
+    @_baton.default
+    def _at_rest(self) -> Baton:
+        return Baton(self._choose)
 
     @property
     def is_busy(self) -> bool:
@@ -105,45 +101,29 @@ class Admission:
         if self._left > 0:
             self._left -= 1
             return
-        task = trio.lowlevel.current_task()
-        if self._baton is None:
-            self._baton, self._began = task, time.perf_counter()
-            try:
-                await trio.lowlevel.checkpoint()
-            finally:
-                self._pass_on()
-            return
         line, owner = self._line_for(peer, glimpse)
+        if self._baton.is_at_rest:
+            self._began = time.perf_counter()
         # Who was served has shown that he can wait, and one of them might ask again and again.
-        if self._firsts > 0 and not was_served and not line.of(owner):
+        elif self._firsts > 0 and not was_served and not line.of(owner):
             self._firsts -= 1
             return
+        await self._baton.wait(
+            lambda task: line.add(owner, task, was_served=was_served),
+            lambda task: line.discard(owner, task),
+        )
 
-        def leave(_: object) -> trio.lowlevel.Abort:
-            line.discard(owner, task)
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        line.add(owner, task, was_served=was_served)
-        await trio.lowlevel.wait_task_rescheduled(leave)
-        if self._baton is task:
-            self._pass_on()
-
-    def _pass_on(self) -> None:
-        """There has been a pass of the loop: the next ones may go on in the one that comes."""
+    def _choose(self) -> list[Task]:
+        """Who may go on in the pass that comes; there has been one."""
         now = time.perf_counter()
         self._share.note(now - self._began)
-        self._began = now
-        self._firsts = FIRSTS
+        self._began, self._firsts = now, FIRSTS
         waiting = self._known.size + self._others.size
         admitted = [self._pop() for _ in range(min(self._share.size, waiting))]
         self._left = 0 if admitted else self._share.size
-        self._baton = admitted[0] if admitted else None
-        for task in admitted:
-            trio.lowlevel.reschedule(task)
+        return admitted
 
-    def _line_for(
-        self, peer: str, glimpse: Glimpse | None
-    ) -> tuple[WaitingLine[trio.lowlevel.Task], Hashable]:
+    def _line_for(self, peer: str, glimpse: Glimpse | None) -> tuple[WaitingLine[Task], Hashable]:
         """Which line one stands in, and among whom."""
         if glimpse is None:
             return self._others, network_of(peer)
@@ -151,7 +131,7 @@ class Admission:
             return self._known, glimpse.owner
         return self._others, (glimpse.owner, network_of(peer))
 
-    def _pop(self) -> trio.lowlevel.Task:
+    def _pop(self) -> Task:
         """The next one: of those who are known and of the others in turns."""
         is_known = self._known.size > 0 and (self._known_is_next or not self._others.size)
         self._known_is_next = not is_known

@@ -4,16 +4,17 @@ A peer decides how many pieces its bytes are cut into, and each piece costs the 
 holds one byte or a thousand: 64 kB in chunks of one byte are 70 ms of work. What is parsed is
 therefore counted, in pieces and in bytes. A few pieces are everybody's own, so that an ordinary
 request never waits behind an extraordinary one; what goes beyond them comes out of one budget
-that all parsers share, and of which one of them at a time gets a new share, with a pass of the
-loop in between.
+that all parsers share. It is full again after a pass of the loop: those who have found it empty go
+on then as far as it goes, who came first first.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-import trio
 from attrs import define, field
+
+from eyeclaw_trio.wire.baton import Baton, Task
 
 # A share: about a millisecond of work at some eight microseconds for a piece. A pass of the loop
 # takes one new connection, so that short passes are what keeps those who come from waiting.
@@ -33,7 +34,12 @@ class Budget:
     size: int = SIZE
     _items_left: int = field(init=False)
     _size_left: int = field(init=False)
-    _turns: trio.StrictFIFOLock = field(factory=trio.StrictFIFOLock, init=False)
+    _waiting: dict[Task, tuple[int, int]] = field(factory=dict, init=False)
+    _baton: Baton = field(init=False)
+
+    @_baton.default
+    def _at_rest(self) -> Baton:
+        return Baton(self._choose)
 
     def __attrs_post_init__(self) -> None:
         self.refill()
@@ -50,14 +56,30 @@ class Budget:
         self._items_left = self.items
         self._size_left = self.size
 
-    async def renew(self) -> None:
-        """Give way, then have all of it again. Who comes first goes on first.
+    async def renew(self, items: int = 0, size: int = 0) -> None:
+        """Give way, and go on when there is some of it for the caller: for what it does next, in
+        items and bytes, which is taken of it; without both all of it, which it spends itself.
+        Who comes first goes on first.
 
-        Cancellation leaves the budget as it was.
+        Cancellation takes nothing.
         """
-        async with self._turns:
-            await trio.lowlevel.checkpoint()
-            self.refill()
+        await self._baton.wait(
+            lambda task: self._waiting.__setitem__(task, (items, size)), self._waiting.__delitem__
+        )
+
+    def _choose(self) -> list[Task]:
+        """Who may go on in the pass that comes; there has been one."""
+        self.refill()
+        chosen: list[Task] = []
+        is_left = True
+        while self._waiting and is_left:
+            task, needed = next(iter(self._waiting.items()))
+            if needed == (0, 0) and chosen:
+                break  # all of it is for the next pass
+            del self._waiting[task]
+            chosen.append(task)
+            is_left = needed != (0, 0) and self.spend(*needed)
+        return chosen
 
 
 class Allowance:

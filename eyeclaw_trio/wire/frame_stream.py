@@ -17,7 +17,7 @@ from typing import Final
 import trio
 
 from eyeclaw_trio.errors import SlowReader
-from eyeclaw_trio.protocol.frames import FRAMES_AT_A_TIME, FrameSieve, frame_close
+from eyeclaw_trio.protocol.frames import FRAMES_AT_A_TIME, TEXTS_AT_A_TIME, FrameSieve, frame_close
 from eyeclaw_trio.wire.budget import Budget
 from eyeclaw_trio.wire.poller import FIRST_SIZE
 from eyeclaw_trio.wire.services import Services
@@ -187,17 +187,17 @@ class FrameStream(trio.abc.Stream):
                     return self._sieve.finish()
                 left = self._sift(data) or b""
             if self._sieve.has_more and not left:
-                await budget.renew()  # many small ones: others have their turn in between
+                await budget.renew(TEXTS_AT_A_TIME)  # many small ones: others have their turn
             elif left:
                 if not budget.spend(FRAMES_AT_A_TIME):
-                    await budget.renew()
+                    await budget.renew(FRAMES_AT_A_TIME)
                 return left
         raise trio.ClosedResourceError
 
     async def _receive_itself(self, size: int, budget: Budget) -> bytes:
         data = bytes(await self._transport.receive_some(size))
         if data and not budget.spend(0, len(data)):
-            await budget.renew()
+            await budget.renew(0, len(data))
         return data
 
     def _sift(self, data: bytes) -> bytes | None:

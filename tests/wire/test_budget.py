@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 import trio
 import trio.testing
@@ -39,41 +41,90 @@ async def test_what_goes_beyond_it_is_counted_in_pieces_and_in_bytes() -> None:
     assert budget.spend()
 
 
+class Passes(trio.abc.Instrument):
+    """Counts what is done between two passes of the loop."""
+
+    def __init__(self) -> None:
+        self.count = self.all = self.most = self.number = 0
+
+    def before_io_wait(self, timeout: float) -> None:
+        self.all += self.count
+        self.most = max(self.most, self.count)
+        self.count = 0
+        self.number += 1
+
+    async def watch(self, work: Callable[[], Awaitable[None]], tasks: int) -> None:
+        """Let so many do this work, and count."""
+        trio.lowlevel.add_instrument(self)
+        async with trio.open_nursery() as nursery:
+            for _ in range(tasks):
+                nursery.start_soon(work)
+        await trio.lowlevel.checkpoint()
+        trio.lowlevel.remove_instrument(self)
+
+
 @pytest.mark.parametrize("parsers", [1, 2, 50])
 async def test_between_two_passes_of_the_loop_all_parsers_together_get_one_share(
     parsers: int,
 ) -> None:
     budget = Budget()
-    parsed = 0
-    most = 0
-    is_over = False
+    passes = Passes()
 
     async def parse_much() -> None:
-        nonlocal parsed
         allowance = Allowance(budget)
         for _ in range(OWN_ITEMS + 3 * ITEMS):
             is_left = allowance.spend()
-            parsed += 1
+            passes.count += 1
             if not is_left:
                 await allowance.renew()
 
-    async def look() -> None:
-        nonlocal most
-        before = parsed
-        while not is_over:
-            await trio.lowlevel.checkpoint()
-            most = max(most, parsed - before)
-            before = parsed
-
-    async with trio.open_nursery() as outer:
-        outer.start_soon(look)
-        async with trio.open_nursery() as nursery:
-            for _ in range(parsers):
-                nursery.start_soon(parse_much)
-        is_over = True
-    assert parsed == parsers * (OWN_ITEMS + 3 * ITEMS)
+    await passes.watch(parse_much, parsers)
+    assert passes.all == parsers * (OWN_ITEMS + 3 * ITEMS)
     # The first pass has everybody's own in it, and one piece of each that finds nothing left.
-    assert most <= ITEMS + parsers * (OWN_ITEMS + 1)
+    assert passes.most <= ITEMS + parsers * (OWN_ITEMS + 1)
+
+
+@pytest.mark.parametrize("unit", ["items", "bytes"])
+async def test_who_says_what_it_does_next_shares_a_pass_with_others_as_far_as_the_budget_goes(
+    unit: str,
+) -> None:
+    budget = Budget()
+    passes = Passes()
+    while budget.spend():
+        pass
+
+    async def read() -> None:
+        for _ in range(3):
+            await (budget.renew(ITEMS // 4) if unit == "items" else budget.renew(0, SIZE // 4))
+            passes.count += 1
+
+    await passes.watch(read, 20)
+    assert passes.all == 60
+    # He who came first has his beside the others' once.
+    assert passes.most in (4, 5)
+
+
+async def test_who_needs_all_of_it_has_a_pass_for_himself() -> None:
+    budget = Budget()
+    passes = Passes()
+    went_on: dict[int, list[str]] = {}
+
+    async def renew(name: str, items: int) -> None:
+        await budget.renew(items)
+        went_on.setdefault(passes.number, []).append(name)
+
+    trio.lowlevel.add_instrument(passes)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(budget.renew)
+        for _ in range(3):
+            await trio.lowlevel.checkpoint()
+        for name, items in (("few", 1), ("all", 0)) * 10:
+            nursery.start_soon(renew, name, items)
+    trio.lowlevel.remove_instrument(passes)
+    together = [names for names in went_on.values() if "all" in names]
+    assert len(together) == 10
+    # Beside the first of all there may be those who were not in line behind anybody.
+    assert sum(len(names) > 1 for names in together) <= 1
 
 
 async def test_who_comes_first_goes_on_first() -> None:
