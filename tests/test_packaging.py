@@ -71,3 +71,16 @@ def test_the_unit_waits_as_long_as_answers_may_take_to_finish(tmp_path: Path) ->
     assert final.split() == [str(click.UsageError.exit_code), str(WRONG_SETTINGS)]
     for line in ("Type=notify", "NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes"):
         assert f"\n{line}\n" in unit
+
+
+def test_the_token_of_openclaw_goes_to_the_address_that_the_compose_file_names(
+    tmp_path: Path,
+) -> None:
+    """No ready-made key follows its provider to another address: the file has to say so."""
+    text = (PACKAGING / "compose.yaml").read_text("utf-8")
+    environ = dict(re.findall(r"^ +(EYECLAW_\w+): (\S+)$", text, re.MULTILINE))
+    environ["OPENCLAW_GATEWAY_TOKEN"] = "of-the-host"
+    settings = load_settings({"data": tmp_path}, config=None, environ=environ, cwd=tmp_path)
+    openclaw = settings.providers["openclaw"]
+    assert openclaw.base_url.startswith("http://host.docker.internal:")
+    assert openclaw.api_key == "of-the-host"
