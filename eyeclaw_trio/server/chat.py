@@ -22,6 +22,7 @@ from eyeclaw_trio.errors import (
     BadMessage,
     BotOffline,
     GatewayStopping,
+    KeyRevoked,
     ProviderRefused,
     RequestRefused,
 )
@@ -246,6 +247,7 @@ class ChatSession:
         wording = self._reception.wording(self._language, turn.trace)
         reply = ChatReply(self._socket, self._framing, wording)
         self._running = _Running(reply, turn)
+        turn.begin(self._reception.answers.one_more(turn.trace))  # a drain waits for it from now on
         self._answers.start_soon(self._answer, question, self._running)
 
     async def _answer(self, question: Ask, running: _Running) -> None:
@@ -264,6 +266,7 @@ class ChatSession:
         reception, trace = self._reception, running.trace
         wanted, choice = question.provider or None, self._door.choice
         try:
+            reception.gate.check_still_open(self.key_id)  # much can happen while it waits
             chosen = reception.choose(
                 lambda directory: choose_for_chat(directory, self._key, wanted, choice), trace
             )
@@ -273,8 +276,9 @@ class ChatSession:
         except RequestRefused as refused:
             self._say_error(refused.error, "bad_provider")
             return
-        except BotOffline as offline:
-            self._say(encode_failure(offline, running.reply.wording))
+        except (BotOffline, KeyRevoked) as failure:
+            trace.end(Outcome(failure.outcome), reason=failure.code)
+            self._say(encode_failure(failure, running.reply.wording))
             return
         station = self._find_station(chosen, trace)
         command = self._make_command(question, trace)

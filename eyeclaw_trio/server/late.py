@@ -21,7 +21,7 @@ from eyeclaw_trio.core.shares import Portion, Shares
 from eyeclaw_trio.core.spoken import clean
 from eyeclaw_trio.core.texts import Language, later
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
-from eyeclaw_trio.errors import ListenerGone, PushFailed
+from eyeclaw_trio.errors import KeyRevoked, ListenerGone, PushFailed
 from eyeclaw_trio.protocol.push import PushMessage, shorten_push
 from eyeclaw_trio.server.late_reply import LateReply
 from eyeclaw_trio.server.pushes import PushPlatform, deliver
@@ -86,7 +86,11 @@ class LateTurns:
         """One turn, to its trace. A bug in it is logged and ends it only."""
         with closing(turn):
             try:
-                await relaying
+                if late.is_good():  # it has become a task since it was asked
+                    await relaying
+                else:
+                    relaying.close()
+                    await _refuse(wrapped, late.trace)
             except* Exception:
                 log.exception("turn.bug", trace_id=late.trace.trace_id)
             finally:
@@ -120,7 +124,7 @@ class _LateTurn:
         """Push the whole answer. Whatever becomes of it is in the trace. Cancelled, it may have
         been taken all the same."""
         trace, platform = self.trace, self.turns.platform
-        if platform is None or not self._is_good():
+        if platform is None or not self.is_good():
             trace.end(Outcome.REJECTED, reason="key_revoked")
             return
         user_id = trace.user_id or ""
@@ -129,17 +133,24 @@ class _LateTurn:
         message_id = f"push_{trace.session_id}"
         message = PushMessage(message_id, user_id, trace.agent_id, shorten_push(text))
         try:
-            await deliver(platform, message, trace, self._is_good)
+            await deliver(platform, message, trace, self.is_good)
         except PushFailed as failed:
             trace.end(Outcome.REJECTED, reason=failed.code)
         else:
             trace.end(Outcome.LATE)
 
-    def _is_good(self) -> bool:
+    def is_good(self) -> bool:
         """Whether the key and the bot are still there (RELIABILITY 30)."""
         directory = self.turns.reception.gate.directory()
         is_active = any(key.id == self.key_id and key.is_active for key in directory.keys)
         return is_active and self.bot.id in directory.bots
+
+
+async def _refuse(reply: LateReply, trace: Trace) -> None:
+    revoked = KeyRevoked()
+    trace.end(Outcome(revoked.outcome), reason=revoked.code)
+    with suppress(ListenerGone):
+        await reply.apologise(revoked)
 
 
 async def _attend(reply: SseReply, wrapped: LateReply, due: float, language: Language) -> None:

@@ -20,6 +20,7 @@ from eyeclaw_trio.errors import (
     BadMessage,
     BotOffline,
     HungUp,
+    KeyRevoked,
     NotBound,
     RequestRefused,
     TryLater,
@@ -91,6 +92,7 @@ class TriggerDoor:
 
     def _choose_bot(self, asked: Asked, trace: Trace, wording: Wording) -> Bot:
         try:
+            self._reception.gate.check_still_open(asked.key.id)  # it has become a task since then
             bot = self._reception.choose_bot(asked, trace)
             switchboard = self._reception.switchboard
             if not switchboard.is_online(bot.id):
@@ -98,6 +100,9 @@ class TriggerDoor:
                 raise BotOffline
         except BotOffline as offline:
             raise RequestRefused(503, "Bot offline", wording.apology(offline)) from None
+        except KeyRevoked as revoked:
+            trace.end(Outcome(revoked.outcome), reason=revoked.code)
+            raise RequestRefused(401, "Invalid access key") from None
         except (WearerRefused, NotBound) as refused:
             trace.end(Outcome(refused.outcome), reason=refused.code)
             raise RequestRefused(403, "Not allowed", wording.apology(refused)) from None

@@ -23,6 +23,7 @@ from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.relay.turn_log import READ_WITHIN
 from eyeclaw_trio.server.chat import PATH
 from eyeclaw_trio.server.glasses import PATHS
+from eyeclaw_trio.wire.admission import Admission
 
 # Seconds that the bot takes: more than what is given to anything but a running answer.
 TAKES: Final = 2 * LAST_WORDS + READ_WITHIN + 5.0
@@ -108,3 +109,34 @@ async def test_row_6_whenever_sigterm_comes_a_question_is_refused_or_answered_wh
     while await ask_and_stop(ask, number):
         number += 1
     assert number > 5
+
+
+class Crowd(Admission):
+    """Many have asked before, and nobody is admitted until all of them are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_gone = trio.Event()
+
+    async def wait(self, *_: object, **__: object) -> None:
+        await self.is_gone.wait()
+
+
+async def test_row_6_a_chat_question_that_waits_behind_a_crowd_is_answered_whole(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    gateway = AllDoors(directory=make_directory(default=1), takes=TAKES)
+    crowd = gateway.front_door.newcomers.asking = Crowd()
+    tell, signals = trio.open_memory_channel[int](1)
+    async with gateway.open(), trio.open_nursery() as nursery:
+        with trio.CancelScope() as everything:
+            nursery.start_soon(gateway.shutdown.stop_on, signals, everything)
+            nursery.start_soon(chat, gateway)
+            await trio.testing.wait_all_tasks_blocked()
+            await tell.send(signal.SIGTERM)
+            await trio.sleep(2 * LAST_WORDS)
+            assert not gateway.is_at_work
+            crowd.is_gone.set()
+            await trio.sleep_forever()
+        nursery.cancel_scope.cancel()
+    assert [trace.outcome for trace in gateway.traces] == [Outcome.ANSWERED]

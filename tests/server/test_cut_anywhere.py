@@ -8,7 +8,6 @@ bot has seen no chunk acknowledged that was not written.
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, suppress
 from typing import Any, Final
@@ -19,8 +18,7 @@ import trio.testing
 from attrs import define, field
 from bot_fakes import FakeBot, summary_of
 from cable_fakes import CableGateway, Sdk
-from cutting import CutAt
-from fakes import KEY, question
+from cutting import CutAt, Reader
 from trio_websocket import ConnectionClosed
 
 from eyeclaw_trio.connector.embedded import run_embedded_bot
@@ -37,87 +35,6 @@ ANSWER: Final = "".join(PIECES)
 # In which order they come, one of them twice.
 COME: Final = (0, 2, 1, 1, 3)
 IDENTIFIER: Final = '{"channel":"BotChannel","bot_id":"1","cancel":true}'
-BODY: Final = json.dumps(question(ANSWER)).encode()
-REQUEST: Final = (
-    f"POST /sse/rokid HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
-    f"Content-Length: {len(BODY)}\r\n\r\n"
-).encode() + BODY
-LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
-
-
-class Halting(trio.abc.Stream):
-    """A stream that writes each piece in two halves, with a pass of the loop in between."""
-
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self.written = b""
-        self._stream = stream
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        half = len(data) // 2
-        for part in (bytes(data[:half]), bytes(data[half:])):
-            await self._stream.send_all(part)
-            self.written += part
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        return await self._stream.receive_some(max_bytes)
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-class Reader:
-    """Glasses that read until the response is whole, or broken off, and hang up then."""
-
-    def __init__(self) -> None:
-        self._stream, theirs = trio.testing.memory_stream_pair()
-        self.theirs = Halting(theirs)
-        self.raw = b""
-
-    def hang_up(self) -> None:
-        self._stream.send_stream.close()
-        self._stream.receive_stream.close()
-
-    async def ask(self) -> None:
-        with suppress(trio.ClosedResourceError):
-            await self._stream.send_all(REQUEST)
-
-    async def read(self) -> None:
-        with suppress(trio.ClosedResourceError):
-            while not self.is_whole and not self.raw.startswith(b"HTTP/1.1 401"):
-                data = await self._stream.receive_some()
-                if not data:
-                    break
-                self.raw += data
-        self.hang_up()
-
-    @property
-    def is_whole(self) -> bool:
-        return self.raw.endswith(LAST_CHUNK)
-
-    def body(self) -> str:
-        """What of the body is there, without what of a chunk is not; nothing of a refusal's."""
-        head, _, rest = self.raw.partition(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200"):
-            return ""
-        body = b""
-        while rest:
-            size, _, rest = rest.partition(b"\r\n")
-            length = int(size or b"0", 16)
-            body += rest[:length]
-            rest = rest[length + 2 :]
-        return body.decode("utf-8", "ignore")
-
-    def events(self) -> list[tuple[str, dict[str, Any]]]:
-        """Those that a client believes: behind each is a blank line."""
-        blocks = self.body().split("\n\n")[:-1]
-        named = [block.split("\n") for block in blocks if not block.startswith(":")]
-        return [
-            (name.removeprefix("event: "), json.loads(data.removeprefix("data: ")))
-            for name, data in named
-        ]
 
 
 @define(eq=False)
@@ -125,7 +42,7 @@ class Asking:
     """A gateway, a reader who asks, and how it is cut."""
 
     gateway: CableGateway = field(factory=CableGateway)
-    reader: Reader = field(factory=Reader)
+    reader: Reader = field(factory=lambda: Reader(ANSWER))
     connection: trio.CancelScope = field(factory=trio.CancelScope)
     lose_link: Callable[[], None] = field(default=lambda: None)
     early: list[int] = field(factory=list)
@@ -133,7 +50,7 @@ class Asking:
     cut: CutAt | None = None
 
     def note_acknowledged(self, sequence: int) -> None:
-        if not self._has_been_cut and PIECES[sequence].encode() not in self.reader.theirs.written:
+        if not self._has_been_cut and not self.reader.may_have(PIECES[sequence]):
             self.early.append(sequence)
 
     def revoke(self) -> None:
@@ -160,6 +77,7 @@ class Asking:
         assert (gateway.services.waiting.taken, gateway.services.unfinished.total) == (0, 0)
         assert (gateway.answers.count, gateway.front_door.open_connections) == (0, 0)
         assert (len(newcomers), newcomers.owned.taken) == (0, 0)
+        assert gateway.services.poller is None or not gateway.services.poller._watches
 
     def check_reader(self) -> None:
         """What it has is the beginning of the answer in whole events, and ends as it must."""
@@ -224,6 +142,14 @@ async def played(asking: Asking) -> AsyncIterator[None]:
         yield
         nursery.cancel_scope.cancel()
     lose()
+
+
+@asynccontextmanager
+async def polled(asking: Asking) -> AsyncIterator[None]:
+    """The same, for a reader whose socket is written without a wait and read by the poller."""
+    asking.reader = Reader(ANSWER, has_socket=True)
+    async with played(asking):
+        yield
 
 
 @asynccontextmanager
@@ -299,7 +225,13 @@ async def embedded(asking: Asking) -> AsyncIterator[None]:
 
 Bot = Callable[[Asking], AbstractAsyncContextManager[None]]
 # At each of how many steps: two WebSockets take many, and what they do is no part of the turn.
-BOTS: Final[dict[Bot, int]] = {played: 1, busy: 1, linked: 4, embedded: 1}
+BOTS: Final[dict[Bot, int]] = {
+    played: 1,
+    polled: 1,
+    busy: 1,
+    linked: 4,
+    embedded: 1,
+}
 WAYS: Final[dict[str, Callable[[Asking], None]]] = {
     "cancelled": lambda asking: asking.connection.cancel(),
     "hung up": lambda asking: asking.reader.hang_up(),
@@ -341,4 +273,4 @@ async def test_wherever_a_question_is_cut_nothing_is_left_and_no_half_of_it_is_b
     numbers = itertools.count(1, BOTS[bot])
     while await ask_and_cut(bot, way, number := next(numbers)):
         pass
-    assert number > 50
+    assert number > 20
