@@ -24,7 +24,7 @@ from trio_websocket import ConnectionClosed
 from eyeclaw_trio.connector.embedded import run_embedded_bot
 from eyeclaw_trio.core.directory import Directory
 from eyeclaw_trio.core.trace import Outcome
-from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd
+from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd, StreamMessage
 from eyeclaw_trio.protocol.to_bot import CommandMetadata, CommandParams, ExecuteCommand
 from eyeclaw_trio.providers.echo import EchoProvider
 from eyeclaw_trio.server.revocation import Revocation
@@ -45,6 +45,7 @@ class Asking:
     reader: Reader = field(factory=lambda: Reader(ANSWER))
     connection: trio.CancelScope = field(factory=trio.CancelScope)
     lose_link: Callable[[], None] = field(default=lambda: None)
+    replace_link: Callable[[], None] = field(default=lambda: None)
     early: list[int] = field(factory=list)
     """Chunks that were acknowledged though they were not written yet, and nothing was cut."""
     cut: CutAt | None = None
@@ -116,29 +117,44 @@ class Heard(FakeBot):
 
 @asynccontextmanager
 async def played(asking: Asking) -> AsyncIterator[None]:
-    """A link without a socket."""
-    bot = Heard(asking.gateway.switchboard.station(1), can_cancel=True)
-    bot.note = asking.note_acknowledged
-    attachment = bot.station.attached(bot)
+    """A link without a socket; where it is replaced, the bot says all of it again on the next."""
+    station = asking.gateway.switchboard.station(1)
+    asked: list[str] = []  # the turn
+    links = ExitStack()
+
+    def come() -> Heard:
+        bot = Heard(station, can_cancel=True, can_resume=True)
+        bot.note = asking.note_acknowledged
+        links.enter_context(station.attached(bot))
+        return bot
 
     def lose() -> None:
-        if bot.is_alive:
-            bot.is_alive = False
-            attachment.__exit__(None, None, None)
+        first.is_alive = False
+        links.close()
 
-    async def answer() -> None:
-        turn = (await bot.wait_for_commands())[0].session_id
-        for number in COME:
-            bot.say(StreamChunk(turn, PIECES[number], number))
-            await trio.testing.wait_all_tasks_blocked()
-        bot.say(StreamEnd(turn))
-        await trio.testing.wait_all_tasks_blocked()
-        bot.say(summary_of(turn, *PIECES))
+    def replace() -> None:
+        nonlocal links
+        before, links = links, ExitStack()
+        nursery.start_soon(answer, come())
+        first.is_alive = False
+        before.close()
 
-    attachment.__enter__()
-    asking.lose_link = lose
+    async def answer(bot: Heard) -> None:
+        if not asked:
+            asked.append((await bot.wait_for_commands())[0].session_id)
+        [turn] = asked
+        messages: list[StreamMessage] = [
+            StreamChunk(turn, PIECES[number], number) for number in COME
+        ]
+        for message in [*messages, StreamEnd(turn), summary_of(turn, *PIECES)]:
+            if bot.is_alive:
+                bot.say(message)
+                await trio.testing.wait_all_tasks_blocked()
+
+    first = come()
+    asking.lose_link, asking.replace_link = lose, replace
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(answer)
+        nursery.start_soon(answer, first)
         yield
         nursery.cancel_scope.cancel()
     lose()
@@ -236,6 +252,7 @@ WAYS: Final[dict[str, Callable[[Asking], None]]] = {
     "cancelled": lambda asking: asking.connection.cancel(),
     "hung up": lambda asking: asking.reader.hang_up(),
     "link lost": lambda asking: asking.lose_link(),
+    "link replaced": lambda asking: asking.replace_link(),
     "revoked": Asking.revoke,
     "drained": lambda asking: asking.gateway.switchboard.end_turns(),
 }
@@ -262,11 +279,21 @@ async def ask_and_cut(bot: Bot, way: str, number: int) -> bool:
     assert cut.failure is None
     asking.check_reader()
     asking.check_nothing_is_left()
+    if way == "link replaced":
+        assert [trace.outcome for trace in asking.gateway.traces] == [Outcome.ANSWERED]
     return cut.has_cut
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("bot", BOTS, ids=lambda bot: bot.__name__)
+# Only a played bot is there again in the same instant.
+CUTS: Final = [
+    (bot, way)
+    for bot in BOTS
+    for way in WAYS
+    if way != "link replaced" or bot in (played, polled, busy)
+]
+
+
+@pytest.mark.parametrize(("bot", "way"), CUTS, ids=lambda it: getattr(it, "__name__", it))
 async def test_wherever_a_question_is_cut_nothing_is_left_and_no_half_of_it_is_believed(
     bot: Bot, way: str, autojump_clock: trio.testing.MockClock
 ) -> None:
