@@ -70,6 +70,8 @@ class Shutdown:
             await self._wait_for_answers()
         if self.roster.answers.count:
             self.switchboard.end_turns()
+            for preparation in self.roster.answers.preparing:
+                preparation.cancel()
             with trio.move_on_after(LAST_WORDS):
                 await self._wait_for_answers()
         await self._say_goodbye()

@@ -14,7 +14,14 @@ from attrs import define, field, frozen
 from eyeclaw_trio.core.awaited_photos import AwaitedPhotos, Talk
 from eyeclaw_trio.core.reply_events import DeviceAction, KeepAlive
 from eyeclaw_trio.core.shares import Portion
-from eyeclaw_trio.errors import HungUp, ListenerGone, PhotoFault, PhotoRefused, TurnFailed
+from eyeclaw_trio.errors import (
+    GatewayStopping,
+    HungUp,
+    ListenerGone,
+    PhotoFault,
+    PhotoRefused,
+    TurnFailed,
+)
 from eyeclaw_trio.photos.guard import PhotoGuard, Sender
 from eyeclaw_trio.protocol.to_bot import ExecuteCommand, fit_images
 from eyeclaw_trio.relay.turn import Reply
@@ -50,16 +57,17 @@ class PhotoDesk:
     awaited: AwaitedPhotos = field(factory=AwaitedPhotos)
 
     async def complete(
-        self, command: ExecuteCommand, photos: AskedPhotos, reply: Reply
+        self, command: ExecuteCommand, photos: AskedPhotos, reply: Reply, over: trio.CancelScope
     ) -> ExecuteCommand:
         """The command with these photos as `data:` URLs, taken in while the reader sees that
         somebody is at work.
 
-        Raises PhotoRefused and ListenerGone. Cancelled, nothing is left of the photos; the reply
+        Raises PhotoRefused, ListenerGone, and GatewayStopping where `over` is cancelled; that
+        cuts no write in two. Cancelled from outside, nothing is left of the photos; the reply
         may hold half an event then, as after all writes.
         """
         words = self._find_words(photos)  # also of a photo that is refused: it is taken once
-        images = await wait_beside(reply, self.keepalive, partial(self._take_all, photos))
+        images = await wait_beside(reply, self.keepalive, partial(self._take_all, photos), over)
         if not photos.room.take(sum(map(len, images))):
             raise PhotoRefused(PhotoFault.BUSY, "questions take all the room there is")
         metadata = attrs.evolve(command.metadata, images=images, photo_words=words)
@@ -111,15 +119,18 @@ class PhotoExpectation:
 
 
 async def wait_beside(
-    reply: Reply, keepalive: float, work: Callable[[], Awaitable[Result]]
+    reply: Reply,
+    keepalive: float,
+    work: Callable[[], Awaitable[Result]],
+    over: trio.CancelScope | None = None,
 ) -> Result:
     """Open the reply, do this work, and show every `keepalive` seconds that it goes on.
 
     One task writes, and it is never cut in the middle of an event by the end of the work. Raises
-    what the work raises of TurnFailed, and ListenerGone when nobody reads any more: then the work
-    is cancelled. Cancelled, so is the work.
+    what the work raises of TurnFailed, GatewayStopping where `over` is cancelled, and ListenerGone
+    when nobody reads any more: then the work is cancelled. Cancelled, so is the work.
     """
-    waiting = _Waiting(work)
+    waiting = _Waiting(work, over or trio.CancelScope())
     async with trio.open_nursery() as nursery:
         waiting.scope = nursery.cancel_scope
         with reply.monitor_hangup(nursery, waiting.leave):
@@ -140,6 +151,7 @@ class _Waiting(Generic[Result]):
     """The work, and how it has ended."""
 
     _work: Callable[[], Awaitable[Result]]
+    _over: trio.CancelScope
     scope: trio.CancelScope = field(factory=trio.CancelScope)
     gone: ListenerGone | None = None
     _failure: TurnFailed | None = None
@@ -149,9 +161,12 @@ class _Waiting(Generic[Result]):
     async def run(self) -> None:
         """Do it. Cancelled, it has no result."""
         try:
-            self._results.append(await self._work())
+            with self._over:
+                self._results.append(await self._work())
         except TurnFailed as failure:
             self._failure = failure
+        if self._over.cancelled_caught:
+            self._failure = GatewayStopping()
         self._done.set()
 
     async def is_done_within(self, seconds: float) -> bool:

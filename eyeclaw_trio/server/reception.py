@@ -57,7 +57,12 @@ _NO_BOT: Final = "`eyeclaw bot add NAME` adds one, `eyeclaw bot default ID` says
 
 class OpenAnswers(LiveSet[Trace]):
     """The answers that are being written, by their traces, for whoever waits for the last or ends
-    one. Its key (without one it is the owner's own) and its bot give it the right to go on."""
+    one. Its key (without one it is the owner's own) and its bot give it the right to go on. What
+    has to be done before a bot is asked is `preparing`, and cancelled at the drain's end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.preparing: LiveSet[trio.CancelScope] = LiveSet()
 
 
 @frozen
@@ -277,13 +282,13 @@ class Reception:
         turn: TracedTurn,
     ) -> None:
         """Take these photos in, then go on as `relay_command`. Cancelled, the turn ends."""
-        trace, key_id = turn.trace, photos.key_id
+        trace, key_id, over = turn.trace, photos.key_id, trio.CancelScope()
         trace.asked_by = key_id
-        # The drain waits for it from now on; what it ends meanwhile is looked at behind it.
-        with self.answers.one_more(trace):
+        # The drain waits for it from now on; what is revoked meanwhile is looked at behind it.
+        with self.answers.one_more(trace), self.answers.preparing.one_more(over):
             try:
                 try:
-                    command = await desk.complete(command, photos, reply)
+                    command = await desk.complete(command, photos, reply, over)
                     if key_id is not None:
                         self.gate.check_still_open(key_id)
                 except TurnFailed as failure:

@@ -14,7 +14,8 @@ import trio.testing
 from all_doors import ANSWER, LATE, AllDoors
 from chat_fakes import DONE, ChatClient
 from cutting import CutAt
-from fakes import KEY, assert_whole, make_directory, question
+from fakes import FAILED, KEY, assert_whole, make_directory, question
+from photo_hosts import ADDRESS, Opened, guard_of, respond
 from trio_websocket import ConnectionClosed
 from worker_fakes import trigger
 
@@ -23,6 +24,7 @@ from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.relay.turn_log import READ_WITHIN
 from eyeclaw_trio.server.chat import PATH
 from eyeclaw_trio.server.glasses import PATHS
+from eyeclaw_trio.server.photo_desk import PhotoDesk
 from eyeclaw_trio.wire.admission import Admission
 
 # Seconds that the bot takes: more than what is given to anything but a running answer.
@@ -140,3 +142,24 @@ async def test_row_6_a_chat_question_that_waits_behind_a_crowd_is_answered_whole
             await trio.sleep_forever()
         nursery.cancel_scope.cancel()
     assert [trace.outcome for trace in gateway.traces] == [Outcome.ANSWERED]
+
+
+async def test_row_6_a_photo_that_is_not_there_at_the_drains_end_is_apologised_for(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    desk = PhotoDesk(guard_of(respond(b"photo"), Opened(seconds=7.0)), 1.0)
+    gateway = AllDoors(directory=make_directory(default=1), photos=desk)
+    gateway.shutdown.drain_timeout = 3.0
+    tell, signals = trio.open_memory_channel[int](1)
+    entry = {"role": "user", "type": "image", "image_url": ADDRESS}
+    async with gateway.open(), trio.open_nursery() as nursery:
+        nursery.start_soon(gateway.shutdown.stop_on, signals, nursery.cancel_scope)
+        async with gateway.glasses() as glasses:
+            await glasses.send(question(message=[entry]))
+            await glasses.receive_head()
+            await tell.send(signal.SIGTERM)
+            assert_whole(await glasses.receive_answer(), FAILED)
+        assert trio.current_time() == gateway.shutdown.drain_timeout
+    [trace] = gateway.traces
+    assert (trace.outcome, trace.reason) == (Outcome.INTERRUPTED, "stopping")
+    assert not gateway.is_at_work

@@ -174,10 +174,10 @@ async def test_several_photos_are_taken_in_side_by_side_and_keep_their_order(
     reply = SseReply(KeepingConnection(), AnswerFraming("1021", "1"), Wording("zh"))
     if bad is not None:
         with pytest.raises(PhotoRefused):
-            await gateway.photos.complete(command, photos, reply)
+            await gateway.photos.complete(command, photos, reply, trio.CancelScope())
         assert trio.current_time() < 1
         return
-    command = await gateway.photos.complete(command, photos, reply)
+    command = await gateway.photos.complete(command, photos, reply, trio.CancelScope())
     taken = [f"jpeg of {name}".encode() for name in "abcd"]
     assert command.metadata.images == tuple(map(make_data_url, taken))
     assert trio.current_time() == pytest.approx(3.0)
