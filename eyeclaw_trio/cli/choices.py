@@ -25,6 +25,10 @@ COMMON_HELP: Final = (
     "else they are the defaults: `eyeclaw config show` shows them."
 )
 
+# What an address is taken for that does not say it (`protocol/endpoint`).
+NO_SCHEME: Final = (
+    "Without a scheme: http:// on this machine and in its network, https:// elsewhere."
+)
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
@@ -136,7 +140,7 @@ def server_option(command: AnyCommand) -> AnyCommand:
         metavar="URL",
         envvar="EYECLAW_SERVER",
         show_envvar=True,
-        help="The gateway; else as in the settings.",
+        help=f"The gateway; else as in the settings. {NO_SCHEME}",
     )
     return option(command)
 

@@ -12,6 +12,7 @@ import trio
 from eyeclaw_trio.app.compose import connect as run_connector
 from eyeclaw_trio.app.compose import serve as run_gateway
 from eyeclaw_trio.cli.choices import (
+    NO_SCHEME,
     Choices,
     common_options,
     pass_choices,
@@ -51,7 +52,7 @@ def serve(choices: Choices, listen: str | None, admin_listen: str | None) -> Non
     envvar="EYECLAW_SERVER",
     required=True,
     show_envvar=True,
-    help="The gateway's address.",
+    help=f"The gateway's address. {NO_SCHEME}",
 )
 @click.option(
     "--bot",

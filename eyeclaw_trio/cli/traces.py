@@ -73,6 +73,8 @@ def list_traces(choices: Choices, anomalies: bool, limit: int) -> None:
 @pass_choices
 def show_trace(choices: Choices, trace_id: str) -> None:
     """One turn as a time line. TRACE_ID is an id, its beginning, or the code that was heard."""
+    if not trace_id.strip():
+        raise click.UsageError("Say which: `eyeclaw trace list` shows the TRACE_ID of each turn.")
     with closing(open_database(choices.load().data)) as db:
         found_id = find_named(db, trace_id) or traces.find_trace_id(db, trace_id)
         found = traces.get_trace(db, found_id)

@@ -7,7 +7,6 @@ from typing import Final
 _HINTS: Final = {
     401: "check EYECLAW_KEY; `eyeclaw key list` shows which keys there are",
     403: "this key is for another bot; `eyeclaw key list` shows which",
-    409: "set [push] account_key in the settings of the gateway",
     404: "check the address; `eyeclaw bot list` shows which bots there are",
 }
 

@@ -9,6 +9,7 @@ peers' protocols want it.
 
 from __future__ import annotations
 
+import codecs
 import types
 import typing
 from collections.abc import Callable
@@ -116,6 +117,8 @@ def _strict_choice(value: Any, kind: Any) -> Any:
     choices = typing.get_args(kind)
     if value.__class__ not in choices:
         known = [_KINDS[choice] for choice in choices if choice in _KINDS]
+        if int in choices and float in choices:
+            known.remove(_KINDS[int])  # which is a number
         raise UnfitError("must be " + " or ".join(known))
     return value
 
@@ -223,7 +226,7 @@ def read_json(data: bytes | str) -> Any:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise BadMessage({"": f"not JSON: {_where(error)}"}) from None
+        raise BadMessage({"": _why_no_json(data, error)}) from None
     # Most messages are too short for so many brackets.
     if len(data) > _MANY_BRACKETS and _may_be_deep(data) and not _can_be_written(value):
         raise BadMessage({"": "is nested too deep"})
@@ -320,6 +323,13 @@ def _can_be_written(value: Any) -> bool:
     return True
 
 
-def _where(error: orjson.JSONDecodeError) -> str:
-    # orjson's message can quote nothing of the text: it holds a reason and a position only.
-    return f"line {error.lineno} column {error.colno}"
+def _why_no_json(data: bytes | str, error: orjson.JSONDecodeError) -> str:
+    """Nothing of the text is quoted: positions count from 0 for bytes, from 1 for lines."""
+    if isinstance(data, bytes):
+        try:
+            data.decode()
+        except UnicodeDecodeError as fault:
+            return f"not UTF-8: byte {fault.start}"
+        if data.startswith(codecs.BOM_UTF8):
+            return "not JSON: begins with a byte order mark"
+    return f"not JSON: line {error.lineno} column {error.colno}"

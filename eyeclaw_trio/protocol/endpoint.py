@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -17,6 +18,8 @@ PUSH_PATH: Final = "/api/rokid/push"
 
 _PATHS: Final = (CABLE_PATH, CHAT_PATH, SSE_PATH, OTHER_SSE_PATH)
 _SECURE: Final = {"http": False, "ws": False, "https": True, "wss": True}
+# Names that no public name server knows (RFC 6761, 6762, 8375; .internal by ICANN).
+_NEAR: Final = (".localhost", ".local", ".internal", ".home.arpa")
 _LONGEST_NAME: Final = 253  # characters of a host's name; 63 of each label (RFC 1035, 2.3.4)
 _LONGEST_LABEL: Final = 63
 
@@ -50,12 +53,15 @@ class Endpoint:
 
 
 def read_endpoint(address: str) -> Endpoint:
-    """The gateway at this address: http(s):// or ws(s)://, or nothing in front, which is http://.
+    """The gateway at this address: http(s):// or ws(s)://, or nothing in front. Then it is https://,
+    so that no key goes in the clear over the internet; http:// on this machine and in its network.
 
     A path is a proxy's prefix, with or without the way to one of the gateway's own doors. Raises
     ConfigurationError, which never repeats the address: people put secrets there.
     """
-    parts = _split(address if "://" in address else f"http://{address}")
+    parts = _split(address if "://" in address else f"https://{address}")
+    if "://" not in address and _is_near(parts.hostname or ""):
+        parts = parts._replace(scheme="http")
     is_secure = _SECURE[parts.scheme]
     prefix = parts.path.rstrip("/")
     path = next((each for each in _PATHS if prefix.endswith(each)), "")
@@ -66,6 +72,15 @@ def read_endpoint(address: str) -> Endpoint:
         prefix=prefix.removesuffix(path),
         path=path,
     )
+
+
+def _is_near(host: str) -> bool:
+    """Whether a host is this machine or in a network of its own, as far as its name tells."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        name = host.removesuffix(".")
+        return "." not in name or name.endswith(_NEAR)
 
 
 def _split(address: str) -> SplitResult:

@@ -179,10 +179,10 @@ def _encode_command(command: ExecuteCommand) -> Opaque:
         said["follow_ups"] = metadata.follow_ups
     return {
         "type": "execute_command",
+        "command": command.command,
         "params": {"message": command.params.message},
         "metadata": said,
         "timestamp": command.timestamp,
-        "command": command.command,
     }
 
 

@@ -156,8 +156,10 @@ class _FileReader:
             suggestion = elsewhere[name]
         elif close := difflib.get_close_matches(name, beside, n=1):
             suggestion = beside[close[0]]
-        else:
-            known = elsewhere | beside
+        elif close := difflib.get_close_matches(name, elsewhere, n=1):
+            suggestion = elsewhere[close[0]]
+        else:  # like none: something of the table that it stands in
+            known = beside or elsewhere
             suggestion = known[nearest(name, known)]
         self.layer.refuse(path, unknown(suggestion), source)
         if suggestion in beside.values():

@@ -145,6 +145,13 @@ def test_one_turn_is_found_by_the_code_that_was_heard_however_it_is_typed(folder
     assert "there is no trace" in failure("trace", "show", "K7M3Q")
 
 
+@pytest.mark.parametrize("nothing", ["", "  "])
+def test_a_turn_that_is_not_named_is_wrong_usage(nothing: str) -> None:
+    result = run("trace", "show", nothing)
+    assert result.exit_code == 2
+    assert "`eyeclaw trace list`" in result.stderr
+
+
 def test_one_turn_is_shown_as_a_time_line_with_its_gaps_and_what_was_missing() -> None:
     lines = [" ".join(line.split()) for line in run("trace", "show", "trace_c").stdout.splitlines()]
     when = STAMP.astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import orjson
 import pytest
 from decoded_kinds import Leaf, Tree, faults_of
@@ -182,11 +183,6 @@ def test_only_an_object_is_a_message(value: object) -> None:
         rb'{"name":"\ud800"}',
         rb'{"name":"\udc00\ud800"}',
         rb'{"name":"\ud83d"}',
-        b'{"name":"\xff"}',
-        b'{"name":"\xed\xa0\x80"}',
-        b'{"name":"\xc0\xaf"}',
-        b'\xef\xbb\xbf{"name":"x"}',
-        '{"name":"x"}'.encode("utf-16"),
     ],
 )
 def test_what_is_no_json_is_refused_with_a_place_and_without_the_text(text: bytes) -> None:
@@ -194,6 +190,34 @@ def test_what_is_no_json_is_refused_with_a_place_and_without_the_text(text: byte
         decode(text, Tree)
     assert list(caught.value.faults) == [""]
     assert caught.value.faults[""].startswith("not JSON: line ")
+
+
+@attrs.frozen
+class Named:
+    name: str | int | float
+
+
+def test_an_integer_is_a_number_and_not_told_beside_it() -> None:
+    with pytest.raises(BadMessage) as caught:
+        decode(b'{"name":null}', Named)
+    assert caught.value.faults == {"name": "must be a string or a number"}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b'{"name":"\xff"}', "not UTF-8: byte 9"),
+        (b'{"name":"\xed\xa0\x80"}', "not UTF-8: byte 9"),
+        (b'{"name":"\xc0\xaf"}', "not UTF-8: byte 9"),
+        ('{"name":"你好"}'.encode("gbk"), "not UTF-8: byte 9"),
+        ('{"name":"x"}'.encode("utf-16"), "not UTF-8: byte 0"),
+        ('{"name":"x"}'.encode("utf-8-sig"), "not JSON: begins with a byte order mark"),
+    ],
+)
+def test_what_is_in_another_encoding_is_told_so(text: bytes, why: str) -> None:
+    with pytest.raises(BadMessage) as caught:
+        decode(text, Tree)
+    assert caught.value.faults == {"": why}
 
 
 def test_a_text_with_a_lone_surrogate_is_refused() -> None:

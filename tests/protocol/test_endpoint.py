@@ -15,13 +15,13 @@ from eyeclaw_trio.protocol.endpoint import Endpoint, read_endpoint
     [
         ("http://127.0.0.1:8001", "http://127.0.0.1:8001", "127.0.0.1", "127.0.0.1:8001", ""),
         ("127.0.0.1:8001", "http://127.0.0.1:8001", "127.0.0.1", "127.0.0.1:8001", ""),
-        ("example.com", "http://example.com", "example.com", "example.com", ""),
+        ("example.com", "https://example.com", "example.com", "example.com", ""),
         ("http://[::1]:8001/", "http://[::1]:8001", "::1", "[::1]:8001", ""),
         ("wss://x.y:444/eye/", "https://x.y:444/eye", "x.y", "x.y:444", ""),
         ("ws://[::1]:81/cable", "http://[::1]:81", "::1", "[::1]:81", "/cable"),
         ("HTTPS://X.Y:443", "https://x.y", "x.y", "x.y", ""),
         ("https://x.y/a/sse/rokid/", "https://x.y/a", "x.y", "x.y", "/sse/rokid"),
-        ("x.y/metis/agent/api/sse", "http://x.y", "x.y", "x.y", "/metis/agent/api/sse"),
+        ("x.y/metis/agent/api/sse", "https://x.y", "x.y", "x.y", "/metis/agent/api/sse"),
         ("https://x.y./ws/stream", "https://x.y.", "x.y.", "x.y.", "/ws/stream"),
     ],
 )
@@ -32,6 +32,43 @@ def test_an_address_may_be_written_in_many_ways(
     assert (endpoint.url, endpoint.host) == (url, host)
     assert (endpoint.authority, endpoint.path) == (authority, path)
     assert endpoint.websocket_url == url.replace("http", "ws", 1)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_secure"),
+    [
+        ("glasses.example", True),
+        ("glasses.example:8001", True),
+        ("glasses.example./eye", True),
+        ("8.8.8.8", True),
+        ("[2606:4700::1111]:8001", True),
+        ("localhost:8001", False),
+        ("eyeclaw.localhost", False),
+        ("gateway:8001", False),
+        ("raspberrypi.local", False),
+        ("RASPBERRYPI.LOCAL.", False),
+        ("nas.home.arpa", False),
+        ("gateway.internal", False),
+        ("192.168.1.5:8001", False),
+        ("10.0.0.1", False),
+        ("100.64.0.1:8001", False),
+        ("0.0.0.0:8001", False),
+        ("[::1]:8001", False),
+        ("[fe80::1]:8001", False),
+        ("[fd00::1]:8001", False),
+    ],
+)
+def test_an_address_without_a_scheme_is_taken_as_encrypted_unless_it_is_near(
+    address: str, is_secure: bool
+) -> None:
+    endpoint = read_endpoint(address)
+    assert endpoint.is_secure is is_secure
+    assert endpoint.url.startswith("https://" if is_secure else "http://")
+
+
+@pytest.mark.parametrize("address", ["http://glasses.example", "ws://8.8.8.8:8001"])
+def test_a_scheme_that_is_there_is_taken_at_its_word(address: str) -> None:
+    assert not read_endpoint(address).is_secure
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,9 @@ def test_a_command_has_the_fields_of_the_protocol_and_an_unknown_one_for_our_con
         ),
         "2026-01-01T00:00:00Z",
     )
-    assert encode_to_bot(command) == {
+    sent = encode_to_bot(command)
+    assert list(sent) == ["type", "command", "params", "metadata", "timestamp"]
+    assert sent == {
         "type": "execute_command",
         "command": "chat",
         "params": {"message": "你好"},

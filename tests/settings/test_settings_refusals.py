@@ -37,7 +37,9 @@ from eyeclaw_trio.store.retention import TraceSettings
             "bots[1].provder",
             "bots[1].provider",
         ),
-        ("[patience]\nxyzzy = 1", 2, "patience.xyzzy", ""),
+        ("[patience]\nxyzzy = 1", 2, "patience.xyzzy", "patience."),
+        ("[patience]\nfoo = 1", 2, "patience.foo", "patience."),
+        ("[limits]\ntemperatur = 1", 2, "limits.temperatur", "providers.NAME.temperature"),
     ],
 )
 def test_a_typo_is_refused_with_file_line_key_and_the_nearest_known_key(
