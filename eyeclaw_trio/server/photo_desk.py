@@ -47,6 +47,11 @@ class AskedPhotos:
     room: Portion
     limit: int | None = None
 
+    @property
+    def is_linked(self) -> bool:
+        """Whether the bot is one that links: it gets the addresses too."""
+        return self.limit is not None
+
 
 @frozen
 class PhotoDesk:
@@ -81,7 +86,7 @@ class PhotoDesk:
 
     async def _take_all(self, photos: AskedPhotos) -> tuple[str, ...]:
         """All of them side by side: several take no longer than one may. One that is refused
-        refuses all."""
+        refuses all; one that cannot be fetched is left out for a linked bot (PROTOCOL 1)."""
         images, sender = dict[int, str](), Sender(photos.key_id, photos.talk.user_id)
         refusals: list[PhotoRefused] = []
         async with trio.open_nursery() as nursery:
@@ -90,6 +95,8 @@ class PhotoDesk:
                 try:
                     images[place] = await self.guard.take_in(address, sender)
                 except PhotoRefused as refused:
+                    if photos.is_linked and refused.fault is PhotoFault.UNREACHABLE:
+                        return  # the bot has the address, and may be where it can be reached
                     refusals.append(refused)
                     nursery.cancel_scope.cancel()
 
@@ -97,7 +104,7 @@ class PhotoDesk:
                 nursery.start_soon(take, place, address)
         if refusals:
             raise refusals[0]
-        return tuple(images[place] for place in range(len(images)))
+        return tuple(images[place] for place in sorted(images))
 
     def _find_words(self, photos: AskedPhotos) -> str:
         awaited = self.awaited.take(photos.talk, trio.current_time())

@@ -191,7 +191,6 @@ async def test_several_photos_are_taken_in_side_by_side_and_keep_their_order(
     [
         (respond(b"<html>", kind="text/html"), "照片打不开，请再拍一张。", "photo_no_image"),
         (respond(b"x" * 1001), "照片太大，请换一张小一点的。", "photo_large"),
-        (respond(b"", status="404 Gone"), "没能取到照片，请再拍一张。", "photo_unreachable"),
         (
             respond(status="302 Found", Location="http://127.0.0.1/"),
             "这张照片的地址不能用。",
@@ -208,6 +207,27 @@ async def test_a_refused_photo_is_told_to_the_wearer_in_one_sentence(
     assert blocks[-1].startswith("event: done")
     [trace] = gateway.traces
     assert (trace.outcome, trace.reason) == (Outcome.REJECTED, code)
+
+
+GONE = respond(b"", status="404 Gone")
+
+
+async def test_a_linked_bot_is_asked_about_a_photo_that_only_it_may_reach() -> None:
+    gateway = gateway_with(GONE)
+    bot = gateway.bot()
+    assert_whole(await ask(gateway, bot, photo("这是什么？")), "一朵花")
+    assert bot.commands[0].params.message == f"[图片] {ADDRESS} 这是什么？"
+    assert bot.commands[0].metadata.images == ()
+    assert gateway.traces[0].outcome is Outcome.ANSWERED
+
+
+async def test_a_model_is_not_asked_about_a_photo_that_it_cannot_see() -> None:
+    embedded = attrs.evolve(make_bot(), provider="model", token_digest=None)
+    directory = Directory(keys=make_directory().keys, bots={1: embedded})
+    gateway = gateway_with(GONE, directory=directory)
+    assert spoken(await refusal(gateway, photo())) == "没能取到照片，请再拍一张。"
+    [trace] = gateway.traces
+    assert (trace.outcome, trace.reason) == (Outcome.REJECTED, "photo_unreachable")
 
 
 async def test_a_wearer_who_speaks_english_is_told_in_english() -> None:
