@@ -230,11 +230,12 @@ class FrameStream(trio.abc.Stream):
         cancelled.
         """
         self._is_closed = True
-        if code is not None and not self._is_torn:
+        if code is not None:
             with trio.move_on_after(1.0):
                 try:
-                    async with self._lock:
-                        await self._transport.send_all(self._begun + frame_close(code))
+                    async with self._lock:  # behind a write that is under way
+                        if not self._is_torn:
+                            await self._transport.send_all(self._begun + frame_close(code))
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     pass
         self._begun = b""

@@ -199,7 +199,7 @@ class ServerSocket:
             try:
                 with self._scope:
                     async with trio.open_nursery() as nursery:
-                        code = await self._live(nursery, stream)
+                        await self._live(nursery, stream)
                         nursery.cancel_scope.cancel()
             except* LocalProtocolError:
                 # trio-websocket falls over a ping behind a message that was too large: it has
@@ -218,14 +218,14 @@ class ServerSocket:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_WITHIN):
                 await stream.close_transport(code=code)
 
-    async def _live(self, nursery: trio.Nursery, stream: FrameStream) -> int | None:
-        """Be open until the peer ends it; returns the code that has still to be said."""
+    async def _live(self, nursery: trio.Nursery, stream: FrameStream) -> None:
+        """Be open until the peer ends it; what the library keeps to itself of why is said."""
         kind = self._kind
         ws = await accept_upgrade(
             nursery, stream, message_limit=kind.message_limit, subprotocol=kind.subprotocol
         )
         if ws is None or self._listener is None:
-            return None
+            return
         if self._state is State.OPENING:
             self._state = State.OPEN
             self._listener.on_open()
@@ -250,8 +250,9 @@ class ServerSocket:
             # Ended now, a word of the peer on the way would reset the connection, and our last
             # ones could be lost. Whoever parts ends the scope in time.
             await trio.sleep_forever()
-        has_fault = ws.closed is not None and ws.closed.code in _UNSPOKEN_CODES
-        return ws.closed.code if ws.closed is not None and has_fault else None
+        if ws.closed is not None and ws.closed.code in _UNSPOKEN_CODES:
+            # Here, where a write that is under way can still come to its end before it.
+            await stream.close_transport(code=ws.closed.code)
 
     def _take_unread(self, payload: bytes) -> bool:
         """Take a text that the library has not seen; false when it is not UTF-8."""

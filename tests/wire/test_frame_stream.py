@@ -3,6 +3,8 @@ that has begun and its rest."""
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import trio
 import trio.testing
@@ -101,6 +103,20 @@ async def test_the_last_close_frame_is_no_part_of_a_text_that_was_begun() -> Non
     assert not stream.write_nowait(b"abcdef")
     transport.tap.set()
     await stream.close_transport(code=1002)
+    assert transport.wire == b"abcdef" + frame_close(1002)
+    assert transport.is_closed
+
+
+async def test_the_last_close_frame_waits_for_the_end_of_a_write_that_is_under_way() -> None:
+    transport = Narrow(0)
+    stream = FrameStream(transport)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stream.send_all, b"abcdef")
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(partial(stream.close_transport, code=1002))
+        await trio.testing.wait_all_tasks_blocked()
+        assert transport.wire == b"abc"
+        transport.tap.set()
     assert transport.wire == b"abcdef" + frame_close(1002)
     assert transport.is_closed
 
