@@ -103,7 +103,10 @@ class PhotoDesk:
             for place, address in enumerate(photos.addresses):
                 nursery.start_soon(take, place, address)
         if refusals:
-            raise refusals[0]
+            try:
+                raise refusals[0]
+            finally:
+                refusals.clear()  # it would hold this frame, and the frame it, and both the photos
         return tuple(images[place] for place in sorted(images))
 
     def _find_words(self, photos: AskedPhotos) -> str:
@@ -188,8 +191,11 @@ class _Waiting(Generic[Result]):
         self.scope.cancel()
 
     def result(self) -> Result:
-        if self.gone is not None:
-            raise self.gone
-        if self._failure is not None:
-            raise self._failure
-        return self._results[0]
+        """What has come of it, once."""
+        error, self.gone, self._failure = self.gone or self._failure, None, None
+        if error is None:
+            return self._results[0]
+        try:
+            raise error
+        finally:
+            del error  # whose traceback holds this frame, and that all that was sent
