@@ -41,6 +41,8 @@ def explained() -> Iterator[None]:
         asked = [each.__context__ for each in causes if isinstance(each, click.Abort)]
         if any(isinstance(cause, KeyboardInterrupt) for cause in (*causes, *asked)):
             raise click.exceptions.Exit(INTERRUPTED) from None
+        if causes and all(_is_unread(cause) for cause in causes):
+            raise causes[0] from None  # click knows it, by itself only: a nursery has wrapped it
         lines = [_describe(cause) for cause in causes]
         if None in lines or not lines:
             raise
@@ -51,11 +53,16 @@ def _describe(error: BaseException) -> str | None:
     match error:
         case EyeclawError():
             return str(error)
-        case OSError(errno=errno.EPIPE):
-            return None  # click's own: the reader of a pipe has gone
+        case OSError() if _is_unread(error):
+            return None
         case OSError(strerror=str(why), filename=None):
             return why
         case OSError(strerror=str(why), filename=file):
             return f"{file}: {why}"
         case _:
             return None
+
+
+def _is_unread(error: BaseException) -> bool:
+    """Whether the reader of a pipe has gone: `eyeclaw chat --json | head`."""
+    return isinstance(error, OSError) and error.errno == errno.EPIPE
