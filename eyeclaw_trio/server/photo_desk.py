@@ -37,7 +37,8 @@ class AskedPhotos:
     """The photos of one question: their addresses, the words that came with them, what is asked
     where they came without any and answer no other question, and whose they are; without a key the
     owner's own. What they become takes its part of `room`, and fits into a message of `limit` bytes
-    where there is a limit."""
+    where there is a limit. One that cannot be fetched may be missing where the bot has the address.
+    """
 
     addresses: Sequence[str]
     said: str
@@ -46,11 +47,7 @@ class AskedPhotos:
     key_id: int | None
     room: Portion
     limit: int | None = None
-
-    @property
-    def is_linked(self) -> bool:
-        """Whether the bot is one that links: it gets the addresses too."""
-        return self.limit is not None
+    may_be_missing: bool = False
 
 
 @frozen
@@ -86,7 +83,7 @@ class PhotoDesk:
 
     async def _take_all(self, photos: AskedPhotos) -> tuple[str, ...]:
         """All of them side by side: several take no longer than one may. One that is refused
-        refuses all; one that cannot be fetched is left out for a linked bot (PROTOCOL 1)."""
+        refuses all; one that cannot be fetched is left out where it may be (PROTOCOL 1)."""
         images, sender = dict[int, str](), Sender(photos.key_id, photos.talk.user_id)
         refusals: list[PhotoRefused] = []
         async with trio.open_nursery() as nursery:
@@ -95,7 +92,7 @@ class PhotoDesk:
                 try:
                     images[place] = await self.guard.take_in(address, sender)
                 except PhotoRefused as refused:
-                    if photos.is_linked and refused.fault is PhotoFault.UNREACHABLE:
+                    if photos.may_be_missing and refused.fault is PhotoFault.UNREACHABLE:
                         return  # the bot has the address, and may be where it can be reached
                     refusals.append(refused)
                     nursery.cancel_scope.cancel()

@@ -244,6 +244,7 @@ class Reception:
                 asked.key_id,
                 asked.room,
                 None if bot.provider is not None else self.limits.cable_message,
+                may_be_missing=bot.provider is None,
             )
         return self.relay_question(question, bot, reply, turn, asked.key_id, photos)
 
