@@ -45,7 +45,9 @@ def _keep_names(state: StateInline, silent: bool) -> bool:
     name = re.compile(r"__[0-9A-Za-z]+(?:_[0-9A-Za-z]+)*__(?=\.[A-Za-z])").match(
         state.src, state.pos, state.posMax + 2
     )
-    if name is None or (state.pos and state.src[state.pos - 1] == "_"):
+    before = re.search(r"(\\*)_\Z", state.src[: state.pos])
+    is_midway = before is not None and len(before[1]) % 2 == 0  # else that one is shown as it is
+    if name is None or is_midway:
         return False
     if not silent:
         state.pending += name[0]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_judge import read
 from spoken_corpus import CORPUS, HEARD_TABLE, TABLE
@@ -64,6 +64,7 @@ def test_it_is_the_same_for_every_cut_in_two_and_for_single_characters(text: str
 
 @settings(max_examples=600)
 @given(text=texts(INLINE), lengths=cuts())
+@example(text="\\___x__.y", lengths=[1])
 def test_any_text_within_a_paragraph_comes_out_as_a_reader_sees_it(
     text: str, lengths: list[int]
 ) -> None:

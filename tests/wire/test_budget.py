@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 import trio
 import trio.testing
+from passes import Passes
 
 from eyeclaw_trio.wire.budget import ITEMS, OWN_ITEMS, OWN_SIZE, SIZE, Allowance, Budget
 
@@ -39,28 +38,6 @@ async def test_what_goes_beyond_it_is_counted_in_pieces_and_in_bytes() -> None:
     assert not budget.spend(1, 1)
     budget.refill()
     assert budget.spend()
-
-
-class Passes(trio.abc.Instrument):
-    """Counts what is done between two passes of the loop."""
-
-    def __init__(self) -> None:
-        self.count = self.all = self.most = self.number = 0
-
-    def before_io_wait(self, timeout: float) -> None:
-        self.all += self.count
-        self.most = max(self.most, self.count)
-        self.count = 0
-        self.number += 1
-
-    async def watch(self, work: Callable[[], Awaitable[None]], tasks: int) -> None:
-        """Let so many do this work, and count."""
-        trio.lowlevel.add_instrument(self)
-        async with trio.open_nursery() as nursery:
-            for _ in range(tasks):
-                nursery.start_soon(work)
-        await trio.lowlevel.checkpoint()
-        trio.lowlevel.remove_instrument(self)
 
 
 @pytest.mark.parametrize("parsers", [1, 2, 50])
@@ -113,14 +90,13 @@ async def test_who_needs_all_of_it_has_a_pass_for_himself() -> None:
         await budget.renew(items)
         went_on.setdefault(passes.number, []).append(name)
 
-    trio.lowlevel.add_instrument(passes)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(budget.renew)
-        for _ in range(3):
-            await trio.lowlevel.checkpoint()
-        for name, items in (("few", 1), ("all", 0)) * 10:
-            nursery.start_soon(renew, name, items)
-    trio.lowlevel.remove_instrument(passes)
+    with passes.counted():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(budget.renew)
+            for _ in range(3):
+                await trio.lowlevel.checkpoint()
+            for name, items in (("few", 1), ("all", 0)) * 10:
+                nursery.start_soon(renew, name, items)
     together = [names for names in went_on.values() if "all" in names]
     assert len(together) == 10
     # Beside the first of all there may be those who were not in line behind anybody.
