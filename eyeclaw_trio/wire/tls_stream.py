@@ -108,7 +108,8 @@ class TlsStream(trio.abc.Stream):
         return None
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """As trio's streams. Cancellation loses nothing."""
+        """As trio's streams. Cancellation loses nothing behind the handshake; within it the
+        connection must be closed then, because the peer may wait for the rest of our flight."""
         if not self._has_met or self._tls is None:
             return await self.receive_admitted(max_bytes or PORTION, _admit)
         await trio.lowlevel.checkpoint_if_cancelled()
