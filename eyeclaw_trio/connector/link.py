@@ -165,13 +165,13 @@ class _Link:
 
     async def _subscribe(self, websocket: WebSocketConnection) -> None:
         """Wait for the welcome and ask for the channel until it is granted."""
-        with trio.move_on_after(ANSWER_WITHIN):
+        with trio.move_on_after(ANSWER_WITHIN) as patience:
             await self._welcomed.wait()
             while not self._confirmed.is_set():
                 await websocket.send_message(encode_subscribe(self._identifier).decode())
                 with trio.move_on_after(SUBSCRIBE_EVERY):
                     await self._confirmed.wait()
-        if not self._confirmed.is_set():
+        if patience.cancelled_caught:
             raise LinkBroken(f"the gateway did not let us in within {ANSWER_WITHIN:.0f} s")
 
     # ---- speaking -------------------------------------------------------------------------------

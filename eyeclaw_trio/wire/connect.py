@@ -44,6 +44,7 @@ class ClientStream(trio.abc.Stream):
         self._transport = transport
         self._lock = trio.StrictFIFOLock()
         self._held: list[bytes] | None = None
+        self._is_midway = False  # in a write, or it was cut off there: nothing may follow it
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -56,14 +57,14 @@ class ClientStream(trio.abc.Stream):
             raise
 
     async def drain(self) -> None:
-        """Write what was held. Raises as the transport; a cancelled write ends the link."""
+        """Write what was held; raises and is cancelled as `send_all`."""
         held, self._held = self._held, None
         if held:
             await self._write(b"".join(held))
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """As the transport, but callers take turns. Cancelled, it may have sent a part: the link is
-        then of no use."""
+        """As the transport, but callers take turns. Cancelled, it may have sent a part: whoever
+        writes behind it gets trio.BrokenResourceError."""
         if self._held is not None:
             self._held.append(bytes(data))
             await trio.lowlevel.checkpoint()
@@ -72,7 +73,11 @@ class ClientStream(trio.abc.Stream):
 
     async def _write(self, data: bytes | bytearray | memoryview) -> None:
         async with self._lock:
+            if self._is_midway:
+                raise trio.BrokenResourceError
+            self._is_midway = True
             await self._transport.send_all(data)
+            self._is_midway = False
 
     async def wait_send_all_might_not_block(self) -> None:
         """As the transport, also when cancelled."""

@@ -39,7 +39,7 @@ class FrameStream(trio.abc.Stream):
         "_begun",
         "_handshake_left",
         "_is_closed",
-        "_is_torn",
+        "_is_midway",
         "_lock",
         "_moved_at",
         "_on_sifted",
@@ -68,7 +68,7 @@ class FrameStream(trio.abc.Stream):
         self._lock = trio.StrictFIFOLock()
         self._begun = b""  # the rest of a write that was begun: nothing else may come before it
         self._is_closed = False
-        self._is_torn = False  # a write was cut off: nothing may follow it
+        self._is_midway = False  # in a write, or it was cut off there: nothing may follow it
         self.received_at = trio.current_time()
         """When anything at all was last received (monotonic seconds)."""
         self._moved_at = 0.0  # when the peer last took something that it had let wait
@@ -123,7 +123,9 @@ class FrameStream(trio.abc.Stream):
         """
         if self._is_closed:
             raise trio.ClosedResourceError
-        if self._begun or self._lock.locked():
+        if self._is_midway and not self._lock.locked():
+            raise trio.BrokenResourceError  # its peer would take this for the rest of a frame
+        if self._begun or self._is_midway:
             self._begun += data
         else:
             self._begun = data[self._transport.write_nowait(data) :]
@@ -134,15 +136,17 @@ class FrameStream(trio.abc.Stream):
 
         Raises trio.ClosedResourceError after `aclose`, trio.BrokenResourceError where the peer is
         gone, and SlowReader where it did not take a slice within `write_timeout`. A cancelled
-        write may leave half a frame: close the transport then.
+        write may leave half a frame: whoever writes behind it gets trio.BrokenResourceError.
         """
         if self._is_closed:
             raise trio.ClosedResourceError
         async with self._lock:
+            if self._is_midway:
+                raise trio.BrokenResourceError
             if self._begun:
                 data, self._begun = self._begun + data, b""
             view = memoryview(data)
-            self._is_torn = True  # until all of it is written
+            self._is_midway = True  # until all of it is written
             for start in range(0, len(view), SLICE):
                 began = trio.current_time()
                 with trio.move_on_after(self._write_timeout) as progress:
@@ -151,7 +155,7 @@ class FrameStream(trio.abc.Stream):
                     raise SlowReader
                 if trio.current_time() - began > WAITED:
                     self._moved_at = trio.current_time()
-            self._is_torn = False
+            self._is_midway = False
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait for room in the transport's buffer. Cancellation changes nothing."""
@@ -234,7 +238,7 @@ class FrameStream(trio.abc.Stream):
             with trio.move_on_after(1.0):
                 try:
                     async with self._lock:  # behind a write that is under way
-                        if not self._is_torn:
+                        if not self._is_midway:
                             await self._transport.send_all(self._begun + frame_close(code))
                 except (trio.BrokenResourceError, trio.ClosedResourceError):
                     pass

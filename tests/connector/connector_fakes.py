@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -224,6 +224,8 @@ class Gateway:
     def __init__(self) -> None:
         self.port = 8001
         self.refuses = False
+        self.on_write: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+        """Is awaited behind each write of the connector's, in memory."""
         self._links, self._come = trio.open_memory_channel[GatewayLink](100)
         self._nursery: trio.Nursery | None = None
 
@@ -265,6 +267,14 @@ class Gateway:
         if self.refuses:
             raise LinkBroken("refused")
         ours, theirs = trio.testing.memory_stream_pair()
+        carry_over = ours.send_stream.send_all_hook
+
+        async def write() -> None:
+            if carry_over is not None:
+                await carry_over()
+            await self.on_write()
+
+        ours.send_stream.send_all_hook = write
         assert self._nursery is not None
         self._nursery.start_soon(self._serve_stream, theirs)
         return ClientStream(ours)

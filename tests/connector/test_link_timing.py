@@ -90,6 +90,20 @@ async def test_a_gateway_that_does_not_let_the_bot_in_is_given_up(
         assert event["reason"] == "the gateway did not let us in within 10 s"
 
 
+async def test_a_link_that_is_let_in_in_the_middle_of_a_write_that_takes_too_long_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    said = Announcements()
+    async with connected(monkeypatch, Dictated(), said) as gateway:
+        link = await gateway.link()
+        gateway.on_write = trio.sleep_forever
+        await link.let_in()
+        gateway.on_write = trio.lowlevel.checkpoint
+        await ping_for(link, 11)
+        [event] = said.events
+        assert event["reason"] == "the gateway did not let us in within 10 s"
+
+
 async def test_the_bot_says_ping_on_its_channel_every_minute(
     monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
 ) -> None:

@@ -8,45 +8,11 @@ from functools import partial
 import pytest
 import trio
 import trio.testing
+from narrow_transport import Narrow
 
 from eyeclaw_trio.protocol.frames import frame_close
 from eyeclaw_trio.wire.accepting import wrap
 from eyeclaw_trio.wire.frame_stream import FrameStream
-from eyeclaw_trio.wire.streams import PatientStream
-
-
-class Narrow(PatientStream):
-    """A transport that takes `room` bytes at once and the rest when `tap` is open."""
-
-    def __init__(self, room: int) -> None:
-        super().__init__(trio.testing.memory_stream_pair()[0])
-        self.room = room
-        self.wire = b""
-        self.tap = trio.Event()
-        self.is_closed = False
-
-    def write_nowait(self, data: bytes | memoryview) -> int:
-        size = min(self.room, len(data))
-        self.room -= size
-        self.wire += data[:size]
-        return size
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        half = len(data) // 2
-        self.wire += bytes(data[:half])
-        await self.tap.wait()
-        self.wire += bytes(data[half:])
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self.tap.wait()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        await trio.sleep_forever()
-        raise AssertionError
-
-    async def abort(self) -> None:
-        self.is_closed = True
-        await trio.lowlevel.checkpoint()
 
 
 async def test_what_fits_is_written_at_once_and_nothing_is_left() -> None:
@@ -132,6 +98,21 @@ async def test_not_even_a_close_frame_follows_a_write_that_was_cut_off() -> None
     await stream.close_transport(code=1011)
     assert transport.wire == b"abc"  # its peer would take the code for the rest of the text
     assert transport.is_closed
+
+
+async def test_nothing_at_all_follows_a_write_that_was_cut_off() -> None:
+    transport = Narrow(100)
+    stream = FrameStream(transport)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stream.send_all, b"PONG")
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    transport.tap.set()
+    with pytest.raises(trio.BrokenResourceError):
+        stream.write_nowait(b"abc")
+    with pytest.raises(trio.BrokenResourceError):
+        await stream.send_all(b"def")
+    assert transport.wire == b"PO"  # its peer would take the next frame for the rest of this one
 
 
 async def test_a_closed_stream_takes_nothing_more() -> None:

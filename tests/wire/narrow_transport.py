@@ -1,0 +1,42 @@
+"""A transport that takes little: half of what is sent, until its tap is opened."""
+
+from __future__ import annotations
+
+import trio
+import trio.testing
+
+from eyeclaw_trio.wire.streams import PatientStream
+
+
+class Narrow(PatientStream):
+    """A transport that takes `room` bytes at once and the rest when `tap` is open."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__(trio.testing.memory_stream_pair()[0])
+        self.room = room
+        self.wire = b""
+        self.tap = trio.Event()
+        self.is_closed = False
+
+    def write_nowait(self, data: bytes | memoryview) -> int:
+        size = min(self.room, len(data))
+        self.room -= size
+        self.wire += data[:size]
+        return size
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        half = len(data) // 2
+        self.wire += bytes(data[:half])
+        await self.tap.wait()
+        self.wire += bytes(data[half:])
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self.tap.wait()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async def abort(self) -> None:
+        self.is_closed = True
+        await trio.lowlevel.checkpoint()
