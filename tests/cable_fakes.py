@@ -31,7 +31,7 @@ class Sessions:
     def session_opened(self, bot_id: int, session_id: str, metadata: dict[str, object]) -> None:
         self.log.append(f"opened {bot_id}")
 
-    def session_heard(self, session_id: str) -> None:
+    def session_heard(self, session_id: str, at: float) -> None:
         self.log.append("heard")
 
     def session_closed(self, session_id: str) -> None:

@@ -45,7 +45,7 @@ async def run_embedded_bot(
             task_status.started(link)
             while True:
                 await trio.sleep(heartbeat)
-                station.heard(link)  # it runs, so it is alive
+                station.heard(link, trio.current_time())  # it runs, so it is alive
 
 
 @frozen(eq=False)

@@ -45,8 +45,9 @@ class LinkSide(Protocol):
     def attached(self, link: Link) -> AbstractContextManager[None]:
         """The link takes this bot's commands while inside; leaving tells the open turns."""
 
-    def heard(self, link: Link) -> None:
-        """Any message of a bot is a heartbeat of its link."""
+    def heard(self, link: Link, at: float) -> None:
+        """Any message of a bot, received at that moment (monotonic seconds), is a heartbeat of its
+        link."""
 
     def deliver(
         self, link: Link, message: StreamMessage | Status, received_at: float | None = None

@@ -153,10 +153,10 @@ class Station:
             for turn, lost in zip(self._turns.values(), lose_link(len(self._turns)), strict=True):
                 turn.tell(lost, now)
 
-    def heard(self, link: Link) -> None:
-        """Any message of a bot is a heartbeat of its link."""
+    def heard(self, link: Link, at: float) -> None:
+        """Any message of a bot is a heartbeat of its link (`relay.seam.LinkSide`)."""
         if link in self._heard_at:
-            self._heard_at[link] = self._now()
+            self._heard_at[link] = at
 
     def deliver(
         self, link: Link, message: StreamMessage | Status, received_at: float | None = None

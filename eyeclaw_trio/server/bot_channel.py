@@ -65,8 +65,8 @@ class SessionBook(Protocol):
     def session_opened(self, bot_id: int, session_id: str, metadata: dict[str, object]) -> None:
         """A bot has linked."""
 
-    def session_heard(self, session_id: str) -> None:
-        """A heartbeat of the bot on this session."""
+    def session_heard(self, session_id: str, at: float) -> None:
+        """A heartbeat of the bot on this session, at that moment (monotonic seconds)."""
 
     def session_closed(self, session_id: str) -> None:
         """The link has ended."""
@@ -271,8 +271,8 @@ class BotLink:
         if self._heard_at != received_at:
             # Once for all frames that came together: it is one sign of life.
             self._heard_at = received_at
-            self._station.heard(self)
-            self._sessions.session_heard(self.session_id)
+            self._station.heard(self, received_at)
+            self._sessions.session_heard(self.session_id, received_at)
         if message.__class__ is StreamChunk:  # nearly all of them
             self._station.deliver(self, message, received_at)
             return

@@ -45,18 +45,18 @@ class SessionNotes:
         self._open[session_id] = _OpenSession(session, trio.current_time())
         self._write(session)
 
-    def session_heard(self, session_id: str) -> None:
-        """Note that this link's bot was heard just now; written at most every 10 s.
+    def session_heard(self, session_id: str, at: float) -> None:
+        """Note that this link's bot was heard at that moment (monotonic seconds), which is now or
+        was just now; written at most every 10 s.
 
         Cheap enough for every message. Of a session that is not open nothing happens.
         """
         opened = self._open.get(session_id)
-        now = trio.current_time()
-        if opened is None or now - opened.written_at < HEARD_EVERY:
+        if opened is None or at - opened.written_at < HEARD_EVERY:
             return
         opened.session = attrs.evolve(opened.session, last_ping_at=to_stamp(self._now()))
         if self._write(opened.session):
-            opened.written_at = now
+            opened.written_at = at
 
     def session_closed(self, session_id: str) -> None:
         """Note that this link has ended. Of a session that is not open nothing happens."""

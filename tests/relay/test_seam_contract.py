@@ -49,7 +49,7 @@ async def test_a_bot_that_is_not_heard_is_not_online(at: Meeting) -> None:
     with at.links.attached(link):
         at.clock.now = 299.0
         assert at.is_online()
-        at.links.heard(link)
+        at.links.heard(link, 299.0)
         at.clock.now = 598.0
         assert at.is_online()
         at.clock.now = 599.0
@@ -57,7 +57,7 @@ async def test_a_bot_that_is_not_heard_is_not_online(at: Meeting) -> None:
 
 
 async def test_a_link_that_is_not_attached_may_be_heard_all_the_same(at: Meeting) -> None:
-    at.links.heard(ALink())
+    at.links.heard(ALink(), 1.0)
     assert not at.is_online()
 
 

@@ -83,7 +83,7 @@ async def test_a_bot_with_an_old_heartbeat_is_offline(autojump_clock: MockClock)
         assert gateway.switchboard.is_online(1)
         await trio.sleep(1)
         assert not gateway.switchboard.is_online(1)
-        bot.station.heard(bot)
+        bot.station.heard(bot, trio.current_time())
         assert gateway.switchboard.is_online(1)
 
 
@@ -136,7 +136,7 @@ async def test_a_heartbeat_is_no_word_of_the_turn(autojump_clock: MockClock) -> 
             async def beat() -> None:
                 while True:
                     await trio.sleep(5)
-                    bot.station.heard(bot)
+                    bot.station.heard(bot, trio.current_time())
 
             nursery.start_soon(beat)
             await glasses.send()
