@@ -1,5 +1,6 @@
 """A server of photos on a port of this machine, good ones and hostile ones, by their paths.
 
+What is at /second is not there yet when it is asked for first, for whoever that is.
 In a test: `async with open_photo_server(photos) as server: ... server.url("/a.jpg")`.
 It is independent of what it judges: h11 and trio, nothing of ours.
 """
@@ -71,6 +72,8 @@ class PhotoServer:
                 await stream.send_all(_whole(b"<svg xmlns='x'/>", "image/png"))
             case "/broken":
                 await stream.send_all(_whole(_SMALL, "image/jpeg"))
+            case "/second" if self.asked.count(path) == 1:
+                await stream.send_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             case _ if path in self.photos:
                 await stream.send_all(_whole(self.photos[path], "application/octet-stream"))
             case _:

@@ -32,6 +32,7 @@ from eyeclaw_trio.app.listening import (
     port_of,
 )
 from eyeclaw_trio.app.pages import make_office, open_door
+from eyeclaw_trio.app.photo_guard import make_photo_guard
 from eyeclaw_trio.app.recollection import recall_kept
 from eyeclaw_trio.app.workshop import make_workshop
 from eyeclaw_trio.connector.drain import Drain
@@ -214,13 +215,14 @@ async def connect(
     """
     configure_logging()
     provider = provider or settings.only_provider()
+    photos = make_photo_guard(settings)
     asked = open_provider(settings.providers[provider], settings.providers)
     drain = Drain(settings.patience.drain_timeout)
     try:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(drain.obey, signals, nursery.cancel_scope)
-                await keep_connected(target, asked, announce=announce, drain=drain)
+                await keep_connected(target, asked, announce=announce, drain=drain, photos=photos)
                 nursery.cancel_scope.cancel()
     finally:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 1.0):

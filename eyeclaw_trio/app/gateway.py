@@ -12,12 +12,12 @@ from attrs import define, field
 from eyeclaw_trio.app.background import Background
 from eyeclaw_trio.app.binding import StoreBinder
 from eyeclaw_trio.app.observer import Observer
+from eyeclaw_trio.app.photo_guard import make_photo_guard
 from eyeclaw_trio.app.recollection import make_occasions
 from eyeclaw_trio.app.shutdown import Shutdown
 from eyeclaw_trio.app.wearer_book import TracedWearers
 from eyeclaw_trio.core.invitations import Invitations
 from eyeclaw_trio.core.routing import ChatChoice, WearerRules
-from eyeclaw_trio.photos.guard import PhotoGuard
 from eyeclaw_trio.protocol.endpoint import PUSH_PATH
 from eyeclaw_trio.push.platform import Platform
 from eyeclaw_trio.relay.switchboard import Switchboard
@@ -109,13 +109,7 @@ class Gateway:
         self.observer.show_counts(lambda: self.front_door.open_connections)
 
     def _make_photo_desk(self) -> PhotoDesk:
-        settings = self.settings
-        guard = PhotoGuard.of(
-            settings.limits.image,
-            settings.patience.request_timeout,
-            allows_private=settings.wearer.allow_private_images,
-        )
-        return PhotoDesk(guard, settings.patience.keepalive)
+        return PhotoDesk(make_photo_guard(self.settings), self.settings.patience.keepalive)
 
     def _make_reception(self, gate: Gate, photos: PhotoDesk) -> Reception:
         return Reception(

@@ -9,7 +9,8 @@ from eyeclaw_trio.connector.telling import Say, Telling
 from eyeclaw_trio.core.action_words import Offer
 from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.core.texts import choose_language
-from eyeclaw_trio.errors import BotFailed, ProviderFailed, Reason
+from eyeclaw_trio.errors import BotFailed, PhotoRefused, ProviderFailed, Reason
+from eyeclaw_trio.photos.guard import PhotoGuard, Sender
 from eyeclaw_trio.protocol.bot import StreamEnd, StreamError
 from eyeclaw_trio.protocol.completions import ChatMessage, Closing
 from eyeclaw_trio.protocol.rokid import flatten_metadata, read_history
@@ -20,14 +21,20 @@ log = structlog.get_logger(__name__)
 
 
 async def answer_command(
-    command: ExecuteCommand, provider: Provider, say: Say, conversation: Conversation = "shared"
+    command: ExecuteCommand,
+    provider: Provider,
+    say: Say,
+    conversation: Conversation = "shared",
+    photos: PhotoGuard | None = None,
 ) -> None:
     """Ask the provider and say the answer: chunks numbered from 0, then end and summary.
-    `conversation` says what shares one context of the model's.
+    `conversation` says what shares one context of the model's, `photos` takes in those that the
+    gateway could not.
 
-    A failure of the provider is said as StreamError with its reason; any other exception is
-    logged and said as one with an unknown reason, so that a bug costs one answer. Cancellation
-    passes through at once and closes the provider's request.
+    A failure of the provider and a refused photo are said as StreamError with their reason; any
+    other exception is logged and said as one with an unknown reason, so that a bug costs one
+    answer. Cancellation passes through at once, and closes the provider's request and those for
+    photos.
     """
     session_id = command.session_id
     closing = Closing()
@@ -36,9 +43,11 @@ async def answer_command(
         nonlocal closing
         closing = said
 
-    question = attrs.evolve(ask(command, conversation), on_closing=note_closing)
-    telling = Telling(session_id, question.offer, say)
     try:
+        if photos is not None:
+            command = await _take_missing(command, photos)
+        question = attrs.evolve(ask(command, conversation), on_closing=note_closing)
+        telling = Telling(session_id, question.offer, say)
         await _tell(question, provider, telling)
         if behind := telling.explain():
             await _tell_again(attrs.evolve(question, behind=behind), provider, telling)
@@ -53,12 +62,27 @@ async def answer_command(
             detail=failure.detail,
         )
         await say(StreamError(session_id, failure.detail, failure.reason.value))
+    except PhotoRefused as refused:  # the guard has logged it
+        await say(StreamError(session_id, refused.why, refused.code))
     except BotFailed as failure:
         log.warning("answer.failed", session_id=session_id, reason=failure.reason.value)
         await say(StreamError(session_id, failure.said, failure.reason.value))
     except Exception:
         log.exception("answer.crashed", session_id=session_id, provider=provider.name)
         await say(StreamError(session_id, "internal error", Reason.UNKNOWN.value))
+
+
+async def _take_missing(command: ExecuteCommand, photos: PhotoGuard) -> ExecuteCommand:
+    """The command with those of its photos that the gateway has left to us (PROTOCOL 1). Raises
+    PhotoRefused: the model would be asked about something that it does not see. Cancelled, nothing
+    of them is left."""
+    metadata = command.metadata
+    if not metadata.missing_photos:
+        return command
+    taken = await photos.take_all_in(metadata.missing_photos, Sender(None, metadata.user_id))
+    images = (*metadata.images, *taken.values())
+    metadata = attrs.evolve(metadata, images=images, missing_photos=())
+    return attrs.evolve(command, metadata=metadata)
 
 
 async def _tell(question: ProviderQuestion, provider: Provider, telling: Telling) -> None:

@@ -22,6 +22,7 @@ from eyeclaw_trio.connector.running import keep_warm
 from eyeclaw_trio.connector.target import LinkTarget
 from eyeclaw_trio.core.backoff import backoff
 from eyeclaw_trio.errors import BadMessage, LinkBroken, LinkFailed, LinkRefused
+from eyeclaw_trio.photos.guard import PhotoGuard
 from eyeclaw_trio.protocol.bot import FromBot, Ping, encode_from_bot
 from eyeclaw_trio.protocol.cable import (
     BotIdentifier,
@@ -72,8 +73,10 @@ async def keep_connected(
     announce: Callable[[dict[str, object]], None],
     random: Callable[[], float] = random_module.random,
     drain: Drain | None = None,
+    photos: PhotoGuard | None = None,
 ) -> None:
     """Keep the bot linked and answer its commands with the provider, until `drain` has ended it.
+    `photos` takes in those that the gateway could not fetch.
 
     Raises LinkRefused when the gateway does not want the bot back, ConfigurationError as
     `trusted_context`. Everything else is tried
@@ -86,7 +89,7 @@ async def keep_connected(
     refusal: LinkRefused | None = None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(keep_warm, provider)
-        bot = LinkedBot(nursery, provider, max_concurrency)
+        bot = LinkedBot(nursery, provider, max_concurrency, photos)
         if drain is not None:
             nursery.start_soon(drain.end_when_told, bot, nursery.cancel_scope)
         refusal = await _link_until_refused(target, bot, announce, random)

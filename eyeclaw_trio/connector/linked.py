@@ -17,6 +17,7 @@ from attrs import field, frozen
 from eyeclaw_trio.connector.delivery import DOUBT, Delivery
 from eyeclaw_trio.connector.running import Room, Runs
 from eyeclaw_trio.errors import Reason
+from eyeclaw_trio.photos.guard import PhotoGuard
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamError, StreamMessage, UnknownMessage
 from eyeclaw_trio.protocol.to_bot import Cancel, ChunkReceived, ExecuteCommand, RunningTurns, ToBot
 from eyeclaw_trio.providers.provider import Provider
@@ -47,9 +48,15 @@ class LinkedBot:
     because nothing was said of them. `left` is set when all that ran was said.
     """
 
-    def __init__(self, nursery: trio.Nursery, provider: Provider, max_concurrency: int) -> None:
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        provider: Provider,
+        max_concurrency: int,
+        photos: PhotoGuard | None = None,
+    ) -> None:
         self.max_concurrency = max_concurrency
-        self._runs = Runs(nursery, provider, provider.conversation)
+        self._runs = Runs(nursery, provider, provider.conversation, photos)
         self._open: dict[str, _Outgoing] = {}
         self._closed: dict[str, _Outgoing] = {}  # the oldest first; waiting for the doubt to pass
         self._news = trio.Event()

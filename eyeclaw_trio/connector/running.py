@@ -13,6 +13,7 @@ from eyeclaw_trio.connector.delivery import Unacknowledged
 from eyeclaw_trio.connector.telling import Say
 from eyeclaw_trio.core.beginnings import Conversation
 from eyeclaw_trio.errors import BotFailed, Reason
+from eyeclaw_trio.photos.guard import PhotoGuard
 from eyeclaw_trio.protocol.to_bot import ExecuteCommand
 from eyeclaw_trio.providers.provider import Provider
 
@@ -34,15 +35,20 @@ class Runs:
     """What runs now, and what has run. The nursery is the bot's, not a link's.
 
     `conversation` says what shares one context of the model's: "shared" where the gateway has named
-    it as it is to be.
+    it as it is to be. `photos` takes in those that the gateway could not.
     """
 
     def __init__(
-        self, nursery: trio.Nursery, provider: Provider, conversation: Conversation
+        self,
+        nursery: trio.Nursery,
+        provider: Provider,
+        conversation: Conversation,
+        photos: PhotoGuard | None = None,
     ) -> None:
         self._nursery = nursery
         self._conversation: Conversation = conversation
         self._provider = provider
+        self._photos = photos
         self._scopes: dict[str, trio.CancelScope] = {}
         self._over: deque[str] = deque()
         self._known: set[str] = set()
@@ -79,7 +85,7 @@ class Runs:
     async def _run(self, command: ExecuteCommand, say: Say, scope: trio.CancelScope) -> None:
         try:
             with scope:
-                await answer_command(command, self._provider, say, self._conversation)
+                await answer_command(command, self._provider, say, self._conversation, self._photos)
         except Exception:
             # Not even a failure to say that it failed may end the other answers.
             log.exception("answer.crashed", session_id=command.session_id)

@@ -43,6 +43,8 @@ from eyeclaw_trio.errors import (
     BotFailed,
     GatewayStopping,
     KeyRevoked,
+    PhotoFault,
+    PhotoRefused,
     Reason,
     TurnFailed,
 )
@@ -61,6 +63,7 @@ from eyeclaw_trio.protocol.completions import Closing
 _KEEP_ALIVE: Final = KeepAlive()
 _EARLY_KEEP_ALIVE: Final = KeepAlive(is_early=True)
 _REASONS: Final = {reason.value: reason for reason in Reason}
+_PHOTO_FAULTS: Final = {fault.value: fault for fault in PhotoFault}
 
 
 class Answer:
@@ -198,11 +201,7 @@ class Answer:
                 self._trace.note(Happening.STREAM_ERROR, now, reason=reason)
                 # An answer that has ended cannot fail any more; some bots say both.
                 if self._ended_at is None:
-                    self._fail(
-                        BotFailed(_REASONS.get(reason or "", Reason.UNKNOWN), error, reported=True),
-                        now,
-                        events,
-                    )
+                    self._fail(_read_failure(error, reason or ""), now, events)
             case StreamToolCall():
                 self._clock.heard(now)
                 self._voice.ask(message, now, events)
@@ -342,3 +341,11 @@ class Answer:
     def _note_anomaly(self, anomaly: Anomaly, now: float) -> None:
         self._trace.anomalies += (anomaly,)
         self._trace.note(Happening.ANOMALY_DETECTED, now, anomaly=anomaly.value)
+
+
+def _read_failure(said: str, reason: str) -> TurnFailed:
+    """What a bot's error means. A photo that our connector has refused is told as one that the
+    gateway has."""
+    if fault := _PHOTO_FAULTS.get(reason):
+        return PhotoRefused(fault, said)
+    return BotFailed(_REASONS.get(reason, Reason.UNKNOWN), said, reported=True)

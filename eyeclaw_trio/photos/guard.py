@@ -6,7 +6,7 @@ refusal with a sentence for whoever waits.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Final, TypeVar
 
 import structlog
@@ -107,6 +107,37 @@ class PhotoGuard:
         Cancelled, nothing of it is left.
         """
         return make_data_url(await self._take(address, sender, self.pictures.make_jpeg))
+
+    async def take_all_in(
+        self, addresses: Sequence[str], sender: Sender, *, may_be_missing: bool = False
+    ) -> dict[int, str]:
+        """The photos at these addresses, by their places among them: side by side, so that several
+        take no longer than one may.
+
+        One that is refused refuses all, but for one that cannot be fetched where that
+        `may_be_missing`. Raises as `take_in`; cancelled, too.
+        """
+        images = dict[int, str]()
+        refusals: list[PhotoRefused] = []
+        async with trio.open_nursery() as nursery:
+
+            async def take(place: int, address: str) -> None:
+                try:
+                    images[place] = await self.take_in(address, sender)
+                except PhotoRefused as refused:
+                    if may_be_missing and refused.fault is PhotoFault.UNREACHABLE:
+                        return
+                    refusals.append(refused)
+                    nursery.cancel_scope.cancel()
+
+            for place, address in enumerate(addresses):
+                nursery.start_soon(take, place, address)
+        if refusals:
+            try:
+                raise refusals[0]
+            finally:
+                refusals.clear()  # it would hold this frame, and the frame it, and both the photos
+        return {place: images[place] for place in sorted(images)}
 
     async def read_codes(self, address: str, sender: Sender) -> tuple[str, ...]:
         """The texts of the QR codes in the photo at this address, none where none can be read.

@@ -5,7 +5,7 @@ Both ends live here: the gateway writes these messages, our connector reads them
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -23,9 +23,10 @@ class CommandMetadata:
 
     `message_id` is the platform's conversation; it is beyond what the SDK knows (and ignores), for
     our connector's `conversation = "per_conversation"`. So are `images`, the photos of the question
-    as `data:` URLs, and `photo_words`, what a model is asked about them; `system_text`, what it is
-    told of the wearer and of the answer that is wanted; and what this turn's reader can do: device
-    `actions`, and how many `follow_ups`.
+    as `data:` URLs, `missing_photos`, the addresses of those that are not among them, and
+    `photo_words`, what a model is asked about them; `system_text`, what it is told of the wearer
+    and of the answer that is wanted; and what this turn's reader can do: device `actions`, and how
+    many `follow_ups`.
     """
 
     agent_id: str | int | float
@@ -38,6 +39,7 @@ class CommandMetadata:
     full_messages: tuple[Opaque, ...] = ()
     original_metadata: Opaque = field(factory=dict)
     images: tuple[str, ...] = field(default=(), repr=False)
+    missing_photos: tuple[str, ...] = field(default=(), repr=False)
     photo_words: str | None = None
     system_text: str = ""
     actions: tuple[str, ...] = ()
@@ -150,7 +152,10 @@ _KINDS_TO_BOT: Final[Mapping[str, type[ToBot]]] = {
     "status_response": StatusResponse,
 }
 # Of a command's metadata what is said only where it says something.
-_SELDOM: Final = ("images", "photo_words", "system_text", "actions", "follow_ups")
+_SELDOM: Final = (
+    *("images", "missing_photos", "photo_words"),
+    *("system_text", "actions", "follow_ups"),
+)
 _OF_COMMAND: Final = tuple(
     each.name for each in attrs.fields(CommandMetadata) if each.name not in _SELDOM
 )
@@ -170,7 +175,11 @@ def _encode_command(command: ExecuteCommand) -> Opaque:
     said = {name: getattr(metadata, name) for name in _OF_COMMAND}
     said["full_messages"] = list(metadata.full_messages)
     if metadata.images:
-        said |= {"images": list(metadata.images), "photo_words": metadata.photo_words}
+        said["images"] = list(metadata.images)
+    if metadata.missing_photos:
+        said["missing_photos"] = list(metadata.missing_photos)
+    if metadata.images or metadata.missing_photos:
+        said["photo_words"] = metadata.photo_words
     if metadata.system_text:
         said["system_text"] = metadata.system_text
     if metadata.actions:
@@ -186,11 +195,17 @@ def _encode_command(command: ExecuteCommand) -> Opaque:
     }
 
 
-def fit_images(command: ExecuteCommand, size: int) -> ExecuteCommand:
+def fit_images(command: ExecuteCommand, addresses: Sequence[str], size: int) -> ExecuteCommand:
     """The command with as many of its images, from the first, as fit into a message of so many
-    bytes; the bot has the addresses of all of them in the question."""
+    bytes; the bot has the addresses of all of them in the question. Those of what is left out, of
+    these `addresses` of the images, are among `missing_photos`."""
+    left = list(addresses)
     while command.metadata.images and len(encode(encode_to_bot(command))) > size:
-        metadata = attrs.evolve(command.metadata, images=command.metadata.images[:-1])
+        metadata = command.metadata
+        address, missing = left.pop(), metadata.missing_photos
+        if address[:5].lower() != "data:":
+            missing = (address, *missing)
+        metadata = attrs.evolve(metadata, images=metadata.images[:-1], missing_photos=missing)
         command = attrs.evolve(command, metadata=metadata)
     return command
 

@@ -20,7 +20,14 @@ from eyeclaw_trio.core.patience import LATE
 from eyeclaw_trio.core.reply_events import Aside, ReplyEvent
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.core.turn_messages import PLACE_GRANTED, TurnMessage
-from eyeclaw_trio.errors import BotBusy, BotFailed, ListenerGone, SlowReader, TurnFailed
+from eyeclaw_trio.errors import (
+    BotBusy,
+    BotFailed,
+    ListenerGone,
+    PhotoRefused,
+    SlowReader,
+    TurnFailed,
+)
 from eyeclaw_trio.protocol.to_bot import ExecuteCommand
 from eyeclaw_trio.relay.seam import TurnSide
 from eyeclaw_trio.relay.turns import OpenTurn
@@ -221,7 +228,10 @@ class _HangUp:
 
 
 def _note_failure(failure: TurnFailed, trace: Trace) -> None:
-    said = failure.said if isinstance(failure, BotFailed) else ""
+    said = ""
+    match failure:
+        case BotFailed(said=said) | PhotoRefused(why=said):
+            pass  # what the bot has said of it
     if isinstance(failure, BotBusy) and failure.held_by:
         trace.note(Happening.QUEUE_FULL, trio.current_time(), held_by=failure.held_by)
     reason = failure.code if failure.code != failure.outcome else ""

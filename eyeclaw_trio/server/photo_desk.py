@@ -3,7 +3,7 @@ the reader sees meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from functools import partial
 from typing import Final, Generic, TypeVar
 
@@ -49,6 +49,10 @@ class AskedPhotos:
     limit: int | None = None
     may_be_missing: bool = False
 
+    def without(self, places: Container[int]) -> tuple[str, ...]:
+        """The addresses at all places but these."""
+        return tuple(each for at, each in enumerate(self.addresses) if at not in places)
+
 
 @frozen
 class PhotoDesk:
@@ -69,42 +73,32 @@ class PhotoDesk:
         may hold half an event then, as after all writes.
         """
         words = self._find_words(photos)  # also of a photo that is refused: it is taken once
-        images = await wait_beside(reply, self.keepalive, partial(self._take_all, photos), over)
-        if not photos.room.take(sum(map(len, images))):
+        take_all_in = partial(
+            self.guard.take_all_in,
+            photos.addresses,
+            Sender(photos.key_id, photos.talk.user_id),
+            # The bot has the address, and may be where it can be reached (PROTOCOL 1).
+            may_be_missing=photos.may_be_missing,
+        )
+        taken = await wait_beside(reply, self.keepalive, take_all_in, over)
+        if not photos.room.take(sum(map(len, taken.values()))):
             raise PhotoRefused(PhotoFault.BUSY, "questions take all the room there is")
-        metadata = attrs.evolve(command.metadata, images=images, photo_words=words)
+        metadata = attrs.evolve(
+            command.metadata,
+            images=tuple(taken.values()),
+            missing_photos=photos.without(taken),
+            photo_words=words,
+        )
         command = attrs.evolve(command, metadata=metadata)
-        return command if photos.limit is None else fit_images(command, photos.limit - ENVELOPE)
+        if photos.limit is None:
+            return command
+        addresses = [photos.addresses[place] for place in taken]
+        return fit_images(command, addresses, photos.limit - ENVELOPE)
 
     def expect(self, talk: Talk, question: str, action: DeviceAction) -> None:
         """The glasses were told to do this for that question: take a photo, perhaps."""
         if action.command == "take_photo":
             self.awaited.expect(talk, question, trio.current_time())
-
-    async def _take_all(self, photos: AskedPhotos) -> tuple[str, ...]:
-        """All of them side by side: several take no longer than one may. One that is refused
-        refuses all; one that cannot be fetched is left out where it may be (PROTOCOL 1)."""
-        images, sender = dict[int, str](), Sender(photos.key_id, photos.talk.user_id)
-        refusals: list[PhotoRefused] = []
-        async with trio.open_nursery() as nursery:
-
-            async def take(place: int, address: str) -> None:
-                try:
-                    images[place] = await self.guard.take_in(address, sender)
-                except PhotoRefused as refused:
-                    if photos.may_be_missing and refused.fault is PhotoFault.UNREACHABLE:
-                        return  # the bot has the address, and may be where it can be reached
-                    refusals.append(refused)
-                    nursery.cancel_scope.cancel()
-
-            for place, address in enumerate(photos.addresses):
-                nursery.start_soon(take, place, address)
-        if refusals:
-            try:
-                raise refusals[0]
-            finally:
-                refusals.clear()  # it would hold this frame, and the frame it, and both the photos
-        return tuple(images[place] for place in sorted(images))
 
     def _find_words(self, photos: AskedPhotos) -> str:
         awaited = self.awaited.take(photos.talk, trio.current_time())

@@ -10,10 +10,12 @@ import trio
 from connector_fakes import Dictated, command
 from hypothesis import given
 from hypothesis import strategies as st
+from photo_hosts import ADDRESS, Script, guard_of, respond
 
 from eyeclaw_trio.connector.answering import answer_command, ask, name_conversation
 from eyeclaw_trio.connector.telling import LARGEST_SUMMARY, LONGEST_CHUNK, Told, split_piece
 from eyeclaw_trio.errors import BotFailed, ProviderFailed, Reason
+from eyeclaw_trio.photos.data_url import make_data_url
 from eyeclaw_trio.protocol.bot import (
     StreamChunk,
     StreamEnd,
@@ -212,3 +214,53 @@ def test_a_summary_is_the_text_of_all_parts_in_order() -> None:
         told.add(part)
     text = "你\r\n好\r"
     assert told.summarise("t1") == StreamSummary("t1", text, 4, hash_content(text))
+
+
+# ---- photos that the gateway could not fetch ---------------------------------------------------
+
+GONE = respond(b"", status="404 Gone")
+
+
+async def answered(
+    script: Script, *, images: tuple[str, ...] = (), photos: tuple[str, ...] = (ADDRESS,)
+) -> tuple[Dictated, Said]:
+    """What was asked and said about a question with photos, some of which are still to be had."""
+    provider, said = Dictated(), Said()
+    provider.dictate("这是什么？", "花")
+    provider.finish("这是什么？")
+    asked = command(
+        text=f"[图片] {ADDRESS} 这是什么？",
+        images=images,
+        missing_photos=photos,
+        photo_words="这是什么？",
+    )
+    await answer_command(asked, provider, said, photos=guard_of(script))
+    return provider, said
+
+
+async def test_a_photo_that_the_gateway_could_not_fetch_is_fetched_here_and_shown() -> None:
+    provider, said = await answered(respond(b"photo"), images=("data:image/jpeg;base64,eA==",))
+    [asked] = provider.questions
+    assert asked.images == ("data:image/jpeg;base64,eA==", make_data_url(b"jpeg of photo"))
+    assert asked.text == "这是什么？"
+    assert said[0] == StreamChunk("t1", "花", 0)
+
+
+async def test_a_model_is_asked_about_no_photo_that_cannot_be_fetched_here_either() -> None:
+    provider, said = await answered(GONE)
+    assert said == [StreamError("t1", "HTTP 404", "photo_unreachable")]
+    assert not provider.questions
+
+
+async def test_the_connector_fetches_nothing_from_inside() -> None:
+    provider, said = await answered(respond(b"photo"), photos=("http://127.0.0.1/a.jpg",))
+    [error] = said
+    assert isinstance(error, StreamError)
+    assert error.reason == "photo_address"
+    assert not provider.questions
+
+
+async def test_without_a_missing_photo_nothing_is_fetched() -> None:
+    provider, said = await answered(GONE, images=("data:image/jpeg;base64,eA==",), photos=())
+    assert len(provider.questions) == 1
+    assert said[0] == StreamChunk("t1", "花", 0)

@@ -69,6 +69,7 @@ PHOTOS: Final = {
     "/turned.jpg": turned(6),
     "/photo.webp": written(halves(2400, 1200), "WEBP"),
     "/bomb.png": declared_png(40_000, 40_000),
+    "/second": turned(6),
 }
 
 
@@ -112,6 +113,22 @@ async def test_the_model_sees_the_photo_upright_and_small_beside_the_words(
         assert picture_in(image).size == (1568, 784)
         assert third["messages"][-1]["content"][0]["text"] == "左边是什么颜色？"
         assert server.asked == ["/turned.jpg", "/photo.webp", "/photo.webp"]
+
+
+async def test_a_photo_that_only_the_connector_can_fetch_is_seen_by_its_model(
+    tmp_path: Path,
+) -> None:
+    async with seeing(tmp_path) as world:
+        server = world.photos
+        blocks = await world.ask(server.url("/second"), "这是什么？", agent_id="linked")
+        assert_whole(blocks, "".join(PIECES))
+        gone = await world.ask(server.url("/nowhere"), agent_id="linked")
+        assert spoken(gone) == "没能取到照片，请再拍一张。"
+        assert server.asked == ["/second", "/second", "/nowhere", "/nowhere"]
+        [asked] = (await world.model.seen())["completions"]
+    text, image = asked["messages"][-1]["content"]
+    assert text == {"type": "text", "text": "这是什么？"}
+    assert picture_in(image).size == (200, 400)
 
 
 @pytest.mark.parametrize("room", [1_048_576, 10_000])

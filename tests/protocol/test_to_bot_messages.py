@@ -92,13 +92,25 @@ def test_photos_go_along_beside_the_question() -> None:
 
 def test_of_the_photos_those_go_along_that_fit() -> None:
     images = ("data:image/jpeg;base64," + "A" * 1000, "data:image/jpeg;base64," + "B" * 1000)
+    addresses = ["https://x/a.jpg", "https://x/b.jpg"]
     command = a_photo_question(*images)
     whole = len(encode(encode_to_bot(command)))
-    assert fit_images(command, whole) is command
-    assert fit_images(command, whole - 1).metadata.images == images[:1]
-    without = encode_to_bot(fit_images(command, 100))
+    assert fit_images(command, addresses, whole) is command
+    fits = fit_images(command, addresses, whole - 1)
+    assert fits.metadata.images == images[:1]
+    assert fits.metadata.missing_photos == ("https://x/b.jpg",)
+    assert build_to_bot(encode_to_bot(fits)) == fits
+    without = encode_to_bot(fit_images(command, addresses, 100))
     assert "images" not in without["metadata"]
+    assert without["metadata"]["missing_photos"] == addresses
+    assert without["metadata"]["photo_words"] == "这是什么？"
     assert without["params"] == {"message": "[图片] https://x/y.jpg 这是什么？"}
+
+
+def test_a_photo_that_came_without_an_address_and_does_not_fit_is_missed_by_nobody() -> None:
+    command = a_photo_question("data:image/jpeg;base64," + "A" * 1000)
+    left = fit_images(command, ["Data:image/png;base64,eA=="], 100)
+    assert (left.metadata.images, left.metadata.missing_photos) == ((), ())
 
 
 @pytest.mark.parametrize(

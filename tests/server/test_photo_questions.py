@@ -212,15 +212,6 @@ async def test_a_refused_photo_is_told_to_the_wearer_in_one_sentence(
 GONE = respond(b"", status="404 Gone")
 
 
-async def test_a_linked_bot_is_asked_about_a_photo_that_only_it_may_reach() -> None:
-    gateway = gateway_with(GONE)
-    bot = gateway.bot()
-    assert_whole(await ask(gateway, bot, photo("这是什么？")), "一朵花")
-    assert bot.commands[0].params.message == f"[图片] {ADDRESS} 这是什么？"
-    assert bot.commands[0].metadata.images == ()
-    assert gateway.traces[0].outcome is Outcome.ANSWERED
-
-
 async def test_a_model_is_not_asked_about_a_photo_that_it_cannot_see() -> None:
     embedded = attrs.evolve(make_bot(), provider="model", token_digest=None)
     directory = Directory(keys=make_directory().keys, bots={1: embedded})
