@@ -83,7 +83,7 @@ class FrontDoor:
         A bug in a handler is logged and ends this connection only. Cancellation ends it without
         a word.
         """
-        accepted = wrap(stream)
+        accepted = wrap(stream, self._terms.poller)
         if self.open_connections >= self._limit:
             await self._turn_away(accepted)
             return

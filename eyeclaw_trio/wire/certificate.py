@@ -12,7 +12,7 @@ import trio
 
 from eyeclaw_trio.errors import ConfigurationError
 from eyeclaw_trio.wire.admission import Admission, Share
-from eyeclaw_trio.wire.streams import EagerStream
+from eyeclaw_trio.wire.streams import EagerStream, Waits
 from eyeclaw_trio.wire.tls_stream import TlsStream
 
 log = structlog.get_logger(__name__)
@@ -39,6 +39,8 @@ class Certificate:
     """
 
     def __init__(self, certificate: Path, key: Path) -> None:
+        self.waits: Waits | None = None
+        """Where its connections wait for what they read; their system's way without."""
         self._files = certificate, key
         self._records = Admission(share=Share(*RECORDS))
         self._seen = self._look()
@@ -65,7 +67,7 @@ class Certificate:
     def wrap(self, stream: trio.SocketStream) -> TlsStream:
         """TLS around a new connection, with the certificate of this moment. The handshake is its
         first use."""
-        return TlsStream(EagerStream(stream), self.context, self._records.wait)
+        return TlsStream(EagerStream(stream, self.waits), self.context, self._records.wait)
 
     async def keep_renewed(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED

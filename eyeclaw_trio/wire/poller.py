@@ -17,7 +17,7 @@ from typing import Final
 
 import structlog
 import trio
-from attrs import define, field
+from attrs import define, field, frozen
 
 from eyeclaw_trio.wire.streams import Pollable
 
@@ -36,6 +36,9 @@ ENDS_AT_A_TIME: Final = 100
 # An answer that is not read any more counts for so many: unlike a bot nobody comes back, and
 # all readers of one key may leave in one instant.
 ANSWER_END: Final = 10
+# A WebSocket's for so many: all chat clients of one key may leave in one instant, too, a third of a
+# millisecond each.
+SOCKET_END: Final = 4
 _ENDED: Final = 0x2018  # EPOLLRDHUP, EPOLLHUP, EPOLLERR: names that other systems do not have
 # Bytes of one socket that are read in one go. A peer decides how many frames its bytes are: 64 kB
 # of chunks are a millisecond of work, of the smallest frames twenty. So it is found out: who fills
@@ -44,6 +47,12 @@ _ENDED: Final = 0x2018  # EPOLLRDHUP, EPOLLHUP, EPOLLERR: names that other syste
 FIRST_SIZE: Final = 16_384  # at first
 _LEAST_SIZE, _LARGEST_SIZE = 4_096, 65_536
 _QUICK, _SLOW = 0.0015, 0.004
+
+# Who is only told that there is something to read counts for so many bytes: they are 64 in a pass,
+# and each is a twentieth of a millisecond before it stands in any line.
+SOMETHING: Final = bytes(4_096)
+# So many wait for the system by themselves, which is quicker where few do.
+BY_THEMSELVES: Final = 64
 
 Take = Callable[[bytes | None], bool]
 """Takes what was received, b"" at the end, None where the connection is broken; says whether to
@@ -153,6 +162,19 @@ class _Receiving:
         return trio.lowlevel.Abort.SUCCEEDED
 
 
+@frozen
+class _Untouched:
+    """A socket that is only looked at: somebody else reads it when it has something to say."""
+
+    _stream: Pollable
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def receive_nowait(self, _: int | None = None) -> bytes:
+        return SOMETHING
+
+
 class Poller:
     """Reads all watched sockets while `run` runs. `clock` is real time, in seconds."""
 
@@ -161,6 +183,7 @@ class Poller:
         self._epoll: select.epoll | None = None
         self._watches: dict[int, Watch] = {}
         self._ending: deque[Watch] = deque()
+        self._by_themselves = 0
 
     @classmethod
     def where_possible(cls) -> Poller | None:
@@ -183,19 +206,34 @@ class Poller:
     async def receive(
         self, stream: Pollable, take: Callable[[bytes], bytes | None]
     ) -> bytes | None:
-        """Give `take` all that is received, until it returns something of it, which is returned
-        here, or the stream ends, and b"" is; or None, where it will take no more for now.
+        """Give `take` all that a WebSocket receives, until it returns something of it, which is
+        returned here, or the stream ends, and b"" is; or None, where it will take no more for now.
 
         `take` is called by the poller's task and must not wait; what it raises is raised here.
         Raises as `EagerStream.receive_some`. Cancellation loses nothing: what has been read has
         been taken.
         """
         receiving = _Receiving(take)
-        receiving.watch = self.watch(stream, receiving.take_on)
+        receiving.watch = self.watch(stream, receiving.take_on, end_size=SOCKET_END)
         await trio.lowlevel.wait_task_rescheduled(receiving.stop)
         if isinstance(receiving.result, Exception):
             raise receiving.result
         return receiving.result
+
+    async def wait_readable(self, stream: Pollable) -> None:
+        """Return when there is something to read, or its end. Of thousands who speak in one
+        instant some go on in each pass of the loop.
+
+        Raises trio.ClosedResourceError. Cancellation changes nothing.
+        """
+        if self._by_themselves >= BY_THEMSELVES:
+            await self.receive(_Untouched(stream), bytes)
+            return
+        self._by_themselves += 1
+        try:
+            await trio.lowlevel.wait_readable(stream.fileno())
+        finally:
+            self._by_themselves -= 1
 
     async def run(self) -> None:
         """Read for ever, until cancelled: without it nothing is received."""

@@ -86,14 +86,24 @@ class NowaitStream(Protocol):
         cancelled."""
 
 
+class Waits(Protocol):
+    """Where one waits for what a socket has to say; as `wire.poller.Poller`."""
+
+    async def wait_readable(self, stream: Pollable) -> None:
+        """Return when there is something to read, or its end. Raises trio.ClosedResourceError.
+        Cancellation changes nothing."""
+
+
 class EagerStream(trio.abc.HalfCloseableStream):
-    """A trio.SocketStream, read and written without a wait where that is possible."""
+    """A trio.SocketStream, read and written without a wait where that is possible. With `waits` it
+    waits there for what it reads."""
 
-    __slots__ = ("_socket", "_stream")  # there may be ten thousand
+    __slots__ = ("_socket", "_stream", "_waits")  # there may be ten thousand
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.SocketStream, waits: Waits | None = None) -> None:
         self._stream = stream
         self._socket = stream.socket
+        self._waits = waits
 
     @property
     def peer(self) -> str:
@@ -123,7 +133,10 @@ class EagerStream(trio.abc.HalfCloseableStream):
         say is woken for it anyway, and asking before is a call in vain. Cancellation loses
         nothing."""
         while True:
-            await trio.lowlevel.wait_readable(self.fileno())
+            if self._waits is None:
+                await trio.lowlevel.wait_readable(self.fileno())
+            else:
+                await self._waits.wait_readable(self)
             data = self.receive_nowait(max_bytes)
             if data is not None:
                 return data

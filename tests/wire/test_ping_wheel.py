@@ -10,9 +10,11 @@ import pytest
 import trio
 import trio.testing
 from attrs import define, field
+from passes import Passes
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
+from eyeclaw_trio.wire import ping_wheel
 from eyeclaw_trio.wire.ping_wheel import LATE, PING_EVERY, SLOTS, PingWheel
 
 # One place on the wheel further (seconds).
@@ -174,3 +176,24 @@ def test_a_small_delay_is_made_up_for() -> None:
                 assert all(link.late == [] for link in links)
 
     trio.run(scenario, clock=clock)
+
+
+async def test_whoever_is_in_one_slot_is_beaten_some_at_a_time(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All may be those of one peer, and what becomes of them is work."""
+    monkeypatch.setattr(ping_wheel, "SLOTS", 2)
+    wheel, passes = PingWheel(), Passes()
+
+    @define(eq=False)
+    class Counted(Link):
+        def beat(self, now: float, *, is_late: bool) -> None:
+            passes.count += 1
+
+    async with running(wheel):
+        with ExitStack() as places, passes.counted():
+            for _ in range(200):
+                places.enter_context(wheel.turning(Counted()))
+            await trio.sleep(2 * PING_EVERY)
+    assert passes.all >= 200
+    assert passes.most <= ping_wheel.AT_A_TIME

@@ -9,11 +9,12 @@ from itertools import count, pairwise
 import pytest
 import trio
 import trio.testing
+from passes import Passes
 from polled_pairs import Receiver, Taken, is_watching, leave_all, pairs, running, settle
 from socket_pairs import pair
 
 from eyeclaw_trio.wire import poller as poller_module
-from eyeclaw_trio.wire.poller import Poller, Watch
+from eyeclaw_trio.wire.poller import SOCKET_END, Poller, Watch
 from eyeclaw_trio.wire.streams import EagerStream
 
 
@@ -283,3 +284,66 @@ async def test_one_that_was_ended_while_its_end_waited_is_not_read() -> None:
             await settle()
         assert len(heard) == 1
         assert not is_watching(poller)
+
+
+async def test_thousands_who_wait_to_be_read_by_somebody_else_go_on_some_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first of them wait for the system by themselves."""
+    monkeypatch.setattr(poller_module, "BY_THEMSELVES", 4)
+    monkeypatch.setattr(poller_module, "BYTES_AT_A_TIME", 7 * len(poller_module.SOMETHING))
+    poller, passes, heard = Poller(clock_of(0)), Passes(), list[bytes]()
+
+    async def hear(ours: EagerStream) -> None:
+        heard.append(await EagerStream(ours._stream, poller).receive_some())
+        passes.count += 1
+
+    async with pairs(100) as lines, running(poller) as nursery:
+        for ours, _ in lines:
+            nursery.start_soon(hear, ours)
+        await settle()
+        for _, theirs in lines:
+            os.write(theirs.socket.fileno(), b"a word")
+        with passes.counted(), trio.fail_after(5):
+            while len(heard) < 100:
+                await trio.lowlevel.checkpoint()
+        assert heard == [b"a word"] * 100
+        assert passes.most <= 4 + 8
+        assert not is_watching(poller)
+
+
+async def test_an_end_is_heard_of_by_who_waits_to_read_it_and_a_cancelled_wait_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(poller_module, "BY_THEMSELVES", 0)
+    poller = Poller()
+    async with pair() as (ours, theirs), running(poller):
+        stream = EagerStream(ours._stream, poller)
+        with trio.move_on_after(0):
+            await stream.receive_some()
+        assert not is_watching(poller)
+        await theirs.send_all(b"last word")
+        await theirs.aclose()
+        with trio.fail_after(5):
+            assert [await stream.receive_some() for _ in range(2)] == [b"last word", b""]
+        assert not is_watching(poller)
+
+
+async def test_websockets_that_end_in_one_instant_end_some_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(poller_module, "ENDS_AT_A_TIME", 16)
+    poller, ended = Poller(clock_of(0)), list[EagerStream]()
+
+    async def hear(ours: EagerStream) -> None:
+        assert await poller.receive(ours, leave_all) == b""
+        ended.append(ours)
+
+    async with pairs(100) as lines, running(poller) as nursery:
+        for ours, _ in lines:
+            nursery.start_soon(hear, ours)
+        await settle()
+        for _, theirs in lines:
+            theirs.socket.close()
+        seen = await looks_while(lambda: len(ended) < 100, lambda: len(ended))
+        assert max(b - a for a, b in pairwise(seen)) <= 2 * 16 // SOCKET_END
