@@ -23,6 +23,7 @@ from eyeclaw_trio.core.reply_events import Aside, DeviceAction, FollowUps, KeepA
 from eyeclaw_trio.core.shares import Portion, Shares
 from eyeclaw_trio.errors import AnswerTooLong, GatewayStopping, TurnFailed
 from eyeclaw_trio.protocol.worker import LogEntry, LoggedChunk, LoggedEnd, LoggedError
+from eyeclaw_trio.relay.news import News
 from eyeclaw_trio.wakeup import Wakeup
 
 # A turn can be read so long after its end (seconds; PROTOCOL 3).
@@ -70,7 +71,7 @@ class TurnLog:
         self._readers = 0
         self._was_read = False
         self._is_polled = False
-        self._news = trio.lowlevel.ParkingLot()
+        self._news = News()
         self._leavings = trio.lowlevel.ParkingLot()
 
     # ---- as the turn sees it --------------------------------------------------------------------
@@ -95,7 +96,7 @@ class TurnLog:
                     pass  # the worker's clients know texts only (PROTOCOL 3)
                 case _:
                     assert_never(event)
-        self._news.unpark_all()
+        self._news.tell()
         return True
 
     async def drain(self) -> None:
@@ -147,7 +148,7 @@ class TurnLog:
         """Return when there is an entry behind this id, or there will never be one.
         Cancellation changes nothing."""
         while self.last_id <= entry_id and self.ended_at is None:
-            await self._news.park()
+            await self._news.wait()
 
     @contextmanager
     def reading(self, *, comes_back: bool = False) -> Iterator[Visit]:
@@ -169,7 +170,7 @@ class TurnLog:
         about to come back for more; at most READ_WITHIN after the end of the turn. Cancellation
         changes nothing."""
         while self.ended_at is None:
-            await self._news.park()
+            await self._news.wait()
         with trio.move_on_at(self.ended_at + READ_WITHIN):
             while self._readers or self._is_polled or not self._was_read:
                 await self._leavings.park()
@@ -190,7 +191,7 @@ class TurnLog:
         # The last word is short, and there is always room for it.
         self._entries.append(entry)
         self.ended_at = trio.current_time()
-        self._news.unpark_all()
+        self._news.tell()
 
 
 @frozen(eq=False)

@@ -16,6 +16,7 @@ import trio
 from attrs import define, field, frozen
 
 from eyeclaw_trio.core.directory import AccessKey, Directory
+from eyeclaw_trio.core.shares import Portion, Shares
 from eyeclaw_trio.errors import BadMessage, ListenerGone, RequestRefused, TryLater
 from eyeclaw_trio.protocol.bot import Ping, decode_from_bot
 from eyeclaw_trio.protocol.cable import (
@@ -47,6 +48,8 @@ log = structlog.get_logger(__name__)
 SUBSCRIBES_WITHIN: Final = 10.0
 # Turns that one connection follows at once; a worker in the field follows one.
 SUBSCRIPTIONS: Final = 100
+# Turns that are followed over all connections together, each by a task; all access keys share it.
+FOLLOWED: Final = 8_192
 
 
 @frozen
@@ -66,6 +69,7 @@ class StreamChannel:
     workers: LiveSet[WorkerLink]
     on_key_used: Callable[[int], None]
     peers: PeerLog = field(factory=PeerLog)
+    followed: Shares = field(factory=lambda: Shares(FOLLOWED))
 
     def recognise(self, request: Request) -> Worker | None:
         """The worker that sends this upgrade; None for a bot, and for bad credentials."""
@@ -92,6 +96,7 @@ class _Subscription:
 
     identifier: str
     turn: TriggeredTurn
+    place: Portion
     scope: trio.CancelScope = field(factory=trio.CancelScope)
     is_over: bool = False
 
@@ -120,8 +125,8 @@ class WorkerLink:
         """The gateway stops."""
         say_disconnect(self._socket, "server_restart", reconnect=True)
 
-    def enforce(self, directory: Directory) -> None:
-        """End what hangs on a key that is gone (RELIABILITY 30)."""
+    def enforce(self, directory: Directory) -> bool:
+        """End what hangs on a key that is gone (RELIABILITY 30); whether anything did."""
         active = {key.id for key in directory.keys if key.is_active}
         came_with = self._worker.key
         gone = [each for each in self._subscriptions.values() if each.turn.key_id not in active]
@@ -131,8 +136,9 @@ class WorkerLink:
         if (came_with is not None and came_with.id not in active) or (
             gone and not self._subscriptions
         ):
-            log.info("worker.revoked")
             say_disconnect(self._socket, "unauthorized", reconnect=False)
+            return True
+        return bool(gone)
 
     # ---- as the socket sees it ------------------------------------------------------------------
 
@@ -187,11 +193,12 @@ class WorkerLink:
         if turn is None:
             self._reject(identifier, "no such turn for this key, or no such key")
             return
-        if not self._has_place():
-            self._reject(identifier, f"{SUBSCRIPTIONS} turns are followed already")
+        place = self._channel.followed.portion(turn.key_id)
+        if not self._has_place() or not place.take(1):
+            self._reject(identifier, "too many turns are followed already")
             return
         self._has_subscribed = True
-        subscription = self._subscriptions[identifier] = _Subscription(identifier, turn)
+        subscription = self._subscriptions[identifier] = _Subscription(identifier, turn, place)
         connected = describe_connected(turn.bot_id, turn.session_id, time.time())
         self._socket.enqueue(
             [encode_confirmation(identifier), ChannelFraming.of(identifier).message(connected)]
@@ -246,6 +253,12 @@ class WorkerLink:
             say_disconnect(self._socket, "unauthorized", reconnect=False)
 
     async def _follow(self, subscription: _Subscription) -> None:
+        try:
+            await self._say_log(subscription)
+        finally:
+            subscription.place.release()
+
+    async def _say_log(self, subscription: _Subscription) -> None:
         """Say the whole log, and what comes into it, to the end of the turn."""
         turn, turn_log = subscription.turn, subscription.turn.log
         framing = ChannelFraming.of(subscription.identifier)

@@ -15,6 +15,7 @@ from worker_fakes import OTHER_KEY, WorkerGateway, stream_identifier, text_of
 from eyeclaw_trio.core.patience import Limits
 from eyeclaw_trio.core.throttle import FAILURES
 from eyeclaw_trio.relay.turn_log import KEPT_FOR
+from eyeclaw_trio.server import stream_channel
 from eyeclaw_trio.server.revocation import Revocation
 from eyeclaw_trio.server.roster import Roster
 from eyeclaw_trio.server.stream_channel import SUBSCRIBES_WITHIN, SUBSCRIPTIONS
@@ -163,6 +164,31 @@ async def test_subscriptions_are_bounded_and_those_that_are_over_make_room() -> 
         await worker.expect_confirmation(identifiers[-1])
 
 
+async def test_row_36_turns_that_are_followed_are_shared_by_keys_and_free_again_behind_their_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream_channel, "FOLLOWED", 3)
+    gateway = WorkerGateway()
+    async with answering(gateway, capacity=4) as bot, open_worker(gateway) as worker:
+        assert await worker.receive() == {"type": "welcome"}
+        mine = [stream_identifier(await gateway.turn()) for _ in range(3)]
+        for identifier in mine[:2]:
+            await worker.subscribe(identifier)
+            await worker.expect_confirmation(identifier)
+        await worker.subscribe(mine[2])
+        await worker.expect_rejection(mine[2])
+        async with open_worker(gateway) as other:
+            assert await other.receive() == {"type": "welcome"}
+            others = stream_identifier(await gateway.turn(key=OTHER_KEY), key=OTHER_KEY)
+            await other.subscribe(others)
+            await other.expect_confirmation(others)
+            bot.answer(bot.commands[0].session_id, "完")
+            assert text_of(await worker.receive_rest(mine[0])) == "完"
+        await trio.testing.wait_all_tasks_blocked()
+        await worker.subscribe(mine[2])
+        await worker.expect_confirmation(mine[2])
+
+
 async def test_row_30_a_revoked_key_ends_its_subscriptions_and_connections_and_no_others() -> None:
     gateway = WorkerGateway()
     async with (
@@ -181,7 +207,7 @@ async def test_row_30_a_revoked_key_ends_its_subscriptions_and_connections_and_n
         await bot.wait_for_commands(2)
         gateway.revoke(1)
         roster = Roster(gateway.answers, gateway.links, workers=gateway.workers)
-        Revocation(gateway.switchboard, roster).enforce(gateway.directory)
+        await Revocation(gateway.switchboard, roster).enforce(gateway.directory)
         assert await by_query.receive() == UNAUTHORIZED
         await only.expect_rejection(mine)
         assert await only.receive() == UNAUTHORIZED
