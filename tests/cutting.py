@@ -5,16 +5,23 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
+import pytest
 import trio
 import trio.testing
 from attrs import define
 from fakes import KEY, question
 
 LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
+
+
+def run_without_a_wait(work: Coroutine[Any, Any, None]) -> None:
+    """Run to its end what waits for nothing, where nothing can be waited for."""
+    with pytest.raises(StopIteration):
+        work.send(None)
 
 
 @define(eq=False)

@@ -114,6 +114,7 @@ class Gateway:
             on_key_used=lambda _: None,
             on_turn_over=self.traces.append,
             photos=self.photos,
+            pace=self.services.admission.wait_as,
         )
         glasses = GlassesDoor(self.reception)
         self.open_doors({path: {"POST": glasses.answer} for path in PATHS})

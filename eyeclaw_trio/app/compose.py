@@ -62,7 +62,9 @@ log = structlog.get_logger(__name__)
 
 # Python's own thresholds collect so often that ten thousand links, which are hardly garbage,
 # cost most of the processor in pauses of up to a second. Cycles are rare here.
-GC_THRESHOLDS: Final = (50_000, 20, 100)
+# What is new is looked through in pauses of some milliseconds: fifty thousand objects, which one
+# peer has made in a moment, took twenty to thirty.
+GC_THRESHOLDS: Final = (10_000, 100, 100)
 
 
 async def serve(settings: Settings) -> None:
@@ -137,6 +139,8 @@ async def _serve_connections(
     a little later."""
     settings, observer = gateway.settings, gateway.observer
     stopping = trio.Event()
+    if listeners.certificate is not None:
+        listeners.certificate.waits = gateway.waits
     pages = make_admin_app(
         AdminParts(
             make_office(gateway, port_of(listeners.public)),
@@ -182,7 +186,7 @@ async def _follow_directory(
     while True:
         await changes.wait()
         embedded.follow(store.directory.bots.values())
-        gateway.revocation.enforce(store.directory)
+        await gateway.revocation.enforce(store.directory)
         gateway.occasions.memory.take(store.directory.beginnings)
         await announce()
 

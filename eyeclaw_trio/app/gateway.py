@@ -53,6 +53,7 @@ from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.store.store import Store
 from eyeclaw_trio.wire.services import Services
 from eyeclaw_trio.wire.socket_kind import SocketKind
+from eyeclaw_trio.wire.streams import Waits
 
 
 @define(eq=False)
@@ -84,7 +85,9 @@ class Gateway:
         self.shutdown = Shutdown(
             settings.patience.drain_timeout, self.switchboard, self.roster, self._turn_logs
         )
-        self.revocation = Revocation(self.switchboard, self.roster)
+        self.revocation = Revocation(
+            self.switchboard, self.roster, self._services.admission.wait_as
+        )
         self.observer = Observer(store, self.switchboard, settings.providers, self._is_draining)
         gate = Gate(lambda: store.directory, self.observer.metrics.failed_keys.inc)
         origins = Origins(frozenset(settings.allowed_origins))
@@ -126,10 +129,16 @@ class Gateway:
             has_incident_codes=self.settings.incident_code,
             photos=photos,
             occasions=make_occasions(self.settings, self.store),
+            pace=self._services.admission.wait_as,
             wearer_rules=WearerRules(
                 frozenset(self.settings.allowed_users), self.settings.binding == "required"
             ),
         )
+
+    @property
+    def waits(self) -> Waits | None:
+        """Where connections wait for what they read."""
+        return self._services.poller
 
     @property
     def occasions(self) -> Occasions:

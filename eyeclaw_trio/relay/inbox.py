@@ -8,9 +8,10 @@ import trio
 from attrs import define
 
 from eyeclaw_trio.core.quota import Quota
-from eyeclaw_trio.core.turn_messages import TurnMessage
+from eyeclaw_trio.core.turn_messages import DrainOver, PlaceGranted, Revoked, TurnMessage
 from eyeclaw_trio.protocol.bot import (
     StreamChunk,
+    StreamEnd,
     StreamError,
     StreamFollowUp,
     StreamStatus,
@@ -22,6 +23,8 @@ from eyeclaw_trio.protocol.decoding import encode
 # What a message costs in memory beside its text, in bytes: the object, its fields, its place in
 # the channel. It keeps a flood of empty chunks within the limit too.
 _MESSAGE_COST: Final = 200
+
+_COSTLY: Final = (StreamEnd, StreamSummary, StreamError, PlaceGranted, Revoked, DrainOver)
 
 
 @define
@@ -48,12 +51,15 @@ class Inbox:
         "_quota",
         "_refused",
         "_unread",
+        "notices",
         "waiting_since",
     )
 
     def __init__(self, quota: Quota, overflow: trio.CancelScope, unread: Unread) -> None:
         self.waiting_since = 0.0
         """When the first of the messages last received had come (monotonic seconds)."""
+        self.notices = 0
+        """How many messages have been put in that begin or end an answer, which costs much."""
         self._overflow = overflow
         self._unread = unread
         self._quota = quota
@@ -81,6 +87,7 @@ class Inbox:
         if message.__class__ is StreamChunk:
             cost += len(message.content.encode())
         else:
+            self.notices += message.__class__ in _COSTLY
             cost += self._text_cost(message)
         if quota.waiting + cost > quota.within and not quota.widen(
             cost, is_first=self._batch is None

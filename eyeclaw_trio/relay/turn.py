@@ -8,7 +8,7 @@ writer of the reply. When the nursery ends, nothing of the turn is left (DESIGN)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -71,10 +71,25 @@ class Reply(Protocol):
         find that out, it is one of the nursery, which is cancelled in the end."""
 
 
+Pace = Callable[[], Awaitable[None]]
+"""Returns when a turn may do what costs much. Hundreds of one key may end, or be told something, in
+one instant: they go on some at a time. Cancellation changes nothing."""
+
+
+async def _alone() -> None:
+    """No other turn is there."""
+
+
 async def relay_turn(
-    command: ExecuteCommand, station: TurnSide, reply: Reply, answer: Answer, trace: Trace
+    command: ExecuteCommand,
+    station: TurnSide,
+    reply: Reply,
+    answer: Answer,
+    trace: Trace,
+    pace: Pace = _alone,
 ) -> None:
-    """Ask the bot and stream its answer into the reply; returns when the turn is over.
+    """Ask the bot and stream its answer into the reply; returns when the turn is over. What begins
+    or ends an answer is taken at this `pace`.
 
     However it ends, the bot knows (an unfinished command is told `cancel`), no task is left, and
     `trace` says how. Failures of the bot become a text in the reply; nothing is raised but bugs
@@ -90,7 +105,7 @@ async def relay_turn(
                         command, overflow=nursery.cancel_scope, owner=trace.asked_by
                     ) as turn:
                         del command  # the turn lets go of it when its bot has spoken
-                        await _Flow(turn, station, reply, answer, trace).run()
+                        await _Flow(turn, station, reply, answer, trace, pace).run()
                     if answer.failure is not None:
                         raise answer.failure
                     await reply.finish()
@@ -100,6 +115,7 @@ async def relay_turn(
                     _note_failure(failure, trace)
         except ListenerGone as gone:
             trace.end(Outcome(gone.outcome))
+            await pace()  # of readers who take nothing many may be given up in one instant
         finally:
             # Counts only where nothing above has had its say.
             trace.end(Outcome.CANCELLED if hang_up.has_come else Outcome.INTERRUPTED)
@@ -115,6 +131,8 @@ class _Flow:
     _reply: Reply
     _answer: Answer
     _trace: Trace
+    _pace: Pace
+    _notices: int = 0  # of the costly ones that the inbox has had
     _is_waiting: bool = False  # for a place, when last looked at
     _look_at: float = math.inf  # at the latest
 
@@ -125,6 +143,7 @@ class _Flow:
         try:
             # A free place is granted already, and a word of ours may be due already.
             begun = self._take(self._turn.inbox.receive_nowait(), is_open=False)
+            self._notices = self._turn.inbox.notices
             await self._reply.open()
             if begun:
                 if not self._reply.send_nowait(begun):
@@ -139,27 +158,41 @@ class _Flow:
             self._note_end()
 
     async def _relay_until_blocked(self) -> Sequence[ReplyEvent]:
-        """Relay what comes until a write would have to wait; returns what is to be drained then,
-        and nothing when the answer is complete. Cancellation loses no message.
+        """Relay what comes until a write would have to wait, or something has come that costs
+        much; returns what is to be drained then, if anything. Cancellation loses no message.
 
         The clock runs while messages are waited for, and never while something is written. One
         scope lasts for the whole call: to make one for each wait costs a tenth of a chunk (14 µs,
         where a look at the deadline is 0.1).
         """
         due = self._due()
+        inbox = self._turn.inbox
+        messages: Sequence[TurnMessage] = ()
         with trio.CancelScope(deadline=due) as clock:
             while not self._answer.complete:
                 # A moment that has moved away is found out when the old one has come.
                 if (now_due := self._due()) < due:
                     clock.deadline = due = now_due
                 self._look_at = now_due
-                unwritten = self._take(await self._turn.inbox.receive())
+                messages = await inbox.receive()
+                if inbox.notices != self._notices:
+                    self._notices = inbox.notices
+                    break
+                unwritten = self._take(messages)
+                messages = ()
                 if unwritten:
                     return unwritten
-        if clock.cancelled_caught:
+        return await self._take_at_pace(messages)
+
+    async def _take_at_pace(self, messages: Sequence[TurnMessage]) -> Sequence[ReplyEvent]:
+        """Take what costs much, or what time it is, when it is this turn's turn; returns as
+        `_take`. Cancelled, these messages have been taken all the same."""
+        try:
+            await self._pace()
+        finally:
             # A bot is not blamed for what has come while we were busy.
-            return self._take(self._turn.inbox.receive_nowait())
-        return ()
+            unwritten = self._take([*messages, *self._turn.inbox.receive_nowait()])
+        return unwritten
 
     def _due(self) -> float:
         if self._is_waiting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -37,6 +38,7 @@ from eyeclaw_trio.server.gate import Gate, shutting_down
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.occasion import Occasions, say_new_chat
 from eyeclaw_trio.server.own_question import OwnQuestion
+from eyeclaw_trio.server.pace import Pace, alone
 from eyeclaw_trio.server.photo_desk import AskedPhotos, PhotoDesk
 from eyeclaw_trio.server.traced_turn import TracedTurn
 from eyeclaw_trio.wire.http_connection import HttpConnection
@@ -89,7 +91,7 @@ class Reception:
 
     `is_draining` says that no new turn may begin. `on_turn_begun` sees the trace of every turn
     that gets as far as a bot, before anything is sent; `on_turn_over` that of every turn, also of
-    a refused or cancelled one. Neither may wait.
+    a refused or cancelled one. Neither may wait. Turns of a key go on at its `pace`.
     """
 
     gate: Gate
@@ -108,6 +110,7 @@ class Reception:
     photos: PhotoDesk | None = None
     wearer_rules: WearerRules = field(factory=WearerRules)
     occasions: Occasions = field(factory=Occasions)
+    pace: Pace = alone
 
     async def receive(
         self,
@@ -203,8 +206,7 @@ class Reception:
         return Wording(language, trace if self.has_incident_codes else None)
 
     def choose_bot(self, asked: Asked, trace: Trace) -> Bot:
-        """The bot that answers. Raises RequestRefused, BotOffline, WearerRefused and NotBound as
-        `core/routing` does."""
+        """The bot that answers. Raises as `core/routing` does, RequestRefused among others."""
         question = asked.question
         asker = Asker(asked.key, question.agent_name, question.user_id, question.bot_id)
         bot = self.choose(lambda directory: choose_bot(directory, asker, self.wearer_rules), trace)
@@ -319,7 +321,7 @@ class Reception:
         bot = None if trace.bot_id is None else self.gate.directory().bots.get(trace.bot_id)
         manner = self.occasions.find_manner(command, bot, trace.source)
         answer = Answer(self.patience, self.limits, trace, trio.current_time(), room, manner)
-        return relay_turn(command, station, reply, answer, trace)
+        return relay_turn(command, station, reply, answer, trace, partial(self.pace, key_id))
 
     def _begin(self, turn: TracedTurn, key_id: int | None) -> None:
         trace = turn.trace

@@ -113,6 +113,10 @@ class Admission:
             lambda task: line.discard(owner, task),
         )
 
+    async def wait_as(self, owner: Hashable) -> None:
+        """The same for work of somebody who is known by now; also when it is cancelled."""
+        await self.wait("", glimpse=Glimpse(owner, is_known=True))
+
     def _choose(self) -> list[Task]:
         """Who may go on in the pass that comes; there has been one."""
         now = time.perf_counter()

@@ -18,7 +18,7 @@ import trio
 from attrs import define
 
 from eyeclaw_trio.core.shares import Shares
-from eyeclaw_trio.wire.admission import Admission, Glimpse, Look
+from eyeclaw_trio.wire.admission import Admission, Look
 
 # Connections at once. Whoever has a key shows it within a round trip or two.
 NEWCOMERS: Final = 256
@@ -64,8 +64,7 @@ class Newcomer:
         if self.is_new:
             await self._all.admit(self.peer, said, was_served=self.was_served)
         elif self._owner is not None:
-            known = Glimpse(self._owner, is_known=True)
-            await self._all.asking.wait(self.peer, glimpse=known)
+            await self._all.asking.wait_as(self._owner)
 
     def vouch(self, owner: Hashable = None) -> bool:
         """It has shown what this owner is known by, or one who is counted elsewhere: it is no

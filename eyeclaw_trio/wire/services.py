@@ -8,6 +8,7 @@ import trio
 from attrs import field, frozen
 
 from eyeclaw_trio.core.shares import Shares
+from eyeclaw_trio.wire.admission import Admission
 from eyeclaw_trio.wire.budget import Budget
 from eyeclaw_trio.wire.flusher import Flusher
 from eyeclaw_trio.wire.ping_wheel import PingWheel
@@ -26,8 +27,9 @@ class Services:
     """What reads, pings and writes for all connections of a process.
 
     `budget` is for all frames that go through the library, `unfinished` counts messages that are
-    not whole, and `waiting` what waits for peers, by whose they are. Without a poller (no epoll, or
-    for a test) each connection is read by a task of its own.
+    not whole, and `waiting` what waits for peers, by whose they are. What all turns of one key do
+    in one instant waits for its `admission`. Without a poller (no epoll, or for a test) each
+    connection is read by a task of its own.
     """
 
     pings: PingWheel = field(factory=PingWheel)
@@ -36,6 +38,7 @@ class Services:
     budget: Budget = field(factory=lambda: Budget(size=LIBRARY_BYTES))
     unfinished: Unfinished = field(factory=Unfinished)
     waiting: Shares = field(factory=lambda: Shares(WAITING))
+    admission: Admission = field(factory=Admission)
 
     async def run(self) -> None:
         """Serve until cancelled: without it no WebSocket is heard or says a word, and nobody

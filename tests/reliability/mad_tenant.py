@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 import trio
+import trustme
 from attrs import define, field
 from fakes import Glasses, question
 from house import House
+from own_certificate import make_certificate
 from raw_wire import frame
 from running_gateway import Gateway
 from stall_meter import MEBIBYTE, PATIENCE, StallMeter, attacked
@@ -32,6 +34,7 @@ class Mad:
     meter: StallMeter
     gateway: Gateway
     key: str
+    key_id: int
     bot: dict[str, Any]
     identifier: str = ""
     refused: list[bytes] = field(factory=list)
@@ -90,16 +93,23 @@ class Mad:
 
 @asynccontextmanager
 async def gone_mad(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str, settings: str = ""
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    what: str,
+    settings: str = "",
+    tls: trustme.KeyType | None = None,
 ) -> AsyncIterator[Mad]:
-    """The attack goes into the block."""
-    house = House(tmp_path)
+    """The attack goes into the block. With a kind of key all of it is TLS."""
+    house, authority = House(tmp_path), None
+    if tls is not None:
+        authority, named = make_certificate(tmp_path, tls)
+        settings = named + settings
     house.configure(settings)
-    async with attacked(house) as meter:
-        key = (await house.result("key", "create", "mad"))["key"]
+    async with attacked(house, authority=authority) as meter:
+        key = await house.result("key", "create", "mad")
         bot = house.add_bot("mad")
         await trio.sleep(SETTLED)
-        yield Mad(house, meter, meter.gateway, key, bot)
+        yield Mad(house, meter, meter.gateway, key["key"], key["id"], bot)
     with capsys.disabled():
         print(f"\n{what}: {meter}")
     assert meter.turns >= 1

@@ -192,7 +192,7 @@ async def test_row_30_of_two_keys_in_one_session_only_the_revoked_one_is_shown_o
             gateway.directory = attrs.evolve(gateway.directory, keys=left)
             roster = Roster(gateway.answers, chats=gateway.chat.chats)
             revocation = Revocation(gateway.switchboard, roster)
-            revocation.enforce(gateway.directory)
+            await revocation.enforce(gateway.directory)
             await revoked.error("key_revoked")
             model.answer(model.commands[1].session_id, "好")
             assert await kept.answer() == (["好"], DONE)

@@ -3,15 +3,16 @@ keep nobody waiting who is there already."""
 
 from __future__ import annotations
 
-import ssl
 from contextlib import AsyncExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
 import trio
 import trustme
+from client_hello import client_hello
 from house import House
 from key_changer import IS_POSSIBLE, KeyChanger
+from own_certificate import make_certificate
 from stall_meter import BEHIND_ONE_PROXY, MEBIBYTE, PATIENCE, StallMeter, attacked
 
 pytestmark = pytest.mark.attack  # real processes, some minutes: `make test-attacks`
@@ -29,7 +30,7 @@ async def test_row_35_a_crowd_of_handshakes_in_one_instant_stops_nobody_who_is_t
     """All of them are connected before any of them says hello; three times."""
     house = _furnish(tmp_path, KINDS[kind])
     async with attacked(house, authority=tmp_path / "authority.pem") as meter:
-        hello = _hello(tmp_path / "authority.pem")
+        hello = client_hello(tmp_path / "authority.pem")
         for _ in range(3):
             async with AsyncExitStack() as stack:
                 await _shake_hands(meter, stack, hello)
@@ -42,7 +43,7 @@ async def test_row_35_hellos_in_a_record_for_each_byte_stop_nobody(
     """240 connections say a hello of 15 KB, which is five times as much in such records."""
     house = _furnish(tmp_path, trustme.KeyType.ECDSA)
     async with attacked(house, authority=tmp_path / "authority.pem") as meter:
-        body = _hello(tmp_path / "authority.pem", protocols=60)[5:]
+        body = client_hello(tmp_path / "authority.pem", protocols=60)[5:]
         cut = b"".join(b"\x16\x03\x01\x00\x01" + body[at : at + 1] for at in range(len(body)))
         for _ in range(2):
             async with AsyncExitStack() as stack:
@@ -62,6 +63,24 @@ async def test_row_35_changing_keys_without_end_stops_nobody(
                 async with AsyncExitStack() as stack:
                     await _change_keys(meter, stack)
     _assert_unharmed(meter, capsys, "100 connections that change keys")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_row_35_handshakes_that_are_left_half_done_stop_nobody_who_is_there(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """600 say hello, of whom 256 may stay; three times."""
+    house = _furnish(tmp_path, KINDS[kind])
+    async with attacked(house, authority=tmp_path / "authority.pem") as meter:
+        hello = client_hello(tmp_path / "authority.pem")
+        for _ in range(3):
+            async with AsyncExitStack() as stack:
+                for _ in range(600):
+                    stream = await trio.open_tcp_stream(meter.gateway.host, meter.gateway.port)
+                    stack.push_async_callback(trio.aclose_forcefully, stream)
+                    await stream.send_all(hello)
+                await trio.sleep(1)
+    _assert_unharmed(meter, capsys, f"600 handshakes left half done, {kind}")
 
 
 async def _change_keys(meter: StallMeter, stack: AsyncExitStack) -> None:
@@ -129,21 +148,6 @@ def _assert_unharmed(meter: StallMeter, capsys: pytest.CaptureFixture[str], what
 
 def _furnish(folder: Path, kind: trustme.KeyType) -> House:
     """A house with TLS of its own."""
-    house, authority = House(folder), trustme.CA()
-    leaf = authority.issue_cert("127.0.0.1", "127.0.0.2", key_type=kind)
-    leaf.private_key_pem.write_to_path(str(folder / "key.pem"))
-    leaf.cert_chain_pems[0].write_to_path(str(folder / "certificate.pem"))
-    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
-    house.configure('tls_certificate = "certificate.pem"\ntls_key = "key.pem"\n')
+    house = House(folder)
+    house.configure(make_certificate(folder, kind)[1])
     return house
-
-
-def _hello(authority: Path, *, protocols: int = 0) -> bytes:
-    """What a client begins a handshake with; of 250 bytes each are the names of its protocols."""
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    context = ssl.create_default_context(cafile=str(authority))
-    context.set_alpn_protocols([f"{number:0250}" for number in range(protocols)])
-    client = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
-    with pytest.raises(ssl.SSLWantReadError):
-        client.do_handshake()
-    return outgoing.read()

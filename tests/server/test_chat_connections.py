@@ -318,10 +318,10 @@ async def test_row_30_a_revoked_key_ends_its_connections_and_answers_and_no_othe
             healthy = await asked(other, model)
             model.say(StreamChunk(turn, "半句", 0))
             assert await busy.frame() == "半句"
-            revocation.enforce(gateway.directory)  # nothing has changed for them
+            await revocation.enforce(gateway.directory)  # nothing has changed for them
             left = (attrs.evolve(keys[0], is_active=False), *keys[1:])
             gateway.directory = attrs.evolve(gateway.directory, keys=left)
-            revocation.enforce(gateway.directory)
+            await revocation.enforce(gateway.directory)
             assert await busy.error("key_revoked") == "访问密钥或 Bot 已失效。"
             for client in (busy, idle):
                 assert await closed(client) == (1008, "the access key was revoked")

@@ -18,7 +18,7 @@ import trio.testing
 from attrs import define, field
 from bot_fakes import FakeBot, summary_of
 from cable_fakes import CableGateway, Sdk
-from cutting import CutAt, Reader
+from cutting import CutAt, Reader, run_without_a_wait
 from trio_websocket import ConnectionClosed
 
 from eyeclaw_trio.connector.embedded import run_embedded_bot
@@ -57,7 +57,8 @@ class Asking:
     def revoke(self) -> None:
         gateway = self.gateway
         gateway.directory = Directory(bots=gateway.directory.bots)
-        Revocation(gateway.switchboard, Roster(gateway.answers)).enforce(gateway.directory)
+        revocation = Revocation(gateway.switchboard, Roster(gateway.answers))
+        run_without_a_wait(revocation.enforce(gateway.directory))
 
     @property
     def _has_been_cut(self) -> bool:

@@ -14,7 +14,7 @@ import trio
 import trio.testing
 from all_doors import LATE, AllDoors
 from chat_fakes import ChatClient
-from cutting import CutAt
+from cutting import CutAt, run_without_a_wait
 from fakes import KEY, make_directory, question
 from openai_fakes import completion
 from photo_hosts import ADDRESS, Opened, guard_of, respond
@@ -89,7 +89,8 @@ def revoke(caller: Caller, _: trio.CancelScope) -> None:
     gateway = caller.gateway
     caller.is_revoked_in_time = not gateway.is_at_work
     gateway.directory = Directory(bots=gateway.directory.bots)
-    Revocation(gateway.switchboard, gateway.roster).enforce(gateway.directory)
+    revocation = Revocation(gateway.switchboard, gateway.roster)
+    run_without_a_wait(revocation.enforce(gateway.directory))
 
 
 WAYS: Final[dict[str, Callable[[Caller, trio.CancelScope], None]]] = {

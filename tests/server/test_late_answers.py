@@ -264,7 +264,7 @@ async def test_a_revoked_key_ends_a_turn_without_a_reader() -> None:
         bot.say(*chunks(turn, "湖"))
         keys = tuple(attrs.evolve(key, is_active=False) for key in gateway.directory.keys)
         gateway.directory = attrs.evolve(gateway.directory, keys=keys)
-        revocation.enforce(gateway.directory)
+        await revocation.enforce(gateway.directory)
         trace = await settle(gateway)
     assert trace.outcome is Outcome.REJECTED
     assert gateway.pushed == []

@@ -290,7 +290,7 @@ async def test_an_answer_to_a_photo_is_waited_for_to_its_end_and_ends_with_its_k
             await glasses.receive_head()
             await bot.wait_for_commands(1)
             assert gateway.answers.count == 1
-            revocation.enforce(Directory(bots=gateway.directory.bots))
+            await revocation.enforce(Directory(bots=gateway.directory.bots))
             assert spoken(await glasses.receive_answer()) == FAILED
     await gateway.answers.wait_for_none()
     assert gateway.traces[0].outcome is Outcome.REJECTED

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import attrs
 import pytest
 import trio
+from asking_gate import AskingGate
 from cable_fakes import CableGateway
 from fakes import FAILED, LIMITED_KEY, Glasses, assert_whole, make_bot, question
 from trio_websocket import ConnectionClosed
@@ -38,7 +39,7 @@ async def test_row_30_an_answer_on_a_revoked_key_ends_and_others_go_on() -> None
             gateway.directory = attrs.evolve(
                 gateway.directory, keys=(attrs.evolve(first, is_active=False), second)
             )
-            revocation_of(gateway).enforce(gateway.directory)
+            await revocation_of(gateway).enforce(gateway.directory)
             await glasses.receive_head()
             assert_whole(await glasses.receive_answer(), "半句" + FAILED)
             other.answer(healthy.session_id, "健康")
@@ -46,6 +47,26 @@ async def test_row_30_an_answer_on_a_revoked_key_ends_and_others_go_on() -> None
             assert_whole(await limited.receive_answer(), "健康")
     assert [trace.outcome for trace in gateway.traces] == [Outcome.REJECTED, Outcome.ANSWERED]
     assert bot.cancelled == [command.session_id]
+
+
+async def test_row_36_what_hangs_on_one_key_is_ended_some_at_a_time() -> None:
+    """Nothing of it is told before the others had their turn, and new ones are not waited for."""
+    gateway, gate = CableGateway(), AskingGate()
+    bot = gateway.bot(capacity=2)
+    revocation = attrs.evolve(revocation_of(gateway), pace=gate.wait_as)
+    async with trio.open_nursery() as nursery, gateway.glasses() as one, gateway.glasses() as two:
+        with bot.station.attached(bot):
+            await one.send()
+            await two.send()
+            turns = [each.session_id for each in await bot.wait_for_commands(2)]
+            nursery.start_soon(revocation.enforce, Directory((), gateway.directory.bots))
+            await trio.testing.wait_all_tasks_blocked()
+            assert (gate.asked, bot.cancelled) == (1, [])
+            gate.opened.set()
+            for glasses in (one, two):
+                await glasses.receive_head()
+                assert_whole(await glasses.receive_answer(), FAILED)
+    assert (gate.asked, sorted(bot.cancelled)) == (2, sorted(turns))
 
 
 @pytest.mark.parametrize("change", ["new token", "removed"])
@@ -59,7 +80,7 @@ async def test_row_30_a_link_on_a_token_that_is_gone_is_told_so_and_ended(change
         else:
             bots[1] = make_bot(token="bt_another-token")
         gateway.directory = Directory(gateway.directory.keys, bots)
-        revocation_of(gateway).enforce(gateway.directory)
+        await revocation_of(gateway).enforce(gateway.directory)
         last = await sdk.receive()
         assert last == {"type": "disconnect", "reason": "unauthorized", "reconnect": False}
         with pytest.raises(ConnectionClosed):
@@ -71,7 +92,7 @@ async def test_a_change_of_something_else_ends_nothing() -> None:
     gateway = CableGateway()
     async with gateway.sdk() as sdk:
         await sdk.link()
-        revocation_of(gateway).enforce(
+        await revocation_of(gateway).enforce(
             Directory((), {**gateway.directory.bots, 7: make_bot(7, "new", None)})
         )
         await sdk.say({"action": "ping"})
@@ -106,7 +127,7 @@ async def test_row_30_a_key_that_is_revoked_while_its_answer_begins_has_none(pas
     async with beginning(gateway, passes) as glasses:
         keys = tuple(attrs.evolve(key, is_active=False) for key in gateway.directory.keys)
         gateway.directory = attrs.evolve(gateway.directory, keys=keys)
-        revocation_of(gateway).enforce(gateway.directory)
+        await revocation_of(gateway).enforce(gateway.directory)
         await assert_refused_or_ended(glasses, 401)
 
 

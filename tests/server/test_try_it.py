@@ -169,10 +169,10 @@ async def test_the_owners_question_hangs_on_no_key_and_ends_with_its_bot() -> No
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trying.ask().relay, trying.page)
             [command] = await bot.wait_for_commands()
-            revocation.enforce(attrs.evolve(gateway.directory, keys=()))
+            await revocation.enforce(attrs.evolve(gateway.directory, keys=()))
             bot.say(StreamChunk(command.session_id, "还在", 0))
             await bot.wait_for_acknowledged(1)
-            revocation.enforce(attrs.evolve(gateway.directory, bots={}))
+            await revocation.enforce(attrs.evolve(gateway.directory, bots={}))
     assert "还在" in trying.page.got.decode()
     assert trying.outcomes == [Outcome.REJECTED]
 

@@ -115,7 +115,7 @@ async def test_row_30_a_revoked_key_ends_its_turns_and_its_polls() -> None:
             await trio.testing.wait_all_tasks_blocked()
             gateway.revoke(1)
             roster = Roster(gateway.answers, gateway.links)
-            Revocation(gateway.switchboard, roster).enforce(gateway.directory)
+            await Revocation(gateway.switchboard, roster).enforce(gateway.directory)
             assert (await glasses.receive_head()).status_code == 401
             await bot.wait_for_cancel()
             assert bot.cancelled == [turn]
