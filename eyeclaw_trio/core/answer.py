@@ -167,10 +167,15 @@ class Answer:
         that were held, and those whose write was cut off. Each is returned once."""
         return [*self.written(), *self._reassembly.give_up()]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has come to its end, and not to a failure."""
+        return self.complete and self.failure is None
+
     def unfinished(self) -> Imprint | None:
         """What was written, where that is not the whole answer: its bot may repeat it in the
         summary of a later turn."""
-        if (self.complete and self.failure is None) or not self._reassembly.written_characters:
+        if self.is_whole or not self._reassembly.written_characters:
             return None
         return self._reassembly.imprint()
 

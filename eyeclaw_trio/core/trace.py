@@ -17,6 +17,7 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from eyeclaw_trio.core.reassembly import Anomaly
+from eyeclaw_trio.errors import BotFailed, ListenerGone, TurnFailed
 from eyeclaw_trio.protocol.completions import NOT_CLOSED, Closing
 
 # Chunks whose times are kept one by one; beyond that they are counted only. 16 bytes each.
@@ -228,6 +229,15 @@ class Trace:
         """Record how it ended; the first word counts."""
         if self.outcome is None:
             self.outcome, self.reason, self.said = outcome, reason, said
+
+    def end_with(self, error: TurnFailed | ListenerGone, *, said: str = "") -> None:
+        """Record that this has ended it, of which the bot has said so; the first word counts."""
+        reason = ""
+        if isinstance(error, TurnFailed) and error.code != error.outcome:
+            reason = error.code
+        if isinstance(error, BotFailed):
+            said = error.said
+        self.end(Outcome(error.outcome), reason=reason, said=said)
 
     def _kept_texts(self) -> KeptTexts:
         if self.texts is None:

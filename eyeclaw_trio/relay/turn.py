@@ -22,7 +22,7 @@ from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.core.turn_messages import PLACE_GRANTED, TurnMessage
 from eyeclaw_trio.errors import (
     BotBusy,
-    BotFailed,
+    KeyRevoked,
     ListenerGone,
     PhotoRefused,
     SlowReader,
@@ -112,9 +112,14 @@ async def relay_turn(
                     trace.end(Outcome.ANSWERED)
                 except TurnFailed as failure:
                     await reply.apologise(failure)
-                    _note_failure(failure, trace)
+                    if isinstance(failure, BotBusy) and failure.held_by:
+                        now = trio.current_time()
+                        trace.note(Happening.QUEUE_FULL, now, held_by=failure.held_by)
+                    # Of a photo its bot has said why.
+                    said = failure.why if isinstance(failure, PhotoRefused) else ""
+                    trace.end_with(failure, said=said)
         except ListenerGone as gone:
-            trace.end(Outcome(gone.outcome))
+            trace.end_with(gone)
             await pace()  # of readers who take nothing many may be given up in one instant
         finally:
             # Counts only where nothing above has had its say.
@@ -242,10 +247,11 @@ class _Flow:
         turn, answer = self._turn, self._answer
         self._station.acknowledge(turn, answer.owed())  # no bot may wait in vain
         turn.unfinished = answer.unfinished()
+        # Both may cut off what is to be written, and then nothing else says why.
         if turn.inbox.overflowed:
-            self._trace.end(Outcome(SlowReader.outcome))
-        elif turn.is_revoked:
-            self._trace.end(Outcome.REJECTED)
+            self._trace.end_with(SlowReader())
+        elif turn.is_revoked and not answer.is_whole:
+            self._trace.end_with(KeyRevoked())
 
 
 @define(weakref_slot=False)  # there may be thousands
@@ -258,14 +264,3 @@ class _HangUp:
     def __call__(self) -> None:
         self.has_come = True
         self._scope.cancel()
-
-
-def _note_failure(failure: TurnFailed, trace: Trace) -> None:
-    said = ""
-    match failure:
-        case BotFailed(said=said) | PhotoRefused(why=said):
-            pass  # what the bot has said of it
-    if isinstance(failure, BotBusy) and failure.held_by:
-        trace.note(Happening.QUEUE_FULL, trio.current_time(), held_by=failure.held_by)
-    reason = failure.code if failure.code != failure.outcome else ""
-    trace.end(Outcome(failure.outcome), reason=reason, said=said)

@@ -10,7 +10,7 @@ import pytest
 import trio
 from asking_gate import AskingGate
 from cable_fakes import CableGateway
-from fakes import FAILED, LIMITED_KEY, Glasses, assert_whole, make_bot, question
+from fakes import FAILED, LIMITED_KEY, Glasses, assert_whole, make_bot, question, spoken
 from trio_websocket import ConnectionClosed
 
 from eyeclaw_trio.core.directory import Directory
@@ -45,7 +45,8 @@ async def test_row_30_an_answer_on_a_revoked_key_ends_and_others_go_on() -> None
             other.answer(healthy.session_id, "健康")
             await limited.receive_head()
             assert_whole(await limited.receive_answer(), "健康")
-    assert [trace.outcome for trace in gateway.traces] == [Outcome.REJECTED, Outcome.ANSWERED]
+    ends = [(trace.outcome, trace.reason) for trace in gateway.traces]
+    assert ends == [(Outcome.REJECTED, "key_revoked"), (Outcome.ANSWERED, "")]
     assert bot.cancelled == [command.session_id]
 
 
@@ -67,6 +68,33 @@ async def test_row_36_what_hangs_on_one_key_is_ended_some_at_a_time() -> None:
                 await glasses.receive_head()
                 assert_whole(await glasses.receive_answer(), FAILED)
     assert (gate.asked, sorted(bot.cancelled)) == (2, sorted(turns))
+
+
+@pytest.mark.parametrize("passes", range(8))
+async def test_a_turn_that_is_revoked_with_its_last_word_ends_as_its_reader_has_heard(
+    passes: int,
+) -> None:
+    gateway = CableGateway()
+    bot = gateway.bot(1)
+    with bot.station.attached(bot):
+        async with gateway.glasses() as glasses:
+            await glasses.send()
+            [command] = await bot.wait_for_commands()
+            bot.answer(command.session_id, "晴")
+            for _ in range(passes):
+                await trio.lowlevel.checkpoint()
+            gateway.switchboard.revoke_turn(command.session_id)
+            await glasses.receive_head()
+            said = spoken(await glasses.receive_answer())
+    [trace] = gateway.traces
+    if said == "晴":
+        assert (trace.outcome, trace.reason) == (Outcome.ANSWERED, "")
+    else:
+        assert (said, trace.outcome, trace.reason) == (
+            "晴" + FAILED,
+            Outcome.REJECTED,
+            "key_revoked",
+        )
 
 
 @pytest.mark.parametrize("change", ["new token", "removed"])
