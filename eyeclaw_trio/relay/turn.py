@@ -100,6 +100,8 @@ async def relay_turn(
         hang_up = _HangUp(nursery.cancel_scope)
         try:
             with reply.monitor_hangup(nursery, hang_up):
+                # Whoever has left already, while his question waited, asks nothing.
+                await trio.lowlevel.checkpoint_if_cancelled()
                 try:
                     with station.open(  # listen first, ask second
                         command, overflow=nursery.cancel_scope, owner=trace.asked_by

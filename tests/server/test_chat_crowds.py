@@ -24,5 +24,6 @@ async def test_a_question_waits_for_others_of_those_who_have_shown_a_key_and_can
             assert (gate.asked, model.commands) == (1, [])
             gate.opened.set()
             assert json.loads(await client.frame()) == CANCELLED
+            assert model.commands == []  # nobody waits for its answer any more
             await exchange(client, model, "q", "a")
     assert gate.asked == 2
