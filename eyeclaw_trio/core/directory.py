@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Final, Literal
 
 from attrs import field, frozen
@@ -74,9 +74,15 @@ class Directory:
     bots: Mapping[int, Bot] = field(factory=dict)
     standings: Mapping[str, Standing] = field(factory=dict)
     beginnings: tuple[Beginning, ...] = ()
+    active_keys: Set[int] = field(init=False, repr=False, eq=False)
+    """The ids of the keys that open something."""
     _keys_by_digest: Mapping[bytes, AccessKey] = field(init=False, repr=False, eq=False)
     _bots_by_user: Mapping[str, Bot] = field(init=False, repr=False, eq=False)
     _bots_by_token: Mapping[bytes, Bot] = field(init=False, repr=False, eq=False)
+
+    @active_keys.default
+    def _collect_active(self) -> Set[int]:
+        return {key.id for key in self.keys if key.is_active}
 
     @_keys_by_digest.default
     def _index_keys(self) -> Mapping[bytes, AccessKey]:

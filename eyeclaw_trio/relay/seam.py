@@ -63,6 +63,10 @@ class LinkSide(Protocol):
 class TurnSide(Protocol):
     """What a turn needs of the relay. Nothing here waits."""
 
+    @property
+    def is_online(self) -> bool:
+        """Whether the bot can be asked now."""
+
     def open(
         self, command: ExecuteCommand, *, overflow: trio.CancelScope, owner: Hashable = None
     ) -> AbstractContextManager[OpenTurn]:

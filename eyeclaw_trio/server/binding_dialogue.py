@@ -58,10 +58,10 @@ class BindingDialogue:
             try:
                 await self._answer(question, key, reply, language, trace)
             except TurnFailed as failure:
-                trace.end(Outcome(failure.outcome), reason=failure.code)
+                trace.end_with(failure)
                 await reply.apologise(failure)
         except ListenerGone as gone:
-            trace.end(Outcome(gone.outcome))
+            trace.end_with(gone)
 
     async def _answer(
         self, question: Question, key: AccessKey, reply: Reply, language: Language, trace: Trace
@@ -71,7 +71,7 @@ class BindingDialogue:
             raise BindingRefused(BindingFault.NO_WEARER)
         if not question.photos:
             await _say(reply, [look_at_code(language), DeviceAction("take_photo", {})])
-            trace.end(Outcome.REJECTED, reason=NotBound.code)
+            trace.end_with(NotBound())
             return
 
         async def read_and_bind() -> Bot:

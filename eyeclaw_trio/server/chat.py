@@ -12,7 +12,7 @@ import trio
 from attrs import define, field, frozen
 
 from eyeclaw_trio.core.conversation import Conversations, Exchange, Speaker
-from eyeclaw_trio.core.directory import AccessKey, Bot
+from eyeclaw_trio.core.directory import AccessKey
 from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.routing import ChatChoice, choose_for_chat
@@ -42,7 +42,6 @@ from eyeclaw_trio.protocol.endpoint import CHAT_PATH
 from eyeclaw_trio.protocol.frames import POLICY
 from eyeclaw_trio.protocol.timestamps import format_timestamp
 from eyeclaw_trio.protocol.to_bot import CommandMetadata, CommandParams, ExecuteCommand
-from eyeclaw_trio.relay.seam import TurnSide
 from eyeclaw_trio.server.chat_reply import ChatReply, encode_failure
 from eyeclaw_trio.server.front_door import Continuation, Upgrade
 from eyeclaw_trio.server.live_set import LiveSet
@@ -242,7 +241,9 @@ class ChatSession:
         if self._answers is None:
             raise RuntimeError("a question before the connection was open")
         now, session_id = trio.current_time(), self._speaker.session_id
-        turn = self._reception.begin("chat", now, message_id=session_id, question=question.message)
+        turn = self._reception.begin(
+            "chat", now, message_id=session_id, question=question.message, asked_by=self.key_id
+        )
         self._reception.on_key_used(self.key_id)
         wording = self._reception.wording(self._language, turn.trace)
         reply = ChatReply(self._socket, self._framing, wording)
@@ -277,19 +278,13 @@ class ChatSession:
             self._say_error(refused.error, "bad_provider")
             return
         except (BotOffline, KeyRevoked) as failure:
-            trace.end(Outcome(failure.outcome), reason=failure.code)
+            trace.end_with(failure)
             self._say(encode_failure(failure, running.reply.wording))
             return
-        station = self._find_station(chosen, trace)
+        trace.agent_id = chosen if isinstance(chosen, str) else str(chosen.id)
+        station = reception.find_station(chosen, trace)
         command = self._make_command(question, trace)
-        await reception.relay_command(command, station, running.reply, running.turn, self.key_id)
-
-    def _find_station(self, chosen: Bot | str, trace: Trace) -> TurnSide:
-        if isinstance(chosen, str):
-            trace.agent_id = trace.provider = chosen
-            return self._reception.switchboard.provider_station(chosen)
-        trace.agent_id, trace.bot_id = str(chosen.id), chosen.id
-        return self._reception.switchboard.station(chosen.id)
+        await reception.relay_command(command, station, running.reply, running.turn)
 
     def _make_command(self, question: Ask, trace: Trace) -> ExecuteCommand:
         # `source` stays what it is for glasses: an SDK knows no other.

@@ -10,7 +10,6 @@ from urllib.parse import unquote
 
 from attrs import field, frozen
 
-from eyeclaw_trio.core.awaited_photos import Talk
 from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.core.routing import CompletionAsker, choose_for_completion, list_models
 from eyeclaw_trio.core.shares import Shares
@@ -26,6 +25,7 @@ from eyeclaw_trio.protocol.openai_answer import (
     describe_refusal,
 )
 from eyeclaw_trio.protocol.openai_request import decode_completion_request
+from eyeclaw_trio.protocol.rokid import Question
 from eyeclaw_trio.relay.turn import Reply
 from eyeclaw_trio.server.bot_command import make_command
 from eyeclaw_trio.server.completion_reply import StreamedCompletion, WholeCompletion
@@ -89,7 +89,7 @@ class CompletionDoor:
                 reply = WholeCompletion(connection, framing, wording, trace, room)
             try:
                 bot = self._choose(asked, named, trace)
-                relaying = self._relay(asked, bot, reply, turn)
+                relaying = self._relay(question, bot, reply, turn)
                 del asked, question  # an answer may take minutes, and needs them no more
                 await relaying
             except RequestRefused as refused:
@@ -104,37 +104,21 @@ class CompletionDoor:
         asker = CompletionAsker(
             asked.key, question.agent_name, named, question.user_id, self.providers
         )
-        chosen = self.reception.choose(lambda known: choose_for_completion(known, asker), trace)
-        if isinstance(chosen, str):
-            trace.provider = chosen
-        else:
-            trace.bot_id = chosen.id
-        return chosen
+        return self.reception.choose(lambda known: choose_for_completion(known, asker), trace)
 
     def _relay(
-        self, asked: Asked, chosen: Bot | str, reply: Reply, turn: TracedTurn
+        self, question: Question, chosen: Bot | str, reply: Reply, turn: TracedTurn
     ) -> Coroutine[Any, Any, None]:
         """Ask just this: what the gateway knows of wearers and conversations stays out of it."""
-        reception, question, limit = self.reception, asked.question, None
-        if isinstance(chosen, str):
-            station = reception.switchboard.provider_station(chosen)
-        else:
-            station = reception.switchboard.station(chosen.id)
-            limit = reception.limits.cable_message if chosen.provider is None else None
+        reception, photos = self.reception, None
+        station = reception.find_station(chosen, turn.trace)
         command = make_command(question, station.bot_id, turn.trace)
-        desk = reception.photos
-        if desk is None or not question.photos or not station.is_online:
-            return reception.relay_command(command, station, reply, turn, asked.key.id)
-        photos = AskedPhotos(
-            question.photos,
-            question.asked.text,
-            WearerSettings().photo_question,
-            Talk(station.bot_id, question.user_id, question.message_id),
-            asked.key.id,
-            asked.room,
-            limit,
-        )
-        return reception.relay_photos(desk, photos, command, station, reply, turn)
+        if question.photos:
+            is_linked = isinstance(chosen, Bot) and chosen.provider is None
+            limit = reception.limits.cable_message if is_linked else None
+            usual = WearerSettings().photo_question
+            photos = AskedPhotos.of(question, station.bot_id, turn, usual, limit)
+        return reception.relay_command(command, station, reply, turn, photos)
 
 
 @frozen

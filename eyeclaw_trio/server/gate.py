@@ -67,9 +67,10 @@ class Gate:
             self.peers.info(request.peer, "gate.former_key", key_id=key.id)
         return key
 
-    def check_still_open(self, key_id: int) -> None:
-        """Raises KeyRevoked where this key was good and has been revoked since."""
-        if not any(each.id == key_id and each.is_active for each in self.directory().keys):
+    def check_still_open(self, key_id: int | None) -> None:
+        """Raises KeyRevoked where this key was good and has been revoked since. The owner needs
+        none."""
+        if key_id is not None and key_id not in self.directory().active_keys:
             raise KeyRevoked
 
     def note_failure(self, request: Request) -> None:

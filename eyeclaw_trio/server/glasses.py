@@ -11,7 +11,6 @@ from eyeclaw_trio.core.awaited_photos import KEPT, Talk
 from eyeclaw_trio.core.directory import Bot
 from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.texts import choose_language
-from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.errors import BotOffline, KeyOutdated, NotBound, WearerRefused
 from eyeclaw_trio.protocol.endpoint import OTHER_SSE_PATH, SSE_PATH
 from eyeclaw_trio.protocol.rokid import Question
@@ -78,10 +77,9 @@ class GlassesDoor:
     ) -> None:
         trace = turn.trace
         if self.binding is None:
-            trace.end(Outcome.REJECTED, reason=unbound.code)
+            trace.end_with(unbound)
             await reply.apologise(unbound)
             return
-        trace.asked_by = asked.key.id
         with self.reception.answers.one_more(trace):
             await self.binding.talk(asked.question, asked.key, reply, wording.language, trace)
 
@@ -105,5 +103,5 @@ class GlassesDoor:
             return reply.apologise(failure)
         self._await_photo(asked.question, bot, reply)
         if self.late is not None and self.late.take(bot, asked.question.user_id):
-            return self.late.relay(asked, bot, reply, turn)
-        return self.reception.relay(asked, bot, reply, turn)
+            return self.late.relay(asked.question, bot, reply, turn)
+        return self.reception.relay(asked.question, bot, reply, turn)

@@ -23,9 +23,10 @@ from eyeclaw_trio.core.texts import Language, later
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.errors import KeyRevoked, ListenerGone, PushFailed
 from eyeclaw_trio.protocol.push import PushMessage, shorten_push
+from eyeclaw_trio.protocol.rokid import Question
 from eyeclaw_trio.server.late_reply import LateReply
 from eyeclaw_trio.server.pushes import PushPlatform, deliver
-from eyeclaw_trio.server.reception import Asked, Reception
+from eyeclaw_trio.server.reception import Reception
 from eyeclaw_trio.server.sse_reply import SseReply
 from eyeclaw_trio.server.traced_turn import TracedTurn
 
@@ -57,7 +58,7 @@ class LateTurns:
         is_ready = self.platform is not None and self._nursery is not None
         return is_ready and bool(user_id) and bot.name in self.bots
 
-    async def relay(self, asked: Asked, bot: Bot, reply: SseReply, turn: TracedTurn) -> None:
+    async def relay(self, question: Question, bot: Bot, reply: SseReply, turn: TracedTurn) -> None:
         """Relay this turn, as the reception does, and return when its reader need not stay; the
         turn is over later, perhaps. Raises RuntimeError where `run` does not run.
 
@@ -65,15 +66,14 @@ class LateTurns:
         """
         if self._nursery is None:
             raise RuntimeError("a turn before there is anybody to own it")
-        room = self._room.portion(asked.key.id)
-        late = _LateTurn(self, asked.key.id, bot, turn.trace, room)
+        late = _LateTurn(self, bot, turn.trace, self._room.portion(turn.trace.asked_by))
         wrapped = LateReply(reply, late.may_go_on, late.deliver)
-        relaying = self.reception.relay(asked, bot, wrapped, turn)
+        relaying = self.reception.relay(question, bot, wrapped, turn)
         language = reply.wording.language
         due = _due(turn.trace, self.reception.patience.late_after)
         turn.hand_over()
         self._nursery.start_soon(self._live, relaying, wrapped, late, turn)
-        del asked, late, turn  # an answer may take minutes, and needs them no more
+        del question, late, turn  # an answer may take minutes, and needs them no more
         await _attend(reply, wrapped, due, language)
 
     async def _live(
@@ -103,7 +103,6 @@ class _LateTurn:
     """One turn that may be late: whose it is, and where its answer goes then."""
 
     turns: LateTurns
-    key_id: int
     bot: Bot
     trace: Trace
     room: Portion
@@ -142,13 +141,12 @@ class _LateTurn:
     def is_good(self) -> bool:
         """Whether the key and the bot are still there (RELIABILITY 30)."""
         directory = self.turns.reception.gate.directory()
-        is_active = any(key.id == self.key_id and key.is_active for key in directory.keys)
-        return is_active and self.bot.id in directory.bots
+        return self.trace.asked_by in directory.active_keys and self.bot.id in directory.bots
 
 
 async def _refuse(reply: LateReply, trace: Trace) -> None:
     revoked = KeyRevoked()
-    trace.end(Outcome(revoked.outcome), reason=revoked.code)
+    trace.end_with(revoked)
     with suppress(ListenerGone):
         await reply.apologise(revoked)
 

@@ -166,7 +166,7 @@ async def say_new_chat(language: Language, reply: Reply, trace: Trace) -> None:
         await reply.finish()
         trace.end(Outcome.ANSWERED, reason="new_chat")
     except ListenerGone as gone:
-        trace.end(Outcome(gone.outcome))
+        trace.end_with(gone)
 
 
 def _words_of(question: Question) -> str:

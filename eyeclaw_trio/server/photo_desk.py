@@ -23,8 +23,10 @@ from eyeclaw_trio.errors import (
     TurnFailed,
 )
 from eyeclaw_trio.photos.guard import PhotoGuard, Sender
+from eyeclaw_trio.protocol.rokid import Question
 from eyeclaw_trio.protocol.to_bot import ExecuteCommand, fit_images
 from eyeclaw_trio.relay.turn import Reply
+from eyeclaw_trio.server.traced_turn import TracedTurn
 
 Result = TypeVar("Result")
 
@@ -52,6 +54,15 @@ class AskedPhotos:
     def without(self, places: Container[int]) -> tuple[str, ...]:
         """The addresses at all places but these."""
         return tuple(each for at, each in enumerate(self.addresses) if at not in places)
+
+    @classmethod
+    def of(
+        cls, question: Question, bot_id: int, turn: TracedTurn, usual: str, limit: int | None = None
+    ) -> AskedPhotos:
+        """Those of this question, of which none may be missing."""
+        talk = Talk(bot_id, question.user_id, question.message_id)
+        said, key_id = question.asked.text, turn.trace.asked_by
+        return cls(question.photos, said, usual, talk, key_id, turn.room, limit)
 
 
 @frozen

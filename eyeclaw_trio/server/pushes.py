@@ -204,9 +204,10 @@ class Pushes:
             message_id=f"push_{secrets.token_hex(12)}",
             agent_id=recipient.agent_id,
             user_id=recipient.user_id,
+            asked_by=source.key_id,
         )
         trace = turn.trace
-        trace.bot_id, trace.asked_by = recipient.bot_id, source.key_id
+        trace.bot_id = recipient.bot_id
         self.reception.on_turn_begun(trace)
         # The drain waits for it as for an answer.
         turn.begin(self.reception.answers.one_more(trace))

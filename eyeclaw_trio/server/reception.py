@@ -7,12 +7,12 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final, TypeVar
 
+import attrs
 import structlog
 import trio
 from attrs import field, frozen
 
 from eyeclaw_trio.core.answer import Answer
-from eyeclaw_trio.core.awaited_photos import Talk
 from eyeclaw_trio.core.directory import AccessKey, Bot, Directory
 from eyeclaw_trio.core.incident import Wording
 from eyeclaw_trio.core.patience import Limits, Patience
@@ -31,13 +31,13 @@ from eyeclaw_trio.errors import (
 from eyeclaw_trio.protocol.rokid import Question, decode_question
 from eyeclaw_trio.protocol.to_bot import ExecuteCommand
 from eyeclaw_trio.relay.seam import TurnSide
+from eyeclaw_trio.relay.station import Station
 from eyeclaw_trio.relay.switchboard import Switchboard
 from eyeclaw_trio.relay.turn import Reply, relay_turn
 from eyeclaw_trio.server.bot_command import make_command
 from eyeclaw_trio.server.gate import Gate, shutting_down
 from eyeclaw_trio.server.live_set import LiveSet
-from eyeclaw_trio.server.occasion import Occasions, say_new_chat
-from eyeclaw_trio.server.own_question import OwnQuestion
+from eyeclaw_trio.server.occasion import Occasion, Occasions, say_new_chat
 from eyeclaw_trio.server.pace import Pace, alone
 from eyeclaw_trio.server.photo_desk import AskedPhotos, PhotoDesk
 from eyeclaw_trio.server.traced_turn import TracedTurn
@@ -77,11 +77,6 @@ class Asked:
     at: float
     peer: str
     room: Portion
-
-    @property
-    def key_id(self) -> int:
-        """The key's."""
-        return self.key.id
 
 
 @frozen
@@ -165,6 +160,7 @@ class Reception:
             agent_id=question.agent_name,
             user_id=question.user_id,
             question=question.text,
+            asked_by=asked.key.id,
             room=asked.room,
         )
 
@@ -177,10 +173,12 @@ class Reception:
         agent_id: str = "",
         user_id: str | None = None,
         question: str = "",
+        asked_by: int | None = None,
         room: Portion | None = None,
     ) -> TracedTurn:
-        """The trace of a turn that begins `at` (monotonic seconds), whoever asks; over when it is
-        left as a block, which gives `room` back. What was asked is kept with the content."""
+        """The trace of a turn that begins `at` (monotonic seconds), whoever asks, with this key or
+        none; over when it is left as a block, which gives `room` back. What was asked is kept with
+        the content."""
         random = secrets.token_hex(12 + 16)
         trace = Trace(
             trace_id=f"trace_{random[:24]}",
@@ -190,12 +188,13 @@ class Reception:
             message_id=message_id,
             agent_id=agent_id,
             user_id=user_id,
+            asked_by=asked_by,
             source=source,
             keeps_content=self.keeps_content,
         )
         kept = {"question": question} if self.keeps_content and question else {}
         trace.note(Happening.REQUEST_RECEIVED, at, **kept)
-        return TracedTurn(trace, room, self.on_turn_over)
+        return TracedTurn(trace, room or self.questions.portion(asked_by), self.on_turn_over)
 
     def wording_for(self, asked: Asked, trace: Trace) -> Wording:
         """The words of ours for this turn, in the wearer's language."""
@@ -225,57 +224,59 @@ class Reception:
             trace.end(Outcome.REJECTED)
             raise
         except WearerRefused as refused:
-            trace.end(Outcome(refused.outcome), reason=refused.code)
+            trace.end_with(refused)
             raise
 
+    def find_station(self, chosen: Bot | str, trace: Trace) -> Station:
+        """Where this bot is asked, or a provider by its name; noted in the trace."""
+        if isinstance(chosen, str):
+            trace.provider = chosen
+            return self.switchboard.provider_station(chosen)
+        trace.bot_id = chosen.id
+        return self.switchboard.station(chosen.id)
+
     def relay(
-        self, asked: Asked | OwnQuestion, bot: Bot, reply: Reply, turn: TracedTurn
+        self, question: Question, bot: Bot, reply: Reply, turn: TracedTurn
     ) -> Coroutine[Any, Any, None]:
         """Ask this bot and stream its answer into the reply, as `relay_turn` does.
 
         What is returned is to be awaited at once; it does without the question. Photos are taken
         in first.
         """
-        question, photos = asked.question, None
-        if question.photos and self.switchboard.is_online(bot.id):
-            photos = AskedPhotos(
-                question.photos,
-                question.asked.text,
-                self.occasions.manners.of(bot).wearer.photo_question,
-                Talk(bot.id, question.user_id, question.message_id),
-                asked.key_id,
-                asked.room,
-                None if bot.provider is not None else self.limits.cable_message,
-                may_be_missing=bot.provider is None,
-            )
-        return self.relay_question(question, bot, reply, turn, asked.key_id, photos)
-
-    def relay_question(
-        self,
-        question: Question,
-        bot: Bot,
-        reply: Reply,
-        turn: TracedTurn,
-        key_id: int | None,
-        photos: AskedPhotos | None = None,
-    ) -> Coroutine[Any, Any, None]:
-        """As `relay`, with what is to be taken in of its photos; without a key for the owner's
-        own."""
-        occasion = self.occasions.find(question, bot)
+        occasion, trace = self.occasions.find(question, bot), turn.trace
         if occasion.is_new_chat:
-            self._begin(turn, key_id)
-            return say_new_chat(occasion.language, reply, turn.trace)
-        command = make_command(question, bot.id, turn.trace, occasion)
-        desk, station = self.photos, self.switchboard.station(bot.id)
+            self._begin(turn)
+            return say_new_chat(occasion.language, reply, trace)
+        command = make_command(question, bot.id, trace, occasion)
+        photos = self._photos_of(question, bot, occasion, turn) if question.photos else None
+        station = self.switchboard.station(bot.id)
 
         def relay(reply: Reply) -> Coroutine[Any, Any, None]:
-            if desk is not None and photos is not None:
-                return self.relay_photos(desk, photos, command, station, reply, turn)
-            return self.relay_command(command, station, reply, turn, key_id)
+            return self.relay_command(command, station, reply, turn, photos)
 
         return self.occasions.remember(occasion, question, reply, relay)
 
-    async def relay_photos(
+    def relay_command(
+        self,
+        command: ExecuteCommand,
+        station: TurnSide,
+        reply: Reply,
+        turn: TracedTurn,
+        photos: AskedPhotos | None = None,
+    ) -> Coroutine[Any, Any, None]:
+        """As `relay`, for a command that is made already, about these photos."""
+        if photos is not None and self.photos is not None and station.is_online:
+            return self._relay_photos(self.photos, photos, command, station, reply, turn)
+        trace = turn.trace
+        self._begin(turn)
+        room = self.held.portion(trace.asked_by)
+        bot = None if trace.bot_id is None else self.gate.directory().bots.get(trace.bot_id)
+        manner = self.occasions.find_manner(command, bot, trace.source)
+        answer = Answer(self.patience, self.limits, trace, trio.current_time(), room, manner)
+        pace = partial(self.pace, trace.asked_by)
+        return relay_turn(command, station, reply, answer, trace, pace)
+
+    async def _relay_photos(
         self,
         desk: PhotoDesk,
         photos: AskedPhotos,
@@ -285,49 +286,38 @@ class Reception:
         turn: TracedTurn,
     ) -> None:
         """Take these photos in, then go on as `relay_command`. Cancelled, the turn ends."""
-        trace, key_id, over = turn.trace, photos.key_id, trio.CancelScope()
-        trace.asked_by = key_id
+        trace, over = turn.trace, trio.CancelScope()
         # The drain waits for it from now on; what is revoked meanwhile is looked at behind it.
         with self.answers.one_more(trace), self.answers.preparing.one_more(over):
             try:
                 try:
                     command = await desk.complete(command, photos, reply, over)
-                    if key_id is not None:
-                        self.gate.check_still_open(key_id)
+                    self.gate.check_still_open(trace.asked_by)
                 except TurnFailed as failure:
-                    trace.end(Outcome(failure.outcome), reason=failure.code)
+                    trace.end_with(failure)
                     await reply.apologise(failure)
                     return
             except ListenerGone as gone:
-                trace.end(Outcome(gone.outcome))
+                trace.end_with(gone)
                 return
         # Behind the block, which would take it away again.
-        relaying = self.relay_command(command, station, reply, turn, key_id)
+        relaying = self.relay_command(command, station, reply, turn)
         del command, photos  # an answer may take minutes, and needs them no more
         await relaying
 
-    def relay_command(
-        self,
-        command: ExecuteCommand,
-        station: TurnSide,
-        reply: Reply,
-        turn: TracedTurn,
-        key_id: int | None,
-    ) -> Coroutine[Any, Any, None]:
-        """As `relay`, for a command that is made already; without a key for the owner's own."""
-        trace = turn.trace
-        self._begin(turn, key_id)
-        room = self.held.portion(key_id)
-        bot = None if trace.bot_id is None else self.gate.directory().bots.get(trace.bot_id)
-        manner = self.occasions.find_manner(command, bot, trace.source)
-        answer = Answer(self.patience, self.limits, trace, trio.current_time(), room, manner)
-        return relay_turn(command, station, reply, answer, trace, partial(self.pace, key_id))
+    def _photos_of(
+        self, question: Question, bot: Bot, occasion: Occasion, turn: TracedTurn
+    ) -> AskedPhotos:
+        """The photos of this question: a bot that links gets their addresses, too, within a message
+        that has a limit."""
+        usual, is_linked = occasion.manners.wearer.photo_question, bot.provider is None
+        limit = self.limits.cable_message if is_linked else None
+        photos = AskedPhotos.of(question, bot.id, turn, usual, limit)
+        return attrs.evolve(photos, may_be_missing=is_linked)
 
-    def _begin(self, turn: TracedTurn, key_id: int | None) -> None:
-        trace = turn.trace
-        trace.asked_by = key_id
-        self.on_turn_begun(trace)
-        turn.begin(self.answers.one_more(trace))
+    def _begin(self, turn: TracedTurn) -> None:
+        self.on_turn_begun(turn.trace)
+        turn.begin(self.answers.one_more(turn.trace))
 
     def admit(self, request: Request, *, in_query: bool = False) -> AccessKey:
         """The key of whoever comes. Raises RequestRefused: 503 while draining, else as the gate."""

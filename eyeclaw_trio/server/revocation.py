@@ -33,7 +33,7 @@ class Revocation:
         their bot's any more, and chats and workers whose key is revoked; of those that are there
         when it is called. Cancelled, some of them have been ended.
         """
-        active = {key.id for key in directory.keys if key.is_active}
+        active = directory.active_keys
         roster = self.roster
         answers, workers = tuple(roster.answers), tuple(roster.workers)
         links, chats = tuple(roster.links), tuple(roster.chats)

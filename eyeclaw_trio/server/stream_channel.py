@@ -127,7 +127,7 @@ class WorkerLink:
 
     def enforce(self, directory: Directory) -> bool:
         """End what hangs on a key that is gone (RELIABILITY 30); whether anything did."""
-        active = {key.id for key in directory.keys if key.is_active}
+        active = directory.active_keys
         came_with = self._worker.key
         gone = [each for each in self._subscriptions.values() if each.turn.key_id not in active]
         for subscription in gone:

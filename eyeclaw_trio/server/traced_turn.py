@@ -18,7 +18,8 @@ class TracedTurn:
     """A block for a turn; smaller than a generator, because there may be thousands."""
 
     trace: Trace
-    _room: Portion | None
+    room: Portion
+    """What its question takes, until it is over."""
     _on_over: Callable[[Trace], None]
     _life: AbstractContextManager[None] = field(factory=nullcontext)
     _is_handed_over: bool = False
@@ -41,8 +42,7 @@ class TracedTurn:
 
     def close(self) -> None:
         """It is over."""
-        if self._room is not None:
-            self._room.release()
+        self.room.release()
         self.trace.end(Outcome.INTERRUPTED)
         self.trace.note(Happening.FINISHED, trio.current_time())
         try:

@@ -19,7 +19,6 @@ from eyeclaw_trio.protocol.rokid import Question, decode_question
 from eyeclaw_trio.protocol.sse import AnswerFraming
 from eyeclaw_trio.relay.turn import Reply
 from eyeclaw_trio.server.gate import shutting_down
-from eyeclaw_trio.server.own_question import OwnQuestion
 from eyeclaw_trio.server.reception import Reception
 from eyeclaw_trio.server.sse_reply import SseReply, StreamHabits
 from eyeclaw_trio.server.traced_turn import TracedTurn
@@ -158,11 +157,10 @@ class TryItDoor:
         glasses = PlayedGlasses(viewer, reception.patience.write_timeout)
         wording = reception.wording(language, turn.trace)
         reply: Reply = SseReply(glasses, framing, wording, self.habits)
-        asked = OwnQuestion(question, reception.questions.portion(None))
         self._open += 1
         try:
             with turn:
-                await reception.relay(asked, bot, reply, turn)
+                await reception.relay(question, bot, reply, turn)
         finally:
             self._open -= 1
 

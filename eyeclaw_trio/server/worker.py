@@ -86,7 +86,7 @@ class TriggerDoor:
             with self._turns.running(turn):
                 task_status.started(turn)
                 try:
-                    await self._reception.relay(asked, bot, turn_log, traced)
+                    await self._reception.relay(asked.question, bot, turn_log, traced)
                 except* Exception:
                     log.exception("turn.bug", session_id=turn.session_id, bot_id=turn.bot_id)
 
@@ -101,10 +101,10 @@ class TriggerDoor:
         except BotOffline as offline:
             raise RequestRefused(503, "Bot offline", wording.apology(offline)) from None
         except KeyRevoked as revoked:
-            trace.end(Outcome(revoked.outcome), reason=revoked.code)
+            trace.end_with(revoked)
             raise RequestRefused(401, "Invalid access key") from None
         except (WearerRefused, NotBound) as refused:
-            trace.end(Outcome(refused.outcome), reason=refused.code)
+            trace.end_with(refused)
             raise RequestRefused(403, "Not allowed", wording.apology(refused)) from None
         if not self._turns.has_room(asked.key.id):
             trace.end(Outcome.REJECTED, reason="too_many_turns")

@@ -102,6 +102,7 @@ async def test_a_photo_is_taken_in_as_that_of_glasses_and_no_key_is_needed() -> 
             bot.answer(command.session_id, "一朵花")
     assert_whole(page.blocks, "一朵花")
     assert trying.outcomes == [Outcome.ANSWERED]
+    assert trying.gateway.reception.questions.taken == 0  # of what all share nothing is kept
 
 
 async def test_a_photo_without_words_is_a_question_and_an_address_is_no_photo() -> None:
