@@ -10,10 +10,9 @@ from functools import partial
 from typing import Final
 
 import trio
-from attrs import field, frozen
 
 from eyeclaw_trio.connector.delivery import Unacknowledged
-from eyeclaw_trio.connector.running import Room, Runs, keep_warm
+from eyeclaw_trio.connector.running import Runs, Window, keep_warm
 from eyeclaw_trio.protocol.bot import StreamAside, StreamChunk, StreamMessage
 from eyeclaw_trio.protocol.to_bot import Cancel, ExecuteCommand, ToBot
 from eyeclaw_trio.providers.provider import Provider
@@ -48,18 +47,6 @@ async def run_embedded_bot(
                 station.heard(link, trio.current_time())  # it runs, so it is alive
 
 
-@frozen(eq=False)
-class _Unwritten:
-    """How much of one answer waits to be written to its reader."""
-
-    unacknowledged: Unacknowledged = field(factory=Unacknowledged)
-    room: Room = field(init=False)
-
-    @room.default
-    def _make_room(self) -> Room:
-        return Room(self.unacknowledged)
-
-
 class EmbeddedLink:
     """The `relay.link.Link` of an embedded bot."""
 
@@ -71,37 +58,37 @@ class EmbeddedLink:
     def __init__(self, station: LinkSide, runs: Runs) -> None:
         self._station = station
         self._runs = runs
-        self._answers: dict[str, _Unwritten] = {}
+        self._answers: dict[str, Window] = {}
 
     def send(self, message: ToBot) -> None:
         """Start or cancel a run; other messages are for bots elsewhere."""
         match message:
             case ExecuteCommand(metadata=metadata) if not self._runs.knows(metadata.session_id):
-                self._answers[metadata.session_id] = answer = _Unwritten()
-                self._runs.start(message, partial(self._say, answer))
+                self._answers[metadata.session_id] = window = Window(Unacknowledged())
+                self._runs.start(message, partial(self._say, window))
             case Cancel(session_id):
                 self._runs.cancel(session_id)
                 self._answers.pop(session_id, None)
 
     def acknowledge(self, session_id: str, sequences: Sequence[int]) -> None:
         """These chunks have been written: the answer may go on."""
-        answer = self._answers.get(session_id)
-        if answer is None:
+        window = self._answers.get(session_id)
+        if window is None:
             return
         for sequence in sequences:
-            answer.unacknowledged.acknowledge(sequence)
-        answer.room.acknowledged()
+            window.unacknowledged.acknowledge(sequence)
+        window.acknowledged()
 
     def replace(self) -> None:
         """An embedded bot ends with the gateway, or when its nursery is told to."""
 
-    async def _say(self, answer: _Unwritten, message: StreamMessage) -> None:
+    async def _say(self, window: Window, message: StreamMessage) -> None:
         # Cancelled, but already on its way here: nothing more of it may be said.
         await trio.lowlevel.checkpoint_if_cancelled()
         if isinstance(message, StreamChunk):
-            answer.unacknowledged.add(message)
+            window.unacknowledged.add(message)
             self._station.deliver(self, message)
-            await answer.room.wait()
+            await window.wait()
         elif isinstance(message, StreamAside):
             self._station.deliver(self, message)
             await trio.lowlevel.checkpoint()

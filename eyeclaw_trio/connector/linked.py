@@ -15,7 +15,7 @@ import trio
 from attrs import field, frozen
 
 from eyeclaw_trio.connector.delivery import DOUBT, Delivery
-from eyeclaw_trio.connector.running import Room, Runs
+from eyeclaw_trio.connector.running import Runs, Window
 from eyeclaw_trio.errors import Reason
 from eyeclaw_trio.photos.guard import PhotoGuard
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamError, StreamMessage, UnknownMessage
@@ -31,11 +31,11 @@ KEPT: Final = 256
 @frozen(eq=False)
 class _Outgoing:
     delivery: Delivery
-    room: Room = field(init=False)
+    window: Window = field(init=False)
 
-    @room.default
-    def _make_room(self) -> Room:
-        return Room(self.delivery.unacknowledged)
+    @window.default
+    def _open_window(self) -> Window:
+        return Window(self.delivery.unacknowledged)
 
 
 class LinkedBot:
@@ -170,7 +170,7 @@ class LinkedBot:
             self._disown(session_id)
             return
         answer.delivery.acknowledge(sequence)
-        answer.room.acknowledged()
+        answer.window.acknowledged()
         if not answer.delivery.unacknowledged:
             self._news.set()  # an ending may have waited for this
 
@@ -196,7 +196,7 @@ class LinkedBot:
         answer.delivery.say(message)
         self._news.set()
         if isinstance(message, StreamChunk):
-            await answer.room.wait()
+            await answer.window.wait()
 
 
 def _gone(session_id: str, why: str) -> StreamError:

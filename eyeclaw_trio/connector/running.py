@@ -99,11 +99,11 @@ class Runs:
             self._known.discard(self._over.popleft())
 
 
-class Room:
+class Window:
     """Makes an answer wait while too much of it is unacknowledged."""
 
     def __init__(self, unacknowledged: Unacknowledged) -> None:
-        self._unacknowledged = unacknowledged
+        self.unacknowledged = unacknowledged
         self._waiting = trio.lowlevel.ParkingLot()
 
     async def wait(self) -> None:
@@ -111,7 +111,7 @@ class Room:
         chunks. Raises BotFailed when nothing has been acknowledged for ROOM_WITHIN.
         Cancelled, it leaves the window as it is."""
         await trio.lowlevel.checkpoint()
-        while not self._unacknowledged.has_room:
+        while not self.unacknowledged.has_room:
             with trio.move_on_after(ROOM_WITHIN) as patience:
                 await self._waiting.park()
             if patience.cancelled_caught:

@@ -13,7 +13,7 @@ from typing import Final
 from attrs import define, field, frozen
 
 from eyeclaw_trio.core.emphasis import Run, pair, read_run
-from eyeclaw_trio.core.link_target import MORE, find_end
+from eyeclaw_trio.core.markdown_link import MORE, find_end
 
 MARKERS: Final = re.compile(r"[`*_\[\]!<&\\]")
 _RUN: Final = re.compile(r"`+|\*+|_+")

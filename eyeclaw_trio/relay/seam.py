@@ -69,7 +69,7 @@ class TurnSide(Protocol):
 
     def open(
         self, command: ExecuteCommand, *, overflow: trio.CancelScope, owner: Hashable = None
-    ) -> AbstractContextManager[OpenTurn]:
+    ) -> OpenTurn:
         """A turn, open until it is left as a block: listen first, then ask.
 
         All owners share the bot's queue and the memory of inboxes (RELIABILITY 36).

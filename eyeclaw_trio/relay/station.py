@@ -188,7 +188,7 @@ class Station:
 
     def open(
         self, command: ExecuteCommand, *, overflow: trio.CancelScope, owner: Hashable = None
-    ) -> _StationTurn:
+    ) -> OpenTurn:
         """A turn, open until it is left as a block (`relay.seam.TurnSide`)."""
         if not self.is_online:
             raise BotOffline(code=self.offline_reason)
@@ -201,7 +201,7 @@ class Station:
         place = self.places.ask(command.session_id, command.metadata.trace_id, now, owner)
         quota = Quota(self._limits.answer_buffer, self._all_turns.waiting, owner)
         inbox = Inbox(quota, overflow, self._all_turns.unread)
-        turn = _StationTurn(self, command, place, inbox, overflow)
+        turn = OpenTurn(command, place, inbox, overflow, self)
         self._turns[turn.session_id] = turn
         self._all_turns.add(turn)
         self._grant(now)
@@ -318,29 +318,6 @@ class _Attachment:
 
     def __exit__(self, *_: object) -> None:
         self._station.detach(self._link)
-
-
-class _StationTurn(OpenTurn):
-    """One that is its own block; smaller than a generator, because there may be thousands."""
-
-    __slots__ = ("_station",)
-
-    def __init__(
-        self,
-        station: Station,
-        command: ExecuteCommand,
-        place: Place[Link],
-        inbox: Inbox,
-        overflow: trio.CancelScope,
-    ) -> None:
-        super().__init__(command, place, inbox, overflow)
-        self._station = station
-
-    def __enter__(self) -> OpenTurn:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._station.end_turn(self)
 
 
 # A turn goes on behind these, as behind its chunks.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Protocol, Self
 
 import trio
 
@@ -25,13 +25,20 @@ REVOKED_WITHIN: Final = 1.0
 _WAITING: Final = Stage.WAITING
 
 
-class OpenTurn:
-    """One open turn: its inbox, its command, and its place with its bot.
+class TurnEnd(Protocol):
+    """Where a turn ends that is left."""
 
-    `overflow` is the scope of the turn; see `relay/seam`.
+    def end_turn(self, turn: OpenTurn) -> None:
+        """Nobody reads it any more. Must not wait."""
+
+
+class OpenTurn:
+    """One open turn, until it is left as a block: its inbox, its command, and its place with its
+    bot. `overflow` is the scope of the turn; see `relay/seam`.
     """
 
     __slots__ = (  # there may be thousands
+        "_end",
         "_has_foreign_word",
         "_overflow",
         "command",
@@ -44,7 +51,12 @@ class OpenTurn:
     )
 
     def __init__(
-        self, command: ExecuteCommand, place: Place[Link], inbox: Inbox, overflow: trio.CancelScope
+        self,
+        command: ExecuteCommand,
+        place: Place[Link],
+        inbox: Inbox,
+        overflow: trio.CancelScope,
+        end: TurnEnd,
     ) -> None:
         self.session_id = command.session_id
         self.command: ExecuteCommand | None = command
@@ -57,7 +69,14 @@ class OpenTurn:
         self.unfinished: Imprint | None = None
         """What its reader was given, where that was not the whole answer."""
         self._overflow = overflow
+        self._end = end
         self._has_foreign_word = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.end_turn(self)
 
     @property
     def is_waiting(self) -> bool:

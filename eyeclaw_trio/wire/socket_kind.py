@@ -12,7 +12,7 @@ from eyeclaw_trio.wire.outbox import OUTBOX_LIMIT
 from eyeclaw_trio.wire.services import Services
 
 
-class Listener(Protocol):
+class SocketCallbacks(Protocol):
     """What is done with what one socket hears. Nothing here waits."""
 
     def on_open(self) -> None:

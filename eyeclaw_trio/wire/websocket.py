@@ -22,7 +22,7 @@ from eyeclaw_trio.errors import BadMessage, HungUp, SlowReader
 from eyeclaw_trio.protocol.frames import PING, POLICY, TOO_BIG, FrameSieve, frame_text, is_utf8
 from eyeclaw_trio.wire.frame_stream import FrameStream
 from eyeclaw_trio.wire.outbox import Outbox
-from eyeclaw_trio.wire.socket_kind import Listener, SocketKind
+from eyeclaw_trio.wire.socket_kind import SocketCallbacks, SocketKind
 from eyeclaw_trio.wire.streams import ReplayedStream
 from eyeclaw_trio.wire.upgrade import accept_upgrade
 
@@ -74,9 +74,9 @@ class ServerSocket:
 
     __slots__ = (  # there may be ten thousand
         "_beats",
+        "_callbacks",
         "_kind",
         "_last_words",
-        "_listener",
         "_malformed",
         "_message_limit",
         "_open",
@@ -101,7 +101,7 @@ class ServerSocket:
         self._pinged_at = 0.0
         self._last_words = (NORMAL, "")
         self._malformed: MalformedCount | None = None
-        self._listener: Listener | None = None
+        self._callbacks: SocketCallbacks | None = None
         self._stream: FrameStream | None = None
         self._open: _Open | None = None
         self._scope = trio.CancelScope()
@@ -183,13 +183,13 @@ class ServerSocket:
 
     # ---- its life -------------------------------------------------------------------------------
 
-    async def run(self, listener: Listener, replayed: ReplayedStream) -> None:
+    async def run(self, callbacks: SocketCallbacks, replayed: ReplayedStream) -> None:
         """Accept the upgrade and serve the socket until either side ends it.
 
-        Cancellation ends the connection without a closing handshake; a bug in the listener ends
+        Cancellation ends the connection without a closing handshake; a bug in a callback ends
         it with 1011, and is raised.
         """
-        self._listener = listener
+        self._callbacks = callbacks
         stream = self._stream = FrameStream(
             replayed, handshake_size=replayed.head_size, write_timeout=self._kind.write_timeout
         )
@@ -214,7 +214,7 @@ class ServerSocket:
             self._state = State.ENDED
             self._outbox.end()
             self._kind.services.unfinished.note(self, 0)
-            listener.on_end()
+            callbacks.on_end()
             with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_WITHIN):
                 await stream.close_transport(code=code)
 
@@ -224,11 +224,11 @@ class ServerSocket:
         ws = await accept_upgrade(
             nursery, stream, message_limit=kind.message_limit, subprotocol=kind.subprotocol
         )
-        if ws is None or self._listener is None:
+        if ws is None or self._callbacks is None:
             return
         if self._state is State.OPENING:
             self._state = State.OPEN
-            self._listener.on_open()
+            self._callbacks.on_open()
         take = self._take_unread if kind.has_shortcut else None
         sieve = FrameSieve(take, limit=self._message_limit)
         if self.is_closing:
@@ -256,13 +256,13 @@ class ServerSocket:
 
     def _take_unread(self, payload: bytes) -> bool:
         """Take a text that the library has not seen; false when it is not UTF-8."""
-        if self._listener is None or self._state is not _OPEN:
+        if self._callbacks is None or self._state is not _OPEN:
             return False
         if len(payload) > self._message_limit:
             self._close_as_too_big()
             return True
         try:
-            self._listener.on_frame(payload)
+            self._callbacks.on_frame(payload)
         except BadMessage as bad:
             # Only what cannot be read may be no text at all: the good ones are not looked at twice.
             if not is_utf8(payload):
@@ -271,7 +271,7 @@ class ServerSocket:
         return True
 
     def _take(self, frame: bytes | str) -> None:
-        if self._listener is None or self.is_closing:
+        if self._callbacks is None or self.is_closing:
             return
         limit = self._message_limit
         # A character has at most four bytes: a short text need not be encoded to be measured.
@@ -281,7 +281,7 @@ class ServerSocket:
         try:
             if isinstance(frame, bytes):
                 raise BadMessage({"": "must be a text frame"})
-            self._listener.on_frame(frame)
+            self._callbacks.on_frame(frame)
         except BadMessage as bad:
             self._note_malformed(bad)
 
@@ -351,8 +351,8 @@ class ServerSocket:
         log.debug("socket.malformed", faults=bad.faults)
         if self._malformed is None:  # few sockets ever need one
             self._malformed = MalformedCount()
-        if self._listener is not None:
-            self._listener.on_malformed(bad)
+        if self._callbacks is not None:
+            self._callbacks.on_malformed(bad)
         if self._malformed.note(trio.current_time()):
             if self._kind.too_many_words:
                 self.enqueue([self._kind.too_many_words])
