@@ -43,7 +43,13 @@ class LinkSide(Protocol):
         link has to say may wait for what they will have to say on it too."""
 
     def attached(self, link: Link) -> AbstractContextManager[None]:
-        """The link takes this bot's commands while inside; leaving tells the open turns."""
+        """The link takes this bot's commands while inside, as between `attach` and `detach`."""
+
+    def attach(self, link: Link) -> None:
+        """The link takes this bot's commands from now on."""
+
+    def detach(self, link: Link) -> None:
+        """The link has gone: tell the open turns."""
 
     def heard(self, link: Link, at: float) -> None:
         """Any message of a bot, received at that moment (monotonic seconds), is a heartbeat of its

@@ -8,7 +8,8 @@ waits. Links put in what their bot said, turns wait for it in their own inbox.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import trio
@@ -119,12 +120,17 @@ class Station:
 
     # ---- for links ------------------------------------------------------------------------------
 
-    def attached(self, link: Link) -> _Attachment:
-        """The link takes this bot's commands while inside; leaving tells the open turns."""
-        return _Attachment(self, link)
+    @contextmanager
+    def attached(self, link: Link) -> Iterator[None]:
+        """The link takes this bot's commands while inside, as between `attach` and `detach`."""
+        self.attach(link)
+        try:
+            yield
+        finally:
+            self.detach(link)
 
     def attach(self, link: Link) -> None:
-        """The link takes this bot's commands from now on (for blocks)."""
+        """The link takes this bot's commands from now on."""
         now = self._now()
         had_links = bool(self.places.links)
         left = self.places.attach(link, now)
@@ -142,7 +148,7 @@ class Station:
         self.assign_places()
 
     def detach(self, link: Link) -> None:
-        """The link has gone: tell the open turns (for blocks)."""
+        """The link has gone: tell the open turns."""
         del self._heard_at[link]
         silenced = self.places.detach(link)
         if self.places.links:
@@ -301,23 +307,6 @@ class Station:
         now = self._now()
         for turn in turns:
             turn.tell(notice, now)
-
-
-class _Attachment:
-    """A link, attached while inside; smaller than a generator, because there may be ten
-    thousand."""
-
-    __slots__ = ("_link", "_station")
-
-    def __init__(self, station: Station, link: Link) -> None:
-        self._station = station
-        self._link = link
-
-    def __enter__(self) -> None:
-        self._station.attach(self._link)
-
-    def __exit__(self, *_: object) -> None:
-        self._station.detach(self._link)
 
 
 # A turn goes on behind these, as behind its chunks.

@@ -97,7 +97,7 @@ async def relay_turn(
     an event: its connection must be closed, which is the reply's to know.
     """
     async with trio.open_nursery() as nursery:
-        hang_up = _HangUp(nursery.cancel_scope)
+        hang_up = HangUp(nursery.cancel_scope)
         try:
             with reply.monitor_hangup(nursery, hang_up):
                 # Whoever has left already, while his question waited, asks nothing.
@@ -257,8 +257,8 @@ class _Flow:
 
 
 @define(weakref_slot=False)  # there may be thousands
-class _HangUp:
-    """The reader's hang-up, which ends the turn when it is called."""
+class HangUp:
+    """A reader's hang-up: cancels this scope when it is called."""
 
     _scope: trio.CancelScope
     has_come: bool = False

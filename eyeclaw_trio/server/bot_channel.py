@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import Protocol
 
 import structlog
@@ -84,7 +83,6 @@ class BotLink:
     """
 
     __slots__ = (  # there may be ten thousand
-        "_attachment",
         "_framing",
         "_heard_at",
         "_identifier",
@@ -118,7 +116,6 @@ class BotLink:
         self._identifier = ""
         self._framing = ChannelFraming.of("")
         self._opening: DataOpening | None = None
-        self._attachment: AbstractContextManager[None] | None = None
         self._subscriptions = 0
         self._opened_at = trio.current_time()
         self._heard_at = 0.0
@@ -240,17 +237,14 @@ class BotLink:
         self._sessions.session_opened(
             self._station.bot_id, self.session_id, {"max_concurrency": wanted.max_concurrency}
         )
-        self._attachment = self._station.attached(self)
-        self._attachment.__enter__()
+        self._station.attach(self)
         self._lines.info("bot.linked", bot_id=self._station.bot_id, session_id=self.session_id)
 
     def _detach(self) -> None:
         if self._subscription is None:
             return
         self._subscription = None
-        if self._attachment is not None:
-            attachment, self._attachment = self._attachment, None
-            attachment.__exit__(None, None, None)
+        self._station.detach(self)
         self._sessions.session_closed(self.session_id)
         self._lines.info("bot.unlinked", bot_id=self._station.bot_id, session_id=self.session_id)
 

@@ -29,6 +29,7 @@ from eyeclaw_trio.errors import (
 from eyeclaw_trio.protocol.cable import read_bot_id
 from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.protocol.worker import LogEntry, describe_for_poll, describe_triggered
+from eyeclaw_trio.relay.turn import HangUp
 from eyeclaw_trio.relay.turn_log import TriggeredTurn, TurnLog, TurnLogs
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.reception import Asked, Reception
@@ -157,22 +158,15 @@ class PollDoor:
 
 async def _wait_for_news(turn_log: TurnLog, last_id: int, connection: HttpConnection) -> None:
     """Wait for an entry behind this one, at most POLL_WAITS. Raises HungUp."""
-    has_left = False
-
-    async def watch(scope: trio.CancelScope) -> None:
-        nonlocal has_left
-        await connection.reader.wait_until_gone()
-        has_left = True
-        scope.cancel()
-
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(watch, nursery.cancel_scope)
-        with trio.move_on_after(POLL_WAITS):
-            await turn_log.wait_after(last_id)
-            # All that one key has here may have waited for the same word.
-            await connection.newcomer.admission()
+        hang_up = HangUp(nursery.cancel_scope)
+        with connection.reader.monitor_hangup(nursery, hang_up):
+            with trio.move_on_after(POLL_WAITS):
+                await turn_log.wait_after(last_id)
+                # All that one key has here may have waited for the same word.
+                await connection.newcomer.admission()
         nursery.cancel_scope.cancel()
-    if has_left:
+    if hang_up.has_come:
         raise HungUp
 
 

@@ -218,17 +218,11 @@ class RequestReader:
         nursery.start_soon(self._leave_when_gone, leave)
         return nullcontext()
 
-    async def wait_until_gone(self) -> None:
-        """Return when the peer has ended the connection; until then, wait. As `monitor_hangup`.
-        Cancellation loses nothing that has come."""
+    async def _leave_when_gone(self, leave: Callable[[], None]) -> None:
         while self._keep_early(data := await self._receive_once(RECEIVE_SIZE)):
             pass
-        if data:
-            await trio.sleep_forever()
-
-    async def _leave_when_gone(self, leave: Callable[[], None]) -> None:
-        await self.wait_until_gone()
-        leave()
+        if not data:
+            leave()
 
     def _take_early(self, data: bytes | None) -> bool:
         if not data:

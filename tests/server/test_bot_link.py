@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import cast
 
 from attrs import define, field
@@ -37,10 +35,6 @@ class Side:
 
     bot_id: int = 1
     is_quiet: bool = True
-
-    @contextmanager
-    def attached(self, _: object) -> Iterator[None]:
-        yield
 
 
 async def test_acknowledgements_are_written_now_when_nobody_has_anything_to_read() -> None:
