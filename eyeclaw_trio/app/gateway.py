@@ -102,7 +102,7 @@ class Gateway:
             LateTurns(platform, reception, may_be_late),
         )
         self.front_door = FrontDoor(
-            self._make_routes(gate, origins, reception, self._make_binding(photos)),
+            self._make_routes(gate, origins, reception, self._make_binding(reception, photos)),
             origins,
             settings.patience,
             attrs.evolve(settings.limits, connections=self.connections),
@@ -145,8 +145,8 @@ class Gateway:
         """What wearers' questions are asked within."""
         return self.try_it.reception.occasions
 
-    def _make_binding(self, photos: PhotoDesk) -> BindingDialogue:
-        return BindingDialogue(photos.guard, StoreBinder(self.store), photos.keepalive)
+    def _make_binding(self, reception: Reception, photos: PhotoDesk) -> BindingDialogue:
+        return BindingDialogue(reception, photos.guard, StoreBinder(self.store), photos.keepalive)
 
     def _make_routes(
         self, gate: Gate, origins: Origins, reception: Reception, binding: BindingDialogue

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
+import trio
 from attrs import frozen
 
 from eyeclaw_trio.core.directory import AccessKey, Bot
 from eyeclaw_trio.core.reply_events import DeviceAction, ReplyEvent
-from eyeclaw_trio.core.texts import Language, is_bound, look_at_code
+from eyeclaw_trio.core.texts import is_bound, look_at_code
 from eyeclaw_trio.core.trace import Outcome, Trace
 from eyeclaw_trio.errors import (
     BindingFault,
@@ -22,9 +23,10 @@ from eyeclaw_trio.errors import (
     TurnFailed,
 )
 from eyeclaw_trio.photos.guard import PhotoGuard, Sender
-from eyeclaw_trio.protocol.rokid import Question
 from eyeclaw_trio.relay.turn import Reply
 from eyeclaw_trio.server.photo_desk import wait_beside
+from eyeclaw_trio.server.reception import Asked, Reception
+from eyeclaw_trio.server.sse_reply import SseReply
 
 log = structlog.get_logger(__name__)
 
@@ -41,31 +43,33 @@ class Binder(Protocol):
 class BindingDialogue:
     """Asks an unknown wearer for the code of a bot, reads it, and binds. `keepalive` in seconds."""
 
+    reception: Reception
     guard: PhotoGuard
     binder: Binder
     keepalive: float
 
-    async def talk(
-        self, question: Question, key: AccessKey, reply: Reply, language: Language, trace: Trace
-    ) -> None:
+    async def talk(self, asked: Asked, reply: SseReply, trace: Trace) -> None:
         """Answer this question of a wearer who is bound to no bot; the reply is whole then, and
         `trace` says how it went.
 
         Raises nothing but bugs. Cancelled, the wearer may be bound or not, and the reply may hold
         half an event.
         """
-        try:
+        answers, over = self.reception.answers, trio.CancelScope()
+        with answers.one_more(trace), answers.preparing.one_more(over):
             try:
-                await self._answer(question, key, reply, language, trace)
-            except TurnFailed as failure:
-                trace.end_with(failure)
-                await reply.apologise(failure)
-        except ListenerGone as gone:
-            trace.end_with(gone)
+                try:
+                    await self._answer(asked, reply, trace, over)
+                except TurnFailed as failure:
+                    trace.end_with(failure)
+                    await reply.apologise(failure)
+            except ListenerGone as gone:
+                trace.end_with(gone)
 
     async def _answer(
-        self, question: Question, key: AccessKey, reply: Reply, language: Language, trace: Trace
+        self, asked: Asked, reply: SseReply, trace: Trace, over: trio.CancelScope
     ) -> None:
+        question, language = asked.question, reply.wording.language
         user_id = question.user_id
         if not user_id:
             raise BindingRefused(BindingFault.NO_WEARER)
@@ -75,10 +79,11 @@ class BindingDialogue:
             return
 
         async def read_and_bind() -> Bot:
-            texts = await self.guard.read_codes(question.photos[0], Sender(key.id, user_id))
-            return await self._bind(texts, user_id, key)
+            texts = await self.guard.read_codes(question.photos[0], Sender(asked.key.id, user_id))
+            self.reception.gate.check_still_open(asked.key.id)
+            return await self._bind(texts, user_id, asked.key)
 
-        bot = await wait_beside(reply, self.keepalive, read_and_bind)
+        bot = await wait_beside(reply, self.keepalive, read_and_bind, over)
         log.info("wearer.bound", bot_id=bot.id)
         trace.bot_id = bot.id
         await _say(reply, [is_bound(language)])

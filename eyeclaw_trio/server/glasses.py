@@ -73,15 +73,13 @@ class GlassesDoor:
             reply.on_action = PhotoExpectation(photos, talk, question.asked.text[:KEPT])
 
     async def _bind(
-        self, asked: Asked, reply: SseReply, wording: Wording, turn: TracedTurn, unbound: NotBound
+        self, asked: Asked, reply: SseReply, turn: TracedTurn, unbound: NotBound
     ) -> None:
-        trace = turn.trace
-        if self.binding is None:
-            trace.end_with(unbound)
-            await reply.apologise(unbound)
+        if self.binding is not None:
+            await self.binding.talk(asked, reply, turn.trace)
             return
-        with self.reception.answers.one_more(trace):
-            await self.binding.talk(asked.question, asked.key, reply, wording.language, trace)
+        turn.trace.end_with(unbound)
+        await reply.apologise(unbound)
 
     async def _answer(self, asked: Asked, connection: HttpConnection) -> None:
         with self.reception.traced(asked, "rokid") as turn:
@@ -98,7 +96,7 @@ class GlassesDoor:
         try:
             bot = self.reception.choose_bot(asked, turn.trace)
         except NotBound as unbound:
-            return self._bind(asked, reply, wording, turn, unbound)
+            return self._bind(asked, reply, turn, unbound)
         except (BotOffline, WearerRefused) as failure:
             return reply.apologise(failure)
         self._await_photo(asked.question, bot, reply)

@@ -52,10 +52,9 @@ def bound_gateway(script: Script = (), **admission: Any) -> tuple[Gateway, Codes
     gateway = Gateway()
     codes = Codes(gateway)
     rules = WearerRules(**{"requires_binding": True, **admission})
-    door = GlassesDoor(
-        attrs.evolve(gateway.reception, wearer_rules=rules),
-        binding=BindingDialogue(guard_of(script, Opened()), codes, 7.0),
-    )
+    reception = attrs.evolve(gateway.reception, wearer_rules=rules)
+    dialogue = BindingDialogue(reception, guard_of(script, Opened()), codes, 7.0)
+    door = GlassesDoor(reception, binding=dialogue)
     gateway.open_doors({path: {"POST": door.answer} for path in PATHS})
     return gateway, codes
 
@@ -158,6 +157,37 @@ async def test_who_hangs_up_while_the_code_is_fetched_is_not_bound(
         await trio.sleep(1)
         assert gateway.answers.count == 1  # a drain would wait for it
     assert gateway.traces[0].outcome is Outcome.CANCELLED
+    assert not codes.asked
+
+
+async def test_a_key_that_is_revoked_while_the_code_is_fetched_binds_nobody(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    gateway, codes = bound_gateway([5.0, *respond(b"good")])
+    async with gateway.glasses() as glasses:
+        await glasses.send(photo())
+        await glasses.receive_head()
+        revoked = tuple(attrs.evolve(key, is_active=False) for key in gateway.directory.keys)
+        gateway.directory = Directory(revoked, gateway.directory.bots)
+        assert_whole(await glasses.receive_answer(), FAILED)
+    [trace] = gateway.traces
+    assert (trace.outcome, trace.reason) == (Outcome.REJECTED, "key_revoked")
+    assert not codes.asked
+
+
+async def test_row_6_a_code_that_is_not_there_at_the_drains_end_is_apologised_for(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    gateway, codes = bound_gateway([5.0, *respond(b"good")])
+    async with gateway.glasses() as glasses:
+        await glasses.send(photo())
+        await glasses.receive_head()
+        for preparation in gateway.answers.preparing:
+            preparation.cancel()
+        assert_whole(await glasses.receive_answer(), FAILED)
+        assert trio.current_time() < 5.0
+    [trace] = gateway.traces
+    assert (trace.outcome, trace.reason) == (Outcome.INTERRUPTED, "stopping")
     assert not codes.asked
 
 
