@@ -20,7 +20,7 @@
     │   ├── KeyOutdated            it was good once                   rejected     key_outdated
     │   ├── AnswerTooLong          longer than an answer may be           rejected     too_long
     │   └── GatewayStopping        the drain's end                        interrupted  stopping
-    ├── ListenerGone           nobody is left to write to                 cancelled
+    ├── ReaderGone             nobody is left to write to                 cancelled
     │   ├── HungUp                 the reader's connection has ended      cancelled
     │   └── SlowReader             it is there, but does not read         slow_reader
     ├── ProviderFailed         a model did not answer as it should
@@ -286,17 +286,17 @@ class GatewayStopping(TurnFailed):
     outcome, code = "interrupted", "stopping"
 
 
-class ListenerGone(EyeclawError):
+class ReaderGone(EyeclawError):
     """Nobody is left to write the answer to. `outcome` is the trace's word for it."""
 
     outcome = "cancelled"
 
 
-class HungUp(ListenerGone):
+class HungUp(ReaderGone):
     """The glasses' connection has ended."""
 
 
-class SlowReader(ListenerGone):
+class SlowReader(ReaderGone):
     """The reader took nothing for `write_timeout`, or `answer_buffer` bytes wait for it."""
 
     outcome = "slow_reader"

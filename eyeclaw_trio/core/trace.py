@@ -17,7 +17,7 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from eyeclaw_trio.core.reassembly import Anomaly
-from eyeclaw_trio.errors import BotFailed, ListenerGone, TurnFailed
+from eyeclaw_trio.errors import BotFailed, ReaderGone, TurnFailed
 from eyeclaw_trio.protocol.completions import NOT_CLOSED, Closing
 
 # Chunks whose times are kept one by one; beyond that they are counted only. 16 bytes each.
@@ -230,7 +230,7 @@ class Trace:
         if self.outcome is None:
             self.outcome, self.reason, self.said = outcome, reason, said
 
-    def end_with(self, error: TurnFailed | ListenerGone, *, said: str = "") -> None:
+    def end_with(self, error: TurnFailed | ReaderGone, *, said: str = "") -> None:
         """Record that this has ended it, of which the bot has said so; the first word counts."""
         reason = ""
         if isinstance(error, TurnFailed) and error.code != error.outcome:

@@ -23,8 +23,8 @@ from eyeclaw_trio.core.turn_messages import PLACE_GRANTED, TurnMessage
 from eyeclaw_trio.errors import (
     BotBusy,
     KeyRevoked,
-    ListenerGone,
     PhotoRefused,
+    ReaderGone,
     SlowReader,
     TurnFailed,
 )
@@ -36,7 +36,7 @@ from eyeclaw_trio.relay.turns import OpenTurn
 class Reply(Protocol):
     """Where an answer is written. Only one task writes; a cancelled write ends the connection.
 
-    All writes raise ListenerGone when nobody is left to read. A cancelled one may have written
+    All writes raise ReaderGone when nobody is left to read. A cancelled one may have written
     half an event: its connection is then closed and never used again.
     """
 
@@ -44,7 +44,7 @@ class Reply(Protocol):
         """Show at once that somebody is at work; what fails before that needs none. Done already,
         nothing happens.
 
-        Raises ListenerGone. Cancellation leaves the reply broken, as for all writes.
+        Raises ReaderGone. Cancellation leaves the reply broken, as for all writes.
         """
 
     def send_nowait(self, events: Sequence[ReplyEvent]) -> bool:
@@ -54,14 +54,14 @@ class Reply(Protocol):
     async def drain(self) -> None:
         """Write the rest. Returns when the bytes have been handed over.
 
-        Raises ListenerGone. Cancellation may leave half an event.
+        Raises ReaderGone. Cancellation may leave half an event.
         """
 
     async def finish(self) -> None:
-        """Write the ending of a whole answer. Raises ListenerGone; cancellation may leave half."""
+        """Write the ending of a whole answer. Raises ReaderGone; cancellation may leave half."""
 
     async def apologise(self, failure: TurnFailed) -> None:
-        """Write the text for a failure, and the ending. Raises ListenerGone; cancellation may
+        """Write the text for a failure, and the ending. Raises ReaderGone; cancellation may
         leave half."""
 
     def monitor_hangup(
@@ -93,7 +93,7 @@ async def relay_turn(
 
     However it ends, the bot knows (an unfinished command is told `cancel`), no task is left, and
     `trace` says how. Failures of the bot become a text in the reply; nothing is raised but bugs
-    and cancellation from outside. After a cancellation or a ListenerGone the reply may hold half
+    and cancellation from outside. After a cancellation or a ReaderGone the reply may hold half
     an event: its connection must be closed, which is the reply's to know.
     """
     async with trio.open_nursery() as nursery:
@@ -120,7 +120,7 @@ async def relay_turn(
                     # Of a photo its bot has said why.
                     said = failure.why if isinstance(failure, PhotoRefused) else ""
                     trace.end_with(failure, said=said)
-        except ListenerGone as gone:
+        except ReaderGone as gone:
             trace.end_with(gone)
             await pace()  # of readers who take nothing many may be given up in one instant
         finally:
@@ -144,7 +144,7 @@ class _Flow:
     _look_at: float = math.inf  # at the latest
 
     async def run(self) -> None:
-        """Relay until the answer is complete. Raises TurnFailed and ListenerGone as the reply
+        """Relay until the answer is complete. Raises TurnFailed and ReaderGone as the reply
         finds out. Cancelled or not, no bot waits in vain for what it has said."""
         self._note_begin()
         try:

@@ -17,8 +17,8 @@ from eyeclaw_trio.errors import (
     BindingFault,
     BindingRefused,
     BotFailed,
-    ListenerGone,
     NotBound,
+    ReaderGone,
     StoreError,
     TurnFailed,
 )
@@ -63,7 +63,7 @@ class BindingDialogue:
                 except TurnFailed as failure:
                     trace.end_with(failure)
                     await reply.apologise(failure)
-            except ListenerGone as gone:
+            except ReaderGone as gone:
                 trace.end_with(gone)
 
     async def _answer(

@@ -56,7 +56,7 @@ class CompletionDoor:
     async def answer(self, request: Request, connection: HttpConnection) -> Continuation:
         """Handle one POST: check it; what goes on finds the bot and relays the turn.
 
-        Raises ListenerGone; what is to be refused is said in OpenAI's way. Cancellation ends the
+        Raises ReaderGone; what is to be refused is said in OpenAI's way. Cancellation ends the
         turn, whose trace says so.
         """
         try:
@@ -130,11 +130,11 @@ class ModelsDoor:
     on_key_used: Callable[[int], None]
 
     async def list(self, request: Request, connection: HttpConnection) -> None:
-        """Handle one GET of all. Raises ListenerGone; cancellation may leave half an answer."""
+        """Handle one GET of all. Raises ReaderGone; cancellation may leave half an answer."""
         await self._answer(request, connection, describe_models)
 
     async def show(self, request: Request, connection: HttpConnection) -> None:
-        """Handle one GET of one. Raises ListenerGone; cancellation may leave half an answer."""
+        """Handle one GET of one. Raises ReaderGone; cancellation may leave half an answer."""
         wanted = unquote(request.path.removeprefix(MODEL_PATH))
 
         def find(models: Mapping[str, int]) -> Opaque:

@@ -10,7 +10,7 @@ import trio
 from attrs import frozen
 
 from eyeclaw_trio.core.patience import Limits, Patience
-from eyeclaw_trio.errors import ListenerGone, RequestRefused, TryLater
+from eyeclaw_trio.errors import ReaderGone, RequestRefused, TryLater
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.wire.accepting import wrap
 from eyeclaw_trio.wire.admission import Look
@@ -38,7 +38,7 @@ Continuation = Coroutine[Any, Any, None] | Upgrade | None
 is not kept; another protocol; or nothing, because all has been written."""
 
 Handler = Callable[[Request, HttpConnection], Coroutine[Any, Any, Continuation]]
-"""Serves one route. Raises RequestRefused for what is to be refused, and ListenerGone."""
+"""Serves one route. Raises RequestRefused for what is to be refused, and ReaderGone."""
 
 # What a browser may send beside the plain headers, and how long it may remember that (seconds).
 # OpenAI's own client describes itself in headers of its own.
@@ -115,7 +115,7 @@ class FrontDoor:
                 life = continuation.serve(connection.give_back())
                 del connection, continuation  # a link may live for weeks, and needs nothing of HTTP
                 await life
-        except* ListenerGone:
+        except* ReaderGone:
             pass  # the peer has left, or does not read: there is nobody to tell
         except* Exception:
             log.exception("connection.bug", peer=accepted.peer)
@@ -136,7 +136,7 @@ class FrontDoor:
     async def _explain(self, error: Exception, connection: HttpConnection) -> None:
         """Say to the peer what has ended its request, where that can still be said."""
         writer = connection.writer
-        if isinstance(error, ListenerGone) or (
+        if isinstance(error, ReaderGone) or (
             writer.has_responded and not isinstance(error, RequestRefused)
         ):
             raise error
@@ -195,7 +195,7 @@ class FrontDoor:
         connection = HttpConnection(stream, terms, Newcomers().enter())
         try:
             await connection.writer.refuse(TryLater("Too many connections"))
-        except ListenerGone:
+        except ReaderGone:
             pass
         finally:
             await stream.abort()

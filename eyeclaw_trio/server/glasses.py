@@ -42,7 +42,7 @@ class GlassesDoor:
     async def answer(self, request: Request, connection: HttpConnection) -> Continuation:
         """Handle one POST: check it; what goes on finds the bot and relays the turn.
 
-        Raises RequestRefused before the stream starts (PROTOCOL 1), then only ListenerGone.
+        Raises RequestRefused before the stream starts (PROTOCOL 1), then only ReaderGone.
         Cancellation ends the turn, whose trace says so.
         """
         if self.refuses_aloud:

@@ -30,7 +30,7 @@ class InvitationDoor:
     gate: Gate
 
     async def show(self, request: Request, connection: HttpConnection) -> None:
-        """Handle one GET. Raises RequestRefused (404, 405, 429) and ListenerGone; a cancelled write
+        """Handle one GET. Raises RequestRefused (404, 405, 429) and ReaderGone; a cancelled write
         has used it up."""
         if request.method != "GET":  # a look at its head would use it up unread
             raise RequestRefused(405, "Method not allowed", headers=[("Allow", "GET")])

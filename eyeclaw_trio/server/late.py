@@ -21,7 +21,7 @@ from eyeclaw_trio.core.shares import Portion, Shares
 from eyeclaw_trio.core.spoken import clean
 from eyeclaw_trio.core.texts import Language, later
 from eyeclaw_trio.core.trace import Happening, Outcome, Trace
-from eyeclaw_trio.errors import KeyRevoked, ListenerGone, PushFailed
+from eyeclaw_trio.errors import KeyRevoked, PushFailed, ReaderGone
 from eyeclaw_trio.protocol.push import PushMessage, shorten_push
 from eyeclaw_trio.protocol.rokid import Question
 from eyeclaw_trio.server.late_reply import LateReply
@@ -147,7 +147,7 @@ class _LateTurn:
 async def _refuse(reply: LateReply, trace: Trace) -> None:
     revoked = KeyRevoked()
     trace.end_with(revoked)
-    with suppress(ListenerGone):
+    with suppress(ReaderGone):
         await reply.apologise(revoked)
 
 
@@ -164,7 +164,7 @@ async def _attend(reply: SseReply, wrapped: LateReply, due: float, language: Lan
                 await wrapped.wait_until_unattached()
         nursery.cancel_scope.cancel()
     if is_let_go:
-        with suppress(ListenerGone):  # he may leave in this very moment, and will get the answer
+        with suppress(ReaderGone):  # he may leave in this very moment, and will get the answer
             await reply.say_last(later(language))
 
 

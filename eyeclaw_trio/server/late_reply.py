@@ -84,12 +84,12 @@ class LateReply:
     # ---- as the turn sees it --------------------------------------------------------------------
 
     async def open(self) -> None:
-        """As the reader's; cancellation too. Raises ListenerGone where the turn ends with him."""
+        """As the reader's; cancellation too. Raises ReaderGone where the turn ends with him."""
         await self._write(self._reader.open)
 
     def send_nowait(self, events: Sequence[ReplyEvent]) -> bool:
         """Remember the texts among these events, and write all to the reader as far as that can be
-        done without waiting. Raises ListenerGone as `open`."""
+        done without waiting. Raises ReaderGone as `open`."""
         for event in events:
             if isinstance(event, str):
                 self._keep(event)
@@ -103,13 +103,13 @@ class LateReply:
             return True
 
     async def drain(self) -> None:
-        """Write the rest to the reader, who may have been let go meanwhile. Raises ListenerGone and
+        """Write the rest to the reader, who may have been let go meanwhile. Raises ReaderGone and
         is cancelled as `open`."""
         await self._write(self._reader.drain)
 
     async def finish(self) -> None:
         """The answer is whole: write its ending to the reader, or deliver it where he has left, at
-        this very moment too. Raises ListenerGone as `open`; cancelled, it may not be delivered."""
+        this very moment too. Raises ReaderGone as `open`; cancelled, it may not be delivered."""
         self._is_whole = True
         await self._write(self._reader.finish)
         if not self.is_attached:
@@ -117,7 +117,7 @@ class LateReply:
 
     async def apologise(self, failure: TurnFailed) -> None:
         """Say this failure to the reader, if he is here: an answer that broke off is not delivered.
-        Raises ListenerGone and is cancelled as `open`."""
+        Raises ReaderGone and is cancelled as `open`."""
         await self._write(lambda: self._reader.apologise(failure))
 
     def monitor_hangup(

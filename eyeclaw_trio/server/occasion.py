@@ -22,7 +22,7 @@ from eyeclaw_trio.core.texts import Language, choose_language, new_chat
 from eyeclaw_trio.core.trace import Outcome, Trace
 from eyeclaw_trio.core.voice import AS_IT_COMES, Manner
 from eyeclaw_trio.core.wearer_context import describe_context
-from eyeclaw_trio.errors import ListenerGone
+from eyeclaw_trio.errors import ReaderGone
 from eyeclaw_trio.protocol.decoding import Opaque
 from eyeclaw_trio.protocol.rokid import LONGEST_ID, Question, flatten_metadata
 from eyeclaw_trio.protocol.to_bot import ExecuteCommand
@@ -165,7 +165,7 @@ async def say_new_chat(language: Language, reply: Reply, trace: Trace) -> None:
         trace.note_aside()
         await reply.finish()
         trace.end(Outcome.ANSWERED, reason="new_chat")
-    except ListenerGone as gone:
+    except ReaderGone as gone:
         trace.end_with(gone)
 
 

@@ -47,7 +47,7 @@ class WelcomeDoor:
     """Shows a person who opens the address that it works, and nothing else."""
 
     async def show(self, _: Request, connection: HttpConnection) -> None:
-        """Handle one GET. Raises ListenerGone; cancellation may leave half an answer."""
+        """Handle one GET. Raises ReaderGone; cancellation may leave half an answer."""
         await connection.writer.respond(200, _WELCOME, _WELCOME_HEADERS)
 
 
@@ -58,7 +58,7 @@ class HealthDoor:
     health: Health
 
     async def show(self, _: Request, connection: HttpConnection) -> None:
-        """Handle one GET. Raises ListenerGone; cancellation may leave half an answer."""
+        """Handle one GET. Raises ReaderGone; cancellation may leave half an answer."""
         status, body = self.health()
         await connection.writer.respond_json(status, body)
 
@@ -110,7 +110,7 @@ class StatsDoor:
     health: Health
 
     async def show(self, request: Request, connection: HttpConnection) -> None:
-        """Handle one GET. Raises RequestRefused (401, 429) and ListenerGone; cancellation may leave
+        """Handle one GET. Raises RequestRefused (401, 429) and ReaderGone; cancellation may leave
         half an answer."""
         key = self.gate.admit(request)
         bots = [

@@ -17,9 +17,9 @@ from eyeclaw_trio.core.shares import Portion
 from eyeclaw_trio.errors import (
     GatewayStopping,
     HungUp,
-    ListenerGone,
     PhotoFault,
     PhotoRefused,
+    ReaderGone,
     TurnFailed,
 )
 from eyeclaw_trio.photos.guard import PhotoGuard, Sender
@@ -79,7 +79,7 @@ class PhotoDesk:
         """The command with these photos as `data:` URLs, taken in while the reader sees that
         somebody is at work.
 
-        Raises PhotoRefused, ListenerGone, and GatewayStopping where `over` is cancelled; that
+        Raises PhotoRefused, ReaderGone, and GatewayStopping where `over` is cancelled; that
         cuts no write in two. Cancelled from outside, nothing is left of the photos; the reply
         may hold half an event then, as after all writes.
         """
@@ -139,7 +139,7 @@ async def wait_beside(
     """Open the reply, do this work, and show every `keepalive` seconds that it goes on.
 
     One task writes, and it is never cut in the middle of an event by the end of the work. Raises
-    what the work raises of TurnFailed, GatewayStopping where `over` is cancelled, and ListenerGone
+    what the work raises of TurnFailed, GatewayStopping where `over` is cancelled, and ReaderGone
     when nobody reads any more: then the work is cancelled. Cancelled, so is the work.
     """
     waiting = _Waiting(work, over or trio.CancelScope())
@@ -152,7 +152,7 @@ async def wait_beside(
                 while not await waiting.is_done_within(keepalive):
                     if not reply.send_nowait([KeepAlive(is_early=True)]):
                         await reply.drain()
-            except ListenerGone as gone:
+            except ReaderGone as gone:
                 waiting.gone = gone
         nursery.cancel_scope.cancel()
     return waiting.result()
@@ -165,7 +165,7 @@ class _Waiting(Generic[Result]):
     _work: Callable[[], Awaitable[Result]]
     _over: trio.CancelScope
     scope: trio.CancelScope = field(factory=trio.CancelScope)
-    gone: ListenerGone | None = None
+    gone: ReaderGone | None = None
     _failure: TurnFailed | None = None
     _results: list[Result] = field(factory=list)
     _done: trio.Event = field(factory=trio.Event)

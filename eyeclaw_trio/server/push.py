@@ -27,7 +27,7 @@ class PushDoor:
     async def answer(self, request: Request, connection: HttpConnection) -> None:
         """Handle one POST: check it, have it said, say under which id.
 
-        Raises RequestRefused (400, 401, 403, 409, 413, 429, 503) and ListenerGone. Cancellation
+        Raises RequestRefused (400, 401, 403, 409, 413, 429, 503) and ReaderGone. Cancellation
         leaves nothing of the request, or what was begun.
         """
         reception = self.pushes.reception

@@ -23,7 +23,7 @@ from eyeclaw_trio.core.trace import Happening, Outcome, Trace
 from eyeclaw_trio.errors import (
     BadMessage,
     BotOffline,
-    ListenerGone,
+    ReaderGone,
     RequestRefused,
     TurnFailed,
     WearerRefused,
@@ -116,7 +116,7 @@ class Reception:
         """Check who asks and read what, as `decode` reads it.
 
         Raises RequestRefused (PROTOCOL 1, last paragraph; 503 where too much of this key's is
-        being asked already) and ListenerGone. Cancellation leaves nothing of the question.
+        being asked already) and ReaderGone. Cancellation leaves nothing of the question.
         """
         key, directory = self.admit(request), self.gate.directory()
         room = self.questions.portion(key.id)
@@ -297,7 +297,7 @@ class Reception:
                     trace.end_with(failure)
                     await reply.apologise(failure)
                     return
-            except ListenerGone as gone:
+            except ReaderGone as gone:
                 trace.end_with(gone)
                 return
         # Behind the block, which would take it away again.

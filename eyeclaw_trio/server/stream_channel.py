@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 
 from eyeclaw_trio.core.directory import AccessKey, Directory
 from eyeclaw_trio.core.shares import Portion, Shares
-from eyeclaw_trio.errors import BadMessage, ListenerGone, RequestRefused, TryLater
+from eyeclaw_trio.errors import BadMessage, ReaderGone, RequestRefused, TryLater
 from eyeclaw_trio.protocol.bot import Ping, decode_from_bot
 from eyeclaw_trio.protocol.cable import (
     WELCOME,
@@ -264,7 +264,7 @@ class WorkerLink:
         framing = ChannelFraming.of(subscription.identifier)
         last_id, has_said_all = 0, False
         # Where the socket ends, it is for its nursery to end this.
-        with suppress(ListenerGone), subscription.scope, turn_log.reading() as reading:
+        with suppress(ReaderGone), subscription.scope, turn_log.reading() as reading:
             while not has_said_all and not turn_log.is_forgotten:
                 await turn_log.wait_after(last_id)
                 async with self._speaking:

@@ -66,7 +66,7 @@ class TriggerDoor:
         """Handle one POST: check it, start its turn, say which it is.
 
         Raises RequestRefused as the door for glasses does, besides 503 where the bot is offline
-        or too many turns are kept; and ListenerGone, which leaves the turn to run, as
+        or too many turns are kept; and ReaderGone, which leaves the turn to run, as
         cancellation does once it has begun.
         """
         asked = await self._reception.receive(request, connection)
@@ -138,7 +138,7 @@ class PollDoor:
         there is none yet.
 
         Raises RequestRefused: 400, 401, 429, and 404 for every turn that is not to be read here;
-        and ListenerGone. Cancellation ends the poll and leaves the log as it is.
+        and ReaderGone. Cancellation ends the poll and leaves the log as it is.
         """
         if request.method != "GET":  # a HEAD would have to wait like a GET, for nothing
             raise RequestRefused(405, "Method not allowed", headers=[("Allow", "GET")])
@@ -174,7 +174,7 @@ async def _write_rest(turn_log: TurnLog, last_id: int, connection: HttpConnectio
     """Write what is behind this entry as one JSON array; returns the last that was written.
 
     A long one is written piece by piece, so that a slow poller costs a piece of memory and not a
-    copy of the log. Raises ListenerGone.
+    copy of the log. Raises ReaderGone.
     """
     until = turn_log.last_id
     entries = turn_log.after(last_id)

@@ -58,7 +58,7 @@ class HttpConnection:
 
     async def receive_body(self, limit: int, take: Callable[[int], bool]) -> bytes:
         """As `RequestReader.receive_body`, also when it is cancelled; what will be made of it is
-        admitted then. A client that waits for 100 Continue gets it. Raises ListenerGone where that
+        admitted then. A client that waits for 100 Continue gets it. Raises ReaderGone where that
         cannot be written."""
         if self._h11.they_are_waiting_for_100_continue:
             await self.writer.allow_body()
