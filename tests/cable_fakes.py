@@ -14,7 +14,7 @@ from fakes import TOKEN, Gateway, Pair
 from trio_websocket import WebSocketConnection
 
 from eyeclaw_trio.relay.turn_log import TurnLogs
-from eyeclaw_trio.server.cable_door import CableDoor, LinkedBots
+from eyeclaw_trio.server.cable_door import CableDoor, LiveLink
 from eyeclaw_trio.server.cable_socket import cable_kind
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.stream_channel import StreamChannel, WorkerLink
@@ -43,7 +43,7 @@ class CableGateway(Gateway):
     """A gateway with `/cable`."""
 
     sessions: Sessions = field(factory=Sessions)
-    links: LinkedBots = field(factory=LinkedBots)
+    links: LiveSet[LiveLink] = field(factory=LiveSet)
     turns: TurnLogs = field(factory=TurnLogs)
     workers: LiveSet[WorkerLink] = field(factory=LiveSet)
     has_shortcut: bool = True

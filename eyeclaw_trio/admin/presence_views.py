@@ -101,11 +101,11 @@ def last_minute() -> int:
     return int(time.time()) // 60 - 1
 
 
-def span_of(request: Request, default: Span = Span.DAY) -> Span:
-    """How far back the page looks: `?span=`. Raises RequestRefused (400)."""
+def span_of(request: Request) -> Span:
+    """How far back the page looks: `?span=`, else a day. Raises RequestRefused (400)."""
     name = request.query_params.get("span")
     if name is None:
-        return default
+        return Span.DAY
     for span in Span:
         if span.name.lower() == name:
             return span

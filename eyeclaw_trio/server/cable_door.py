@@ -42,19 +42,16 @@ class LiveLink:
     token_digest: bytes | None = field(repr=False)
 
 
-class LinkedBots(LiveSet[LiveLink]):
-    """The links that live now, to be told when the gateway stops or their token is gone."""
-
-
 @frozen
 class CableDoor:
-    """Takes `GET /cable`: checks who comes and serves the link until it ends."""
+    """Takes `GET /cable`: checks who comes and serves the link until it ends. `links` are those of
+    bots that live now."""
 
     gate: Gate
     origins: Origins
     switchboard: Switchboard
     sessions: SessionBook
-    links: LinkedBots
+    links: LiveSet[LiveLink]
     is_draining: Callable[[], bool]
     kind: SocketKind
     stream_channel: StreamChannel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from eyeclaw_trio.server.cable_door import LinkedBots
+from eyeclaw_trio.server.cable_door import LiveLink
 from eyeclaw_trio.server.chat import ChatSession
 from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.reception import OpenAnswers
@@ -16,6 +16,6 @@ class Roster:
     """All that lives on the connections of one gateway now."""
 
     answers: OpenAnswers = field(factory=OpenAnswers)
-    links: LinkedBots = field(factory=LinkedBots)
+    links: LiveSet[LiveLink] = field(factory=LiveSet)
     chats: LiveSet[ChatSession] = field(factory=LiveSet)
     workers: LiveSet[WorkerLink] = field(factory=LiveSet)
