@@ -12,7 +12,7 @@ from typing import Final
 import trio
 
 from eyeclaw_trio.connector.delivery import Unacknowledged
-from eyeclaw_trio.connector.running import Runs, Window, keep_warm
+from eyeclaw_trio.connector.running import Runs, SendWindow, keep_warm
 from eyeclaw_trio.protocol.bot import StreamAside, StreamChunk, StreamMessage
 from eyeclaw_trio.protocol.to_bot import Cancel, ExecuteCommand, ToBot
 from eyeclaw_trio.providers.provider import Provider
@@ -58,13 +58,13 @@ class EmbeddedLink:
     def __init__(self, station: LinkSide, runs: Runs) -> None:
         self._station = station
         self._runs = runs
-        self._answers: dict[str, Window] = {}
+        self._answers: dict[str, SendWindow] = {}
 
     def send(self, message: ToBot) -> None:
         """Start or cancel a run; other messages are for bots elsewhere."""
         match message:
             case ExecuteCommand(metadata=metadata) if not self._runs.knows(metadata.session_id):
-                self._answers[metadata.session_id] = window = Window(Unacknowledged())
+                self._answers[metadata.session_id] = window = SendWindow(Unacknowledged())
                 self._runs.start(message, partial(self._say, window))
             case Cancel(session_id):
                 self._runs.cancel(session_id)
@@ -82,7 +82,7 @@ class EmbeddedLink:
     def replace(self) -> None:
         """An embedded bot ends with the gateway, or when its nursery is told to."""
 
-    async def _say(self, window: Window, message: StreamMessage) -> None:
+    async def _say(self, window: SendWindow, message: StreamMessage) -> None:
         # Cancelled, but already on its way here: nothing more of it may be said.
         await trio.lowlevel.checkpoint_if_cancelled()
         if isinstance(message, StreamChunk):

@@ -15,7 +15,7 @@ import trio
 from attrs import field, frozen
 
 from eyeclaw_trio.connector.delivery import DOUBT, Delivery
-from eyeclaw_trio.connector.running import Runs, Window
+from eyeclaw_trio.connector.running import Runs, SendWindow
 from eyeclaw_trio.errors import Reason
 from eyeclaw_trio.photos.guard import PhotoGuard
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamError, StreamMessage, UnknownMessage
@@ -31,11 +31,11 @@ KEPT: Final = 256
 @frozen(eq=False)
 class _Outgoing:
     delivery: Delivery
-    window: Window = field(init=False)
+    window: SendWindow = field(init=False)
 
     @window.default
-    def _open_window(self) -> Window:
-        return Window(self.delivery.unacknowledged)
+    def _open_window(self) -> SendWindow:
+        return SendWindow(self.delivery.unacknowledged)
 
 
 class LinkedBot:

@@ -99,7 +99,7 @@ class Runs:
             self._known.discard(self._over.popleft())
 
 
-class Window:
+class SendWindow:
     """Makes an answer wait while too much of it is unacknowledged."""
 
     def __init__(self, unacknowledged: Unacknowledged) -> None:
