@@ -33,6 +33,7 @@ class Wearers:
 
     asked: list[Asked] = field(factory=list)
     is_busy: bool = False
+    on_look: Callable[[], None] = lambda: None
 
     async def find_last_question(self, user_id: str, bot_id: int | None) -> Addressee | None:
         found = [each for each in await self._known(bot_id) if each.user_id == user_id]
@@ -43,6 +44,7 @@ class Wearers:
 
     async def _known(self, bot_id: int | None) -> list[Asked]:
         await trio.lowlevel.checkpoint()
+        self.on_look()
         if self.is_busy:
             raise StoreBusy("locked")
         return [each for each in self.asked if bot_id in (None, each.bot_id)]
@@ -56,6 +58,8 @@ class FakePlatform:
     seconds: float = 0.0
     sent: list[PushMessage] = field(factory=list)
     is_closed: bool = False
+    may_go_on: Callable[[], bool] = lambda: True
+    """Of the last push: whether another attempt would be made."""
 
     async def send(
         self,
@@ -63,6 +67,7 @@ class FakePlatform:
         note: Callable[[PushFailed | None], None],
         may_go_on: Callable[[], bool] = lambda: True,
     ) -> None:
+        self.may_go_on = may_go_on
         await trio.sleep(self.seconds)
         self.sent.append(message)
         failed = self.failures.pop(0) if self.failures else None

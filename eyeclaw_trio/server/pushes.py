@@ -18,6 +18,7 @@ from eyeclaw_trio.core.trace import PUSH_SOURCE, Happening, Outcome, Trace
 from eyeclaw_trio.errors import BadMessage, PushFailed, RequestRefused, StoreError, TryLater
 from eyeclaw_trio.protocol.bot import PushAsked
 from eyeclaw_trio.protocol.push import PushMessage, PushRequest, build_push_request, shorten_push
+from eyeclaw_trio.server.gate import shutting_down
 from eyeclaw_trio.server.reception import Reception
 from eyeclaw_trio.server.traced_turn import TracedTurn
 
@@ -116,9 +117,10 @@ class Pushes:
     async def submit(self, request: PushRequest, source: PushSource) -> str:
         """Have this said; returns the id of its trace. Whether it worked is said there.
 
-        Raises RequestRefused: 400 where no wearer was named and there is not exactly one, 403 for
-        a wearer of another bot, 409 without an account key, 429 beyond A_MINUTE, and 503 where too
-        much is under way or the database is busy. Cancelled, nothing is said.
+        Raises RequestRefused: 400 where no wearer was named and there is not exactly one, 401 where
+        its key or bot has gone meanwhile, 403 for a wearer of another bot, 409 without an account
+        key, 429 beyond A_MINUTE, and 503 where too much is under way or the database is busy.
+        Cancelled, nothing is said.
         """
         self._admit(source)
         return await self._submit(request, source)
@@ -165,12 +167,20 @@ class Pushes:
         except StoreError:
             raise TryLater("The database is busy") from None
         if self.reception.is_draining() or self._nursery is None:
-            raise TryLater("Shutting down")
+            raise shutting_down()
+        if not self._is_good(source):  # much can happen while the database is asked
+            raise RequestRefused(401, "Invalid access key")
         room = self._under_way.portion(source.name)
         if not room.take(1):
             raise TryLater("Too many pushes at once")
         turn = self._begin(recipient, source)
-        self._nursery.start_soon(self._live, request.content, recipient, turn, room)
+        message = PushMessage(
+            turn.trace.message_id,
+            recipient.user_id,
+            recipient.agent_id,
+            shorten_push(clean(request.content)),
+        )
+        self._nursery.start_soon(self._live, message, source, turn, room)
         return turn.trace.trace_id
 
     async def _find_recipient(self, user_id: str | None, source: PushSource) -> _Recipient:
@@ -213,12 +223,19 @@ class Pushes:
         turn.begin(self.reception.answers.one_more(trace))
         return turn
 
+    def _is_good(self, source: PushSource) -> bool:
+        """Whether its key, or the bot, is still there (RELIABILITY 30)."""
+        directory = self.reception.gate.directory()
+        if source.key_id is not None:
+            return source.key_id in directory.active_keys
+        return source.bot_id in directory.bots
+
     async def _live(
-        self, content: str, recipient: _Recipient, turn: TracedTurn, room: Portion
+        self, message: PushMessage, source: PushSource, turn: TracedTurn, room: Portion
     ) -> None:
         with turn:
             try:
-                await self._deliver(shorten_push(clean(content)), recipient, turn.trace)
+                await self._deliver(message, source, turn.trace)
             except PushFailed as failed:
                 turn.trace.end(Outcome.REJECTED, reason=failed.code)
             else:
@@ -226,24 +243,24 @@ class Pushes:
             finally:
                 room.release()
 
-    async def _deliver(self, text: str, recipient: _Recipient, trace: Trace) -> None:
+    async def _deliver(self, message: PushMessage, source: PushSource, trace: Trace) -> None:
         if self.platform is None:
             raise RuntimeError("a push without an account key")
         began = trio.current_time()
-        trace.note_chunk(began, None, text)
+        trace.note_chunk(began, None, message.content)
         trace.chunks_received = 1
-        message = PushMessage(trace.message_id, recipient.user_id, recipient.agent_id, text)
-        await deliver(self.platform, message, trace)
-        trace.note_written(trio.current_time(), began, [text])
+        await deliver(self.platform, message, trace, lambda: self._is_good(source))
+        trace.note_written(trio.current_time(), began, [message.content])
 
 
 async def deliver(
     platform: PushPlatform,
     message: PushMessage,
     trace: Trace,
-    may_go_on: Callable[[], bool] = lambda: True,
+    may_go_on: Callable[[], bool],
 ) -> None:
-    """Have the platform say this, and note each attempt in the trace.
+    """Have the platform say this, and note each attempt in the trace; behind one that has failed
+    there is another only where it `may_go_on`.
 
     Raises PushFailed. Cancelled, the trace says no more than what was tried.
     """

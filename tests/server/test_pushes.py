@@ -105,6 +105,44 @@ async def test_a_wearer_who_is_bound_may_be_spoken_to_before_he_has_asked() -> N
     assert (message.user_id, message.agent_id) == ("u9", "2")
 
 
+def without(directory: Directory, credential: str) -> Directory:
+    """Without this key, or without the bot of this token."""
+    if credential == TOKEN:
+        return attrs.evolve(directory, bots={2: directory.bots[2]})
+    return attrs.evolve(
+        directory, keys=tuple(attrs.evolve(key, is_active=False) for key in directory.keys)
+    )
+
+
+@pytest.mark.parametrize("credential", [KEY, TOKEN])
+async def test_row_30_who_is_gone_says_nothing_more(credential: str) -> None:
+    gateway = PushGateway()
+    assert gateway.platform is not None
+    async with gateway.open():
+        assert (await gateway.push(user_id="u1", key=credential))[0] == 202
+        await gateway.answers.wait_for_none()
+        assert gateway.platform.may_go_on()  # where an attempt has failed
+        gateway.directory = without(gateway.directory, credential)
+        assert not gateway.platform.may_go_on()
+
+
+@pytest.mark.parametrize("credential", [KEY, TOKEN])
+async def test_row_30_who_is_gone_while_the_wearer_is_looked_up_says_nothing(
+    credential: str,
+) -> None:
+    gateway = PushGateway()
+    assert gateway.platform is not None
+
+    def revoke() -> None:
+        gateway.directory = without(gateway.directory, credential)
+
+    gateway.wearers.on_look = revoke
+    async with gateway.open():
+        assert (await gateway.push(user_id="u1", key=credential))[0] == 401
+        await gateway.answers.wait_for_none()
+    assert not gateway.platform.sent
+
+
 async def test_one_token_cannot_hold_all_connections_either() -> None:
     gateway = PushGateway(limits=Limits(connections=8))
     async with gateway.open(), AsyncExitStack() as stack:
