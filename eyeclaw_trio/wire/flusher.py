@@ -45,8 +45,8 @@ class Flusher:
         self._due.append(socket)
 
     async def run(self) -> None:
-        """Write until cancelled; what is due then stays due. A bug in one socket ends that one,
-        and nothing else."""
+        """Write until cancelled; some of what is due then is not written. A bug in one socket ends
+        that one, and nothing else."""
         while True:
             await self._has_some.wait()
             due, self._due = self._due, []

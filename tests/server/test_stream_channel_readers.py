@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
@@ -59,20 +61,44 @@ async def say_at_length(gateway: WorkerGateway, bot: FakeBot, turn: str) -> list
     return pieces
 
 
+@asynccontextmanager
+async def slow_worker(
+    gateway: WorkerGateway, *, message_queue_size: int = 1
+) -> AsyncIterator[WorkerPeer]:
+    """A worker to whom nothing goes before it has taken what went before; welcomed."""
+    ours, theirs = trio.testing.lockstep_stream_pair()
+    async with gateway.services_running(), trio.open_nursery() as nursery:
+        nursery.start_soon(gateway.front_door.serve_connection, theirs)
+        worker = WorkerPeer(
+            await wrap_client_stream(
+                nursery,
+                cast(trio.SocketStream, ours),
+                "gateway.example",
+                "/cable",
+                message_queue_size=message_queue_size,
+            )
+        )
+        assert await worker.receive() == {"type": "welcome"}
+        yield worker
+        await trio.aclose_forcefully(ours)
+        nursery.cancel_scope.cancel()
+
+
+async def stay_alive_until_forgotten(gateway: WorkerGateway, worker: WorkerPeer) -> None:
+    """Say something for so long, or it would be taken for half-open."""
+    for _ in range(round(KEPT_FOR) + 1):
+        await worker.send({"type": "pong"})
+        await trio.sleep(1)
+    assert len(gateway.turns) == 0
+
+
 async def test_an_answer_larger_than_any_outbox_is_replayed_whole_at_the_readers_pace() -> None:
     gateway = WorkerGateway()
     async with answering(gateway) as bot:
         turn = await gateway.turn()
         pieces = await say_at_length(gateway, bot, turn)
         identifier = stream_identifier(turn)
-        ours, theirs = trio.testing.lockstep_stream_pair()
-        async with gateway.services_running(), trio.open_nursery() as nursery:
-            nursery.start_soon(gateway.front_door.serve_connection, theirs)
-            socket = await wrap_client_stream(
-                nursery, cast(trio.SocketStream, ours), "gateway.example", "/cable"
-            )
-            worker = WorkerPeer(socket)
-            assert await worker.receive() == {"type": "welcome"}
+        async with slow_worker(gateway) as worker:
             await worker.subscribe(identifier)
             await worker.subscribe(stream_identifier(turn, bot_id="1"))  # a second one beside it
             await trio.testing.wait_all_tasks_blocked()
@@ -87,8 +113,6 @@ async def test_an_answer_larger_than_any_outbox_is_replayed_whole_at_the_readers
                     texts[name] = texts.get(name, "") + message["content"]
                 ended += message.get("type") == "stream_end"
             assert list(texts.values()) == ["".join(pieces)] * 2
-            await trio.aclose_forcefully(ours)
-            nursery.cancel_scope.cancel()
 
 
 async def test_a_worker_that_reads_nothing_holds_up_nobody_and_is_told_when_all_is_forgotten(
@@ -99,28 +123,14 @@ async def test_a_worker_that_reads_nothing_holds_up_nobody_and_is_told_when_all_
         turn = await gateway.turn()
         pieces = await say_at_length(gateway, bot, turn)
         identifier = stream_identifier(turn)
-        ours, theirs = trio.testing.lockstep_stream_pair()
-        async with gateway.services_running(), trio.open_nursery() as nursery:
-            nursery.start_soon(gateway.front_door.serve_connection, theirs)
-            socket = await wrap_client_stream(
-                nursery,
-                cast(trio.SocketStream, ours),
-                "gateway.example",
-                "/cable",
-                message_queue_size=0,
-            )
-            slow = WorkerPeer(socket)
-            assert await slow.receive() == {"type": "welcome"}
+        async with slow_worker(gateway, message_queue_size=0) as slow:
             await slow.subscribe(identifier)
             await slow.expect_confirmation(identifier)
             assert (await slow.receive())["message"]["sequence"] == 0
             await trio.testing.wait_all_tasks_blocked()
             async with open_worker(gateway) as worker:
                 assert text_of(await worker.follow(identifier)) == "".join(pieces)
-            for _ in range(round(KEPT_FOR) + 1):
-                await slow.send({"type": "pong"})  # alive, or it would be taken for half-open
-                await trio.sleep(1)
-            assert len(gateway.turns) == 0
+            await stay_alive_until_forgotten(gateway, slow)
             # What was under way still comes, and behind it the word that there is no more.
             sequence = 1
             while "message" in (frame := await slow.receive()):
@@ -128,8 +138,6 @@ async def test_a_worker_that_reads_nothing_holds_up_nobody_and_is_told_when_all_
                 sequence += 1
             assert sequence < 10
             assert frame == {"identifier": identifier, "type": "reject_subscription"}
-            await trio.aclose_forcefully(ours)
-            nursery.cancel_scope.cancel()
 
 
 async def test_a_worker_that_takes_the_end_late_is_not_told_that_the_turn_is_gone(
@@ -141,29 +149,13 @@ async def test_a_worker_that_takes_the_end_late_is_not_told_that_the_turn_is_gon
         bot.answer(turn, "好")
         await wait_until_logged(gateway)
         identifier, unknown = stream_identifier(turn), stream_identifier("unknown")
-        ours, theirs = trio.testing.lockstep_stream_pair()
-        async with gateway.services_running(), trio.open_nursery() as nursery:
-            nursery.start_soon(gateway.front_door.serve_connection, theirs)
-            socket = await wrap_client_stream(
-                nursery,
-                cast(trio.SocketStream, ours),
-                "gateway.example",
-                "/cable",
-                message_queue_size=0,
-            )
-            slow = WorkerPeer(socket)
-            assert await slow.receive() == {"type": "welcome"}
+        async with slow_worker(gateway, message_queue_size=0) as slow:
             await slow.subscribe(unknown)
             await trio.testing.wait_all_tasks_blocked()
             await slow.subscribe(identifier)  # what it is told waits behind the rejection
-            for _ in range(round(KEPT_FOR) + 1):
-                await slow.send({"type": "pong"})  # alive, or it would be taken for half-open
-                await trio.sleep(1)
-            assert len(gateway.turns) == 0
+            await stay_alive_until_forgotten(gateway, slow)
             await slow.expect_rejection(unknown)
             await slow.expect_confirmation(identifier)
             assert text_of(await slow.receive_rest(identifier)) == "好"
             await slow.subscribe(unknown)
             await slow.expect_rejection(unknown)  # and nothing before it
-            await trio.aclose_forcefully(ours)
-            nursery.cancel_scope.cancel()
