@@ -108,16 +108,25 @@ class _LateTurn:
     room: Portion
 
     def may_go_on(self, is_whole: bool) -> bool:
-        """The reader leaves: whether the answer goes on, for `late_timeout` at most."""
-        if not self.room.take(1):
+        """The reader leaves, or has left before his bot was asked: whether the answer goes on, for
+        `late_timeout` at most."""
+        has_left = self.room.size > 0
+        if not has_left and not self.room.take(1):
             return False
-        reception = self.turns.reception
-        seconds = reception.patience.late_timeout
-        if not is_whole and not reception.switchboard.let_go_on(self.trace.session_id, seconds):
+        if not is_whole and not self._let_go_on():
             self.room.release()
             return False
-        self.trace.note(Happening.READER_LEFT, trio.current_time())
+        if not has_left:
+            self.trace.note(Happening.READER_LEFT, trio.current_time())
         return True
+
+    def _let_go_on(self) -> bool:
+        """Give the bot its time; where it is not asked yet, that comes when it is."""
+        reception, trace = self.turns.reception, self.trace
+        seconds = reception.patience.late_timeout
+        return reception.switchboard.let_go_on(trace.session_id, seconds) or all(
+            event.kind is not Happening.SUBSCRIBED for event in trace.events
+        )
 
     async def deliver(self, text: str) -> None:
         """Push the whole answer. Whatever becomes of it is in the trace. Cancelled, it may have
@@ -129,6 +138,9 @@ class _LateTurn:
         user_id = trace.user_id or ""
         if not self.turns.reception.occasions.manners.of(self.bot).speaks_clean:
             text = clean(text)  # once: what looks like a marker then is text
+        if not text.strip():  # it told the glasses what to do, and they are gone
+            trace.end(Outcome.CANCELLED)
+            return
         message_id = f"push_{trace.session_id}"
         message = PushMessage(message_id, user_id, trace.agent_id, shorten_push(text))
         try:

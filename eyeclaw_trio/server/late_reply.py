@@ -85,6 +85,10 @@ class LateReply:
 
     async def open(self) -> None:
         """As the reader's; cancellation too. Raises ReaderGone where the turn ends with him."""
+        if not self.is_attached:
+            self._may_go_on(
+                False
+            )  # he left while his photo was opened: now there is a turn to tell
         await self._write(self._reader.open)
 
     def send_nowait(self, events: Sequence[ReplyEvent]) -> bool:
