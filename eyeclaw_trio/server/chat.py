@@ -97,7 +97,7 @@ class ChatDoor:
         is."""
         self.origins.check(request)
         check_upgrade(request)
-        key = self.reception.admit(request, in_query=True)
+        key = self.reception.require_key(request, in_query=True)
         try:
             session_id = read_session_id(request.path)
         except BadMessage as bad:

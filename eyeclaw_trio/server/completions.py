@@ -151,7 +151,7 @@ class ModelsDoor:
         describe: Callable[[Mapping[str, int]], Opaque],
     ) -> None:
         try:
-            key = self.gate.admit(request)
+            key = self.gate.require_key(request)
             self.on_key_used(key.id)
             models = list_models(self.gate.directory(), key, self.providers)
             said = describe({name: _since(bot) for name, bot in models.items()})

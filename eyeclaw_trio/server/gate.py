@@ -35,7 +35,7 @@ class Gate:
         """What is logged about those who ask."""
         self._on_failure = on_failure
 
-    def admit(self, request: Request, *, in_query: bool = False) -> AccessKey:
+    def require_key(self, request: Request, *, in_query: bool = False) -> AccessKey:
         """The access key of this request. Raises RequestRefused (401, 429, and 503 where this key
         has too many connections).
 

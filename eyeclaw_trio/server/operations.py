@@ -112,7 +112,7 @@ class StatsDoor:
     async def show(self, request: Request, connection: HttpConnection) -> None:
         """Handle one GET. Raises RequestRefused (401, 429) and ReaderGone; cancellation may leave
         half an answer."""
-        key = self.gate.admit(request)
+        key = self.gate.require_key(request)
         bots = [
             {
                 "id": bot.id,

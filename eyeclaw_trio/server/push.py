@@ -32,7 +32,7 @@ class PushDoor:
         """
         reception = self.pushes.reception
         reception.check_head(request)
-        source = self._admit(request)
+        source = self._require_source(request)
         room = reception.questions.portion(source.name)
         try:
             body = await connection.receive_body(_BODY_LIMIT, room.take)
@@ -40,12 +40,12 @@ class PushDoor:
                 asked = decode_push_request(body)
             except BadMessage as bad:
                 raise RequestRefused(400, "Invalid request", bad.faults) from None
-            trace_id = await self.pushes.submit(asked, self._admit(request))
+            trace_id = await self.pushes.submit(asked, self._require_source(request))
         finally:
             room.release()
         await connection.writer.respond_json(202, {"id": trace_id})
 
-    def _admit(self, request: Request) -> PushSource:
+    def _require_source(self, request: Request) -> PushSource:
         """Who asks. Raises RequestRefused (401, 429; 503 while draining, and for
         too many connections)."""
         reception, token = self.pushes.reception, request.bearer
@@ -54,6 +54,6 @@ class PushDoor:
             if not request.newcomer.vouch(("bot", bot.id)):
                 raise TryLater("Too many connections with this token")
             return PushSource(f"bot {bot.id}", bot.id)
-        key = reception.admit(request)
+        key = reception.require_key(request)
         self.on_key_used(key.id)
         return PushSource(f"key {key.id}", key.bot_id, key.id)

@@ -122,7 +122,7 @@ class Pushes:
         key, 429 beyond A_MINUTE, and 503 where too much is under way or the database is busy.
         Cancelled, nothing is said.
         """
-        self._admit(source)
+        self._check(source)
         return await self._submit(request, source)
 
     def submit_for_bot(self, asked: PushAsked, bot_id: int) -> None:
@@ -130,7 +130,7 @@ class Pushes:
         the log."""
         source = PushSource(f"bot {bot_id}", bot_id)
         try:
-            self._admit(source)
+            self._check(source)
             request = build_push_request({"text": asked.content, "user_id": asked.user_id})
         except RequestRefused as refused:
             self._note_refused(refused, source)
@@ -142,7 +142,7 @@ class Pushes:
 
     # ---- inside ---------------------------------------------------------------------------------
 
-    def _admit(self, source: PushSource) -> None:
+    def _check(self, source: PushSource) -> None:
         if self.platform is None:
             raise RequestRefused(409, _NO_KEY, "set [push] account_key in the gateway's settings")
         wait = self._throttle.note_failure(source.name, trio.current_time())

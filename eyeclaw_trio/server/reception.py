@@ -118,7 +118,7 @@ class Reception:
         Raises RequestRefused (PROTOCOL 1, last paragraph; 503 where too much of this key's is
         being asked already) and ReaderGone. Cancellation leaves nothing of the question.
         """
-        key, directory = self.admit(request), self.gate.directory()
+        key, directory = self.require_key(request), self.gate.directory()
         room = self.questions.portion(key.id)
         is_in = False
         try:
@@ -127,7 +127,9 @@ class Reception:
             # From here on nothing waits until the turn is open: a drain and a revocation act once,
             # on what they find.
             if self.is_draining() or self.gate.directory() is not directory:
-                key = self.admit(request)  # much can happen in the seconds that a body may take
+                key = self.require_key(
+                    request
+                )  # much can happen in the seconds that a body may take
             is_in = True
         finally:
             if not is_in:
@@ -319,11 +321,11 @@ class Reception:
         self.on_turn_begun(turn.trace)
         turn.begin(self.answers.one_more(turn.trace))
 
-    def admit(self, request: Request, *, in_query: bool = False) -> AccessKey:
+    def require_key(self, request: Request, *, in_query: bool = False) -> AccessKey:
         """The key of whoever comes. Raises RequestRefused: 503 while draining, else as the gate."""
         if self.is_draining():
             raise shutting_down()
-        return self.gate.admit(request, in_query=in_query)
+        return self.gate.require_key(request, in_query=in_query)
 
     @staticmethod
     def check_head(request: Request) -> None:

@@ -142,7 +142,7 @@ class PollDoor:
         """
         if request.method != "GET":  # a HEAD would have to wait like a GET, for nothing
             raise RequestRefused(405, "Method not allowed", headers=[("Allow", "GET")])
-        key = self.gate.admit(request)
+        key = self.gate.require_key(request)
         self.on_key_used(key.id)
         place = _read_place(request)
         turn = self.turns.find(place.session_id, key_id=key.id, bot_id=place.bot_id)
@@ -151,7 +151,7 @@ class PollDoor:
         with turn.log.reading(comes_back=True) as reading:
             if turn.log.last_id <= place.last_id and turn.log.ended_at is None:
                 await _wait_for_news(turn.log, place.last_id, connection)
-                self.gate.admit(request)  # the key may have been revoked meanwhile
+                self.gate.require_key(request)  # the key may have been revoked meanwhile
             last_id = await _write_rest(turn.log, place.last_id, connection)
             reading.has_read_all = turn.log.has_been_told(last_id)
 
