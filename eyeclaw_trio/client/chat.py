@@ -22,10 +22,12 @@ from eyeclaw_trio.client.display import Display, Shown
 from eyeclaw_trio.client.hints import with_hint
 from eyeclaw_trio.errors import EyeclawError
 from eyeclaw_trio.protocol.harmless import harmless_line
-from eyeclaw_trio.wire.connect import explain_refusal, open_stream, upgrade
+from eyeclaw_trio.wire.connect import ClientStream, explain_refusal, open_stream, upgrade
 
 # A goodbye to a gateway that does not answer takes no longer (seconds).
 _LEAVE_WITHIN: Final = 1.0
+# The gateway pings every 15 s: three of them missed, and it is gone (seconds).
+SILENCE: Final = 50.0
 _ENDINGS: Final = ("done", "error", "cancelled")
 
 
@@ -124,6 +126,7 @@ class _Client:
         try:
             async with trio.open_nursery() as nursery:
                 self._line = line = await upgrade(nursery, stream, target.endpoint, target.upgrade)
+                nursery.start_soon(_close_when_silent, stream)
                 if question is None:
                     question = await self._next_question()
                 while question is not None and line.closed is None:
@@ -175,6 +178,13 @@ class _Client:
             if frame.get("type") in _ENDINGS:
                 said = frame.get("message") if frame["type"] == "error" else None
                 return None if said is None else harmless_line(str(said))
+
+
+async def _close_when_silent(stream: ClientStream) -> None:
+    """A gateway of which nothing is heard is gone, whatever TCP believes (RELIABILITY 3): whoever
+    reads from it finds the connection broken."""
+    await stream.wait_for_silence(SILENCE)
+    await stream.aclose()
 
 
 def _read(frame: str | bytes) -> Mapping[str, Any]:

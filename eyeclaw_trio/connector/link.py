@@ -255,8 +255,7 @@ class _Link:
 
 async def _end_when_silent(stream: ClientStream) -> None:
     """A link on which nothing is heard is dead, whatever TCP believes (RELIABILITY 3)."""
-    while trio.current_time() < stream.heard_at + SILENCE:
-        await trio.sleep_until(stream.heard_at + SILENCE)
+    await stream.wait_for_silence(SILENCE)
     raise LinkBroken(f"nothing heard from the gateway for {SILENCE:.0f} s")
 
 

@@ -97,6 +97,11 @@ class ClientStream(trio.abc.Stream):
             self.ended.set()
         return data
 
+    async def wait_for_silence(self, seconds: float) -> None:
+        """Return when nothing has been heard for so long. Cancellation changes nothing."""
+        while trio.current_time() < self.heard_at + seconds:
+            await trio.sleep_until(self.heard_at + seconds)
+
     async def aclose(self) -> None:
         """End the connection, without a goodbye of TLS that a dead peer would make us wait for;
         also when cancelled."""
