@@ -113,14 +113,18 @@ def _is_choice(kind: Any) -> bool:
     return set(typing.get_args(kind)) <= {str, int, float, bool, type(None)}
 
 
-def _strict_choice(value: Any, kind: Any) -> Any:
-    choices = typing.get_args(kind)
-    if value.__class__ not in choices:
-        known = [_KINDS[choice] for choice in choices if choice in _KINDS]
-        if int in choices and float in choices:
-            known.remove(_KINDS[int])  # which is a number
-        raise UnfitError("must be " + " or ".join(known))
-    return value
+def _strict_choice(kind: Any) -> Callable[[Any, Any], Any]:
+    choices = typing.get_args(kind)  # here, because it takes as long as all else that is done
+    known = [_KINDS[choice] for choice in choices if choice in _KINDS]
+    if int in choices and float in choices:
+        known.remove(_KINDS[int])  # which is a number
+
+    def read(value: Any, _: Any) -> Any:
+        if value.__class__ not in choices:
+            raise UnfitError("must be " + " or ".join(known))
+        return value
+
+    return read
 
 
 def _is_array(kind: Any) -> bool:
@@ -155,7 +159,6 @@ def _make_converter(*, detailed: bool) -> OrjsonConverter:
     converter.register_structure_hook(float, _strict_number)
     converter.register_structure_hook(bool, _strict_boolean)
     converter.register_structure_hook_func(lambda kind: kind == Opaque, _strict_object)
-    converter.register_structure_hook_func(_is_choice, _strict_choice)
     converter.register_structure_hook_func(_is_text_or_array, _text_or_array(converter))
 
     def build_class(kind: Any) -> Any:
@@ -202,6 +205,7 @@ def _make_converter(*, detailed: bool) -> OrjsonConverter:
     converter.register_unstructure_hook_func(lambda kind: kind == Opaque, lambda value: value)
     converter.register_unstructure_hook_func(_is_array, list)
     converter.register_structure_hook_factory(attrs.has, build_class)
+    converter.register_structure_hook_factory(_is_choice, _strict_choice)
     converter.register_structure_hook_factory(_is_array, build_array)
     return converter
 
