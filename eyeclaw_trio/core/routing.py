@@ -127,8 +127,10 @@ def choose_for_completion(directory: Directory, asker: CompletionAsker) -> Bot |
     """Who answers an OpenAI client: a bot, or a provider by its name (PROTOCOL 6).
 
     Raises RequestRefused: 404 for a name that nobody has, 403 for a bot or provider that the key
-    does not open. Raises BotOffline as `choose_bot`.
+    does not open. Raises BotOffline as `choose_bot`, and WearerRefused for a user whom the owner
+    has blocked.
     """
+    WearerRules().check(directory, asker.user_id)
     for name, stand_in in ((asker.agent, _OPENCLAW_AGENT), (asker.model, _OPENCLAW_MODEL)):
         chosen = _find_model(directory, asker, name)
         if chosen is not None:

@@ -19,6 +19,7 @@ from eyeclaw_trio.errors import (
     Reason,
     RequestRefused,
     TurnFailed,
+    WearerRefused,
 )
 from eyeclaw_trio.protocol.completions import Closing
 from eyeclaw_trio.protocol.decoding import Opaque, encode
@@ -118,6 +119,8 @@ def describe_refusal(refused: RequestRefused) -> Opaque:
     if refused.status >= 500 and refused.status not in _KINDS:
         kind = "server_error"
     message, param = refused.error, None
+    if refused.status == 404 and not refused.detail:
+        code = None  # it is no model that is not there
     if isinstance(refused.detail, dict):
         faults = [f"{path or 'body'} {why}" for path, why in refused.detail.items()]
         message = f"{message}: {'; '.join(faults)}"
@@ -145,6 +148,8 @@ def status_of(failure: TurnFailed) -> int:
             return 401
         case PhotoRefused():
             return 400
+        case WearerRefused():
+            return 403
         case _:
             return 502
 

@@ -16,7 +16,7 @@ from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.core.texts import Language, choose_language
 from eyeclaw_trio.core.trace import Trace
 from eyeclaw_trio.core.wearer import WearerSettings
-from eyeclaw_trio.errors import BotOffline, RequestRefused
+from eyeclaw_trio.errors import BotOffline, RequestRefused, WearerRefused
 from eyeclaw_trio.protocol.decoding import Opaque
 from eyeclaw_trio.protocol.openai_answer import (
     CompletionFraming,
@@ -94,8 +94,8 @@ class CompletionDoor:
                 await relaying
             except RequestRefused as refused:
                 await _refuse(refused, connection, trace)
-            except BotOffline as offline:
-                await reply.apologise(offline)
+            except (BotOffline, WearerRefused) as failure:
+                await reply.apologise(failure)
             finally:
                 room.release()
 

@@ -12,6 +12,7 @@ from attrs import frozen
 from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.errors import ReaderGone, RequestRefused, TryLater
 from eyeclaw_trio.server.origins import Origins
+from eyeclaw_trio.server.refusals import describe_for
 from eyeclaw_trio.wire.accepting import wrap
 from eyeclaw_trio.wire.admission import Look
 from eyeclaw_trio.wire.http_connection import HttpConnection
@@ -146,7 +147,8 @@ class FrontDoor:
         if not writer.has_responded:  # else beyond this point of the stream nothing can be trusted
             with connection.newcomer.ending_here():
                 await connection.newcomer.admission()  # who asks for nothing wrong goes first
-                await writer.refuse(error)
+                said = describe_for(connection.path, error)
+                await writer.respond_json(error.status, said, error.headers)
 
     async def _linger(self, connection: HttpConnection) -> None:
         """The connection ends, and the peer gets the time to read why."""
@@ -194,7 +196,10 @@ class FrontDoor:
         terms = ConnectionTerms(1.0, 1.0)
         connection = HttpConnection(stream, terms, Newcomers().enter())
         try:
-            await connection.writer.refuse(TryLater("Too many connections"))
+            refused = TryLater("Too many connections")
+            await connection.writer.respond_json(
+                refused.status, describe_for("", refused), refused.headers
+            )
         except ReaderGone:
             pass
         finally:

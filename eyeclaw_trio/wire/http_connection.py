@@ -12,6 +12,7 @@ from typing import Final
 import h11
 import trio
 
+from eyeclaw_trio.errors import RequestRefused
 from eyeclaw_trio.wire.newcomers import Newcomer
 from eyeclaw_trio.wire.request_reader import (
     HEAD_LIMIT,
@@ -41,7 +42,8 @@ class HttpConnection:
     ) -> None:
         self.newcomer = newcomer
         self.path = ""
-        """Of the current request; empty while it is not known."""
+        """Of the current request; empty while it is not known. Of one whose head cannot be read it
+        is what its first line says, where that came."""
         self._stream = stream
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
         if begun:
@@ -50,8 +52,12 @@ class HttpConnection:
         self.writer = ResponseWriter(stream, terms.write_timeout, self._h11, self.reader)
 
     async def receive_request(self) -> Request | None:
-        """As `RequestReader.receive_request`, also when it is cancelled."""
-        request = await self.reader.receive_request(self.newcomer)
+        """As `RequestReader.receive_request`, also when it is cancelled. Raises RequestRefused."""
+        try:
+            request = await self.reader.receive_request(self.newcomer)
+        except RequestRefused:
+            self.path = self.reader.guess_path()
+            raise
         if request is not None:
             self.path = request.path
         return request

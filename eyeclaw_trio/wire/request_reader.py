@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
 
 import h11
 import trio
@@ -19,6 +18,7 @@ from eyeclaw_trio.errors import HungUp, RequestRefused, TryLater
 from eyeclaw_trio.wire.budget import Allowance, Budget
 from eyeclaw_trio.wire.newcomers import Newcomer, Newcomers
 from eyeclaw_trio.wire.poller import ANSWER_END, Poller
+from eyeclaw_trio.wire.request_target import guess_path, read_query, split_target
 from eyeclaw_trio.wire.streams import LOOK, RECEIVE_SIZE, NowaitStream, ReplayedStream
 
 # A head larger than this is refused with 431. nginx and h11 draw the line near here too.
@@ -35,7 +35,6 @@ CHUNK_ROOM: Final = 65_536
 LOOKS: Final = 8
 # A pipelined request counts for so many pieces: it is answered, and not only parsed.
 REQUEST_ITEMS: Final = 64
-_PARAMETERS: Final = 100  # of a query
 
 
 @frozen
@@ -172,6 +171,10 @@ class RequestReader:
                 with trio.move_on_at(self._deadline):
                     await self._allowance.renew()
                 self._check_deadline()
+
+    def guess_path(self) -> str:
+        """As `request_target.guess_path`, of what was read."""
+        return guess_path(self._raw[:HEAD_LIMIT])
 
     def give_back(self) -> ReplayedStream:
         """The stream with the current request's bytes put back, for a WebSocket upgrade."""
@@ -311,42 +314,13 @@ def _read_head(event: h11.Request, peer: str, newcomer: Newcomer) -> Request:
             "Both Content-Length and Transfer-Encoding",
             headers=[("Connection", "close")],
         )
-    path, query = _split_target(event.target.decode("latin-1"))
+    path, query = split_target(event.target.decode("latin-1"))
     return Request(
         method=event.method.decode("ascii"),
         path=path,
-        query=_read_query(query),
+        query=read_query(query),
         headers=headers,
         peer=peer,
         version=event.http_version.decode("ascii"),
         newcomer=newcomer,
     )
-
-
-def _split_target(target: str) -> tuple[str, str]:
-    """Path and query of a request target: origin-form, or absolute-form as to a proxy.
-
-    The path stays as it was sent: what a proxy in front of us does not take for `/health` is not
-    taken for it here either. Raises RequestRefused (400).
-    """
-    if not target.startswith(("/", "*")):
-        try:
-            parts = urlsplit(target)
-        except ValueError:
-            raise RequestRefused(400, "Bad request target") from None
-        return parts.path or "/", parts.query
-    path, _, query = target.partition("?")
-    return path, query
-
-
-def _read_query(query: str) -> dict[str, str]:
-    """Raises RequestRefused (400) for more parameters than anybody has."""
-    if not query:
-        return {}
-    try:
-        pairs = parse_qsl(
-            query, keep_blank_values=True, errors="replace", max_num_fields=_PARAMETERS
-        )
-    except ValueError:
-        raise RequestRefused(400, "Too many query parameters") from None
-    return dict(pairs)

@@ -14,7 +14,7 @@ from http import HTTPStatus
 import h11
 import trio
 
-from eyeclaw_trio.errors import HungUp, RequestRefused, SlowReader
+from eyeclaw_trio.errors import HungUp, SlowReader
 from eyeclaw_trio.protocol.decoding import encode
 from eyeclaw_trio.wire.request_reader import RequestReader
 from eyeclaw_trio.wire.streams import SLICE, NowaitStream
@@ -82,11 +82,6 @@ class ResponseWriter:
     async def respond_json(self, status: int, value: object, headers: Headers = ()) -> None:
         """Write a JSON response; raises and is cancelled as `respond`."""
         await self.respond(status, encode(value), (("Content-Type", "application/json"), *headers))
-
-    async def refuse(self, refused: RequestRefused) -> None:
-        """Write what a RequestRefused says; raises and is cancelled as `respond`."""
-        value = {"error": refused.error, "detail": refused.detail}
-        await self.respond_json(refused.status, value, refused.headers)
 
     async def allow_body(self) -> None:
         """Tell a client that waits for it that its body is wanted (100 Continue); cancelled as

@@ -49,6 +49,13 @@ def sync(client: openai.OpenAI, *_: str) -> dict[str, Any]:
     }
 
 
+def told(error: openai.APIStatusError) -> list[Any]:
+    """What it is, where its form is that of OpenAI."""
+    if not isinstance(error.body, dict) or {*error.body} != {"message", "type", "param", "code"}:
+        return ["another form", error.body]
+    return [type(error).__name__, error.status_code, error.code]
+
+
 def errors(client: openai.OpenAI, base_url: str, limited: str) -> dict[str, Any]:
     """What is raised, by what is wrong."""
     client = client.with_options(max_retries=0)
@@ -63,7 +70,7 @@ def errors(client: openai.OpenAI, base_url: str, limited: str) -> dict[str, Any]
             for _ in answer if given.get("stream") else ():
                 pass
         except openai.APIStatusError as error:
-            raised[name] = [type(error).__name__, error.status_code, error.code]
+            raised[name] = told(error)
         except openai.APIError as error:
             raised[name] = [type(error).__name__, None, error.code]
 
@@ -75,6 +82,18 @@ def errors(client: openai.OpenAI, base_url: str, limited: str) -> dict[str, Any]
     note("model fell over", messages=[{"role": "user", "content": "script:error-then-done"}])
     broken = [{"role": "user", "content": "script:error-in-the-middle"}]
     note("in the middle", messages=broken, stream=True)
+    note("path", client=openai.OpenAI(base_url=f"{base_url}/none", api_key=client.api_key))
+    note("type", extra_headers={"Content-Type": "text/plain"})
+    note("compressed", extra_headers={"Content-Encoding": "gzip"})
+    note("large", messages=[{"role": "user", "content": "x" * 1_200_000}])
+    note("head", extra_headers={"X-Long": "x" * 20_000})
+    try:
+        client.post("/models", cast_to=object)
+    except openai.APIStatusError as error:
+        raised["method"] = told(error)
+    for _ in range(25):
+        note("many keys", client=client.with_options(api_key="ak_wrong"))
+    note("key after that")
     return raised
 
 

@@ -134,6 +134,13 @@ async def test_what_fails_is_raised_as_the_packages_own_exceptions(tmp_path: Pat
         "offline": ["InternalServerError", 503, "offline"],
         "model fell over": ["InternalServerError", 502, "model_error"],
         "in the middle": ["APIError", None, "model_error"],
+        "path": ["NotFoundError", 404, None],
+        "type": ["APIStatusError", 415, None],
+        "compressed": ["APIStatusError", 415, None],
+        "large": ["APIStatusError", 413, None],
+        "head": ["APIStatusError", 431, None],
+        "method": ["APIStatusError", 405, None],
+        "many keys": ["RateLimitError", 429, "rate_limit_exceeded"],
     }
 
 
