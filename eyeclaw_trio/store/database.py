@@ -298,17 +298,19 @@ def _enter_wal(db: sqlite3.Connection) -> None:
 
 
 def _migrate(db: sqlite3.Connection, path: Path, steps: Sequence[str]) -> None:
-    while read_version(db) < len(steps):
-        with transaction(db):
-            # Looked at again, now with the lock: another process may have done this step.
-            version = check_schema(db, path, steps)
-            if version == len(steps):
-                return
-            _keep_copy(path, path.with_name(f"{FILE_NAME}.v{version}.bak"))
-            run_steps(db, steps[version : version + 1])
-            if db.execute("PRAGMA foreign_key_check").fetchone() is not None:
-                raise StoreError(f"the data cannot be brought to schema {version + 1}")
-            db.execute(f"PRAGMA user_version = {version + 1:d}")
+    """All steps or none, behind one copy of what was there before the first."""
+    if read_version(db) >= len(steps):
+        return
+    with transaction(db):
+        # Looked at again, now with the lock: another process may have done it.
+        version = check_schema(db, path, steps)
+        if version == len(steps):
+            return
+        _keep_copy(path, path.with_name(f"{FILE_NAME}.v{version}.bak"))
+        run_steps(db, steps[version:])
+        if db.execute("PRAGMA foreign_key_check").fetchone() is not None:
+            raise StoreError(f"the data cannot be brought to schema {len(steps)}")
+        db.execute(f"PRAGMA user_version = {len(steps):d}")
 
 
 def _keep_copy(path: Path, copy: Path) -> None:

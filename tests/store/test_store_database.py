@@ -90,7 +90,7 @@ def test_the_first_schema_of_all_is_brought_to_the_present_one_with_its_data(
         assert count_traces(db) == 0
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     copies = {path.name: version_of(path) for path in tmp_path.glob("*.bak")}
-    assert copies == {f"eyeclaw.db.v{n}.bak": n for n in range(1, len(STEPS))}
+    assert copies == {"eyeclaw.db.v1.bak": 1}
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
