@@ -11,6 +11,7 @@ from attrs import define, field, frozen
 
 from eyeclaw_trio.core.texts import Language
 from eyeclaw_trio.core.time_line_words import HAPPENINGS, OUTCOMES, name_of, phrase
+from eyeclaw_trio.core.trace import whole_length
 from eyeclaw_trio.core.trace_analysis import TraceRecord
 
 # Chunks further apart than this stand on lines of their own (milliseconds): a wearer notices it.
@@ -174,12 +175,21 @@ def local_time(stamp: str, localise: Localise) -> str:
 def _describe(language: Language, kind: str, data: Mapping[str, Any]) -> str:
     known = HAPPENINGS.get(kind)
     words = kind.replace("_", " ") if known is None else _in(language, known)
+    lengths = {whole_length(name) for name in data}
     details = phrase(language, "comma").join(
-        f"{name_of(language, name.replace('_', ' '))} {value}"
+        f"{name_of(language, name.replace('_', ' '))} {value}{_cut(language, data, name)}"
         for name, value in data.items()
-        if value is not None
+        if value is not None and name not in lengths
     )
     return f"{words}{_because(language, details)}"
+
+
+def _cut(language: Language, data: Mapping[str, Any], name: str) -> str:
+    """What says of a detail that only its beginning was kept."""
+    whole, kept = data.get(whole_length(name)), data[name]
+    if not isinstance(whole, int) or not isinstance(kept, str):
+        return ""
+    return phrase(language, "cut", kept=len(kept), whole=whole)
 
 
 def _because(language: Language, words: str | None) -> str:

@@ -125,6 +125,10 @@ _PHRASES: Final[Mapping[str, tuple[str, str]]] = {
     "first": ("first after {ms:.0f} ms", "首个 {ms:.0f} ms"),
     "every": ("then every {ms:.0f} ms", "其后间隔 {ms:.0f} ms"),
     "last": ("end after the last {ms:.0f} ms", "收尾 {ms:.0f} ms"),
+    "cut": (
+        "… [cut: the first {kept} of {whole} characters]",
+        "……［已截断：共 {whole} 个字符，只保留了前 {kept} 个］",
+    ),
     "none": ("none", "无"),
     "more": (" and {count} more", "，另有 {count} 个"),
 }

@@ -83,6 +83,12 @@ class TraceEvent:
     data: dict[str, Any] = field(factory=dict)
 
 
+def whole_length(name: str) -> str:
+    """What names, among the details of an event, the length of this text (characters) where only
+    its beginning was kept."""
+    return f"{name}_length"
+
+
 @define
 class KeptTexts:
     """What was received and written of one answer, together up to KEPT_CHARACTERS."""

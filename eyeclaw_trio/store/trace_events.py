@@ -11,11 +11,12 @@ import json
 import sys
 import zlib
 from array import array
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from eyeclaw_trio.core.trace import Happening, Trace, TraceEvent
+from eyeclaw_trio.core.trace import Happening, Trace, TraceEvent, whole_length
 from eyeclaw_trio.core.trace_analysis import list_events
 from eyeclaw_trio.errors import StoreError
 
@@ -30,10 +31,7 @@ def encode_events(trace: Trace) -> bytes:
     """The events and chunks of this trace, for `decode_events`."""
     head = {
         "started_at": trace.started_at,
-        "events": [
-            [event.kind.value, event.at, {key: _shorten(it) for key, it in event.data.items()}]
-            for event in trace.events
-        ],
+        "events": [[event.kind.value, event.at, shorten(event.data)] for event in trace.events],
         "chunks": len(trace.chunk_times),
         "writes": len(trace.writes) // 3,
     }
@@ -114,5 +112,11 @@ def _little_endian(numbers: array[Any]) -> array[Any]:
     return numbers
 
 
-def _shorten(value: object) -> object:
-    return value[:LONGEST_WORDS] if isinstance(value, str) else value
+def shorten(data: Mapping[str, object]) -> dict[str, object]:
+    """These details as they are kept: beside a text that is cut stands how long it was, as
+    `core.trace.whole_length` names it."""
+    kept = dict(data)
+    for name, value in data.items():
+        if isinstance(value, str) and len(value) > LONGEST_WORDS:
+            kept |= {name: value[:LONGEST_WORDS], whole_length(name): len(value)}
+    return kept

@@ -92,6 +92,24 @@ async def test_texts_stand_side_by_side_with_what_differs_and_can_be_asked_again
         assert "/admin/try?" not in other
 
 
+async def test_a_question_that_was_cut_says_so_and_cannot_be_asked_again(tmp_path: Path) -> None:
+    async with signed_in(tmp_path) as (pages, browser):
+        for number, length in enumerate((1_000, 1_001)):
+            turn = Trace(f"trace_{number}", "s", 1, 100.0, keeps_content=True)
+            turn.note(Happening.REQUEST_RECEIVED, 100.0, question="长" * length)
+            turn.end(Outcome.ANSWERED)
+            await keep(pages, turn)
+        whole, cut = [(await browser.get(f"{LIST}/trace_{n}")).text for n in (0, 1)]
+        told = (await browser.get(f"{LIST}/trace_1/text")).text
+        [received] = (await browser.get(f"{API}/trace_1")).json["events"][:1]
+    assert 'data-testid="question-cut"' not in whole
+    assert "/admin/try?" in whole
+    assert "Only the first 1000 of its 1001 characters were kept" in cut
+    assert "/admin/try?" not in cut
+    assert "[cut: the first 1000 of 1001 characters]" in told
+    assert received["data"] == {"question": "长" * 1_000, "question_length": 1_001}
+
+
 async def test_a_trace_is_deleted_from_its_page_and_by_the_api(tmp_path: Path) -> None:
     async with signed_in(tmp_path) as (pages, browser):
         await keep(pages, make_turn("trace_1"), make_turn("trace_2"), make_turn("trace_3", None))

@@ -77,6 +77,18 @@ def test_a_turn_is_told_in_chinese_too() -> None:
     ]
 
 
+def test_a_text_of_which_only_the_beginning_was_kept_is_said_to_be_cut() -> None:
+    began = "2026-01-31T20:30:00Z"
+    data = {"question": "天气", "question_length": 5_000}
+    event = {"type": "request_received", "data": data, "timestamp": began}
+    [english] = draw_events([event], began)
+    cut = "… [cut: the first 2 of 5000 characters]"
+    assert english.words == f"question received (question 天气{cut})"
+    [chinese] = draw_events([event], began, "zh")
+    cut = "……［已截断：共 5000 个字符，只保留了前 2 个］"
+    assert chinese.words == f"收到问题（问题 天气{cut}）"
+
+
 def test_every_happening_and_every_bad_end_has_its_words() -> None:
     assert HAPPENINGS.keys() == {each.value for each in Happening}
     assert OUTCOMES.keys() == {each.value for each in Outcome} - {"answered"}

@@ -32,7 +32,7 @@ from eyeclaw_trio.core.axis import Window
 from eyeclaw_trio.core.differences import Stretch, compare_texts
 from eyeclaw_trio.core.reassembly import Anomaly
 from eyeclaw_trio.core.time_line import join_ranges
-from eyeclaw_trio.core.trace import Trace
+from eyeclaw_trio.core.trace import Trace, whole_length
 from eyeclaw_trio.core.trace_analysis import TraceRecord
 from eyeclaw_trio.core.turn_drawing import TurnDrawing, draw_turn
 from eyeclaw_trio.core.turn_stages import TurnStage, has_spoken, stages_of
@@ -60,6 +60,7 @@ class Turn:
     lines: tuple[str, ...]
     texts: tuple[Stretch, ...]
     question: str
+    question_length: int | None
     is_healed: bool
 
     @property
@@ -80,7 +81,7 @@ def read_turn(
     """The turn of this id, read and drawn on the thread that reads. Raises NoSuchRecord and
     StoreError."""
     record, trace = get_turn(db, trace_id)
-    first = trace.events[0] if trace.events else None
+    first = trace.events[0].data if trace.events else {}
     left, right = (record.sdk_content or "")[:_COMPARED], (record.sse_content or "")[:_COMPARED]
     return Turn(
         record=record,
@@ -89,7 +90,8 @@ def read_turn(
         drawing=draw_turn(trace, record.missing_sequences, window),
         lines=tuple(islice(tell_turn(record, trace, language, wanted.clock.zone), _LINES)),
         texts=compare_texts(left, right),
-        question=str(first.data.get("question", "")) if first is not None else "",
+        question=str(first.get("question", "")),
+        question_length=first.get(whole_length("question")),
         is_healed=Anomaly.HEALED.value in record.anomalies,
     )
 

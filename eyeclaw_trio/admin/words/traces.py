@@ -181,6 +181,11 @@ WORDS: Final = {
     "traces.written": ("Written to the glasses", "发送给眼镜"),
     "traces.question": ("The question", "提问内容"),
     "traces.again": ("Ask again", "再问一次"),
+    "traces.question_cut": (
+        "Only the first {kept} of its {whole} characters were kept, so it cannot be asked again "
+        "from here as it was.",
+        "原文共 {whole} 个字符，只保留了前 {kept} 个，所以不能从这里原样再问。",
+    ),
     "traces.text": ("As text", "文本形式"),
     "traces.download_text": ("Download as text", "下载文本"),
     "traces.download_json": ("Download as JSON", "下载 JSON"),
