@@ -69,8 +69,9 @@ def check_provider(office: Office, name: str | None) -> str | None:
     if name is None or name in known:
         return name
     nearest = difflib.get_close_matches(name, known, 1)
-    hint = f"; is it {nearest[0]}?" if nearest else ""
-    raise RequestRefused(400, "There is no such provider", f"provider: not in the settings{hint}")
+    why = "provider: not in the settings"
+    detail = f"{why}; is it {nearest[0]}?" if nearest else why
+    raise RequestRefused(400, "There is no such provider", detail)
 
 
 async def invite_agent(office: Office, bot_id: int, address: Endpoint) -> str:
