@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import trio
 import trio.testing
 
@@ -40,3 +42,15 @@ class Narrow(PatientStream):
     async def abort(self) -> None:
         self.is_closed = True
         await trio.lowlevel.checkpoint()
+
+
+async def cut_off(
+    send_all: Callable[[bytes], Awaitable[None]], data: bytes, transport: Narrow
+) -> None:
+    """Send this through a stream over the transport, which takes half of it, and cancel that; then
+    the transport takes everything."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send_all, data)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    transport.tap.set()

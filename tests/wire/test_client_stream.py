@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 import trio.testing
-from narrow_transport import Narrow
+from narrow_transport import Narrow, cut_off
 
 from eyeclaw_trio.wire.connect import ClientStream
 
@@ -13,11 +13,7 @@ from eyeclaw_trio.wire.connect import ClientStream
 async def test_nothing_follows_a_frame_that_was_cut_off() -> None:
     transport = Narrow(0)
     stream = ClientStream(transport)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(stream.send_all, b"PONG")
-        await trio.testing.wait_all_tasks_blocked()
-        nursery.cancel_scope.cancel()
-    transport.tap.set()
+    await cut_off(stream.send_all, b"PONG", transport)
     with pytest.raises(trio.BrokenResourceError):
         await stream.send_all(b"abc")
     with stream.hold():

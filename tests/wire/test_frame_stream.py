@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 import trio
 import trio.testing
-from narrow_transport import Narrow
+from narrow_transport import Narrow, cut_off
 
 from eyeclaw_trio.protocol.frames import frame_close
 from eyeclaw_trio.wire.accepting import wrap
@@ -90,11 +90,7 @@ async def test_the_last_close_frame_waits_for_the_end_of_a_write_that_is_under_w
 async def test_not_even_a_close_frame_follows_a_write_that_was_cut_off() -> None:
     transport = Narrow(0)
     stream = FrameStream(transport)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(stream.send_all, b"abcdef")
-        await trio.testing.wait_all_tasks_blocked()
-        nursery.cancel_scope.cancel()
-    transport.tap.set()
+    await cut_off(stream.send_all, b"abcdef", transport)
     await stream.close_transport(code=1011)
     assert transport.wire == b"abc"  # its peer would take the code for the rest of the text
     assert transport.is_closed
@@ -103,11 +99,7 @@ async def test_not_even_a_close_frame_follows_a_write_that_was_cut_off() -> None
 async def test_nothing_at_all_follows_a_write_that_was_cut_off() -> None:
     transport = Narrow(100)
     stream = FrameStream(transport)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(stream.send_all, b"PONG")
-        await trio.testing.wait_all_tasks_blocked()
-        nursery.cancel_scope.cancel()
-    transport.tap.set()
+    await cut_off(stream.send_all, b"PONG", transport)
     with pytest.raises(trio.BrokenResourceError):
         stream.write_nowait(b"abc")
     with pytest.raises(trio.BrokenResourceError):
