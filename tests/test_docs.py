@@ -287,3 +287,24 @@ def test_the_face_says_the_same_figures() -> None:
         text = (ROOT / name).read_text("utf-8")
         assert f"{cost} {cost_unit}" in text
         assert f"{added} {added_unit}" in text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_whoever_follows_a_chunk_finds_each_file_and_function_that_the_page_names(
+    language: str,
+) -> None:
+    page = (DOCS / language / "structure.md").read_text("utf-8")
+    code = {
+        str(path.relative_to(ROOT / "eyeclaw_trio").with_suffix("")): path.read_text("utf-8")
+        for path in (ROOT / "eyeclaw_trio").rglob("*.py")
+    }
+    named = re.findall(r"`([a-z_]+/[a-z_]+)`", page)
+    assert len(named) > 30
+    assert set(named) <= code.keys()
+    way = page.partition("Watch.read")[2].partition("| `core/places`")[0]
+    names = [each.rpartition(".")[2] for each in re.findall(r"`([A-Za-z_.]+)`", way)]
+    assert len(names) > 10
+    defined = set(
+        re.findall(r"^\s*(?:async def|def|class) (\w+)", "\n".join(code.values()), re.MULTILINE)
+    )
+    assert set(names) <= defined
