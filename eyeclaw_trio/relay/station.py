@@ -8,7 +8,7 @@ waits. Links put in what their bot said, turns wait for it in their own inbox.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -18,12 +18,10 @@ from eyeclaw_trio.core.patience import Limits, Patience
 from eyeclaw_trio.core.places import Place, Places
 from eyeclaw_trio.core.quota import Quota
 from eyeclaw_trio.core.turn_messages import (
-    PLACE_GRANTED,
     DrainOver,
     EarlierWords,
     LinkBack,
     LinkReplaced,
-    Notice,
     PlaceMoved,
     QueuedOut,
     lose_link,
@@ -42,6 +40,7 @@ from eyeclaw_trio.protocol.bot import (
 from eyeclaw_trio.protocol.to_bot import Cancel, ExecuteCommand, RunningTurns
 from eyeclaw_trio.relay.inbox import Inbox
 from eyeclaw_trio.relay.link import Link
+from eyeclaw_trio.relay.told_turns import ToldTurns
 from eyeclaw_trio.relay.turns import OpenTurn, OpenTurns
 
 
@@ -91,7 +90,7 @@ class Station:
         self._limits = limits
         self._now = now
         self._heard_at: dict[Link, float] = {}
-        self._turns: dict[str, OpenTurn] = {}
+        self._turns = ToldTurns(now)
         self._failed = FailedWords()
         self._told_due = math.inf
 
@@ -137,12 +136,12 @@ class Station:
         self._heard_at[link] = now
         self.links_ever += 1
         if not had_links:
-            self._tell(self._turns.values(), LinkBack())
+            self._turns.tell_all(self._turns, LinkBack())
         for place in left:
             link.send(_cancel(place.session_id))
         # A bot that has come back may be a new process, which knows nothing of the turns that were
         # spoken of, and says so when it is told of them (RELIABILITY 39).
-        spoken = [turn.session_id for turn in self._turns.values() if turn.command is None]
+        spoken = [turn.session_id for turn in self._turns if turn.command is None]
         if spoken and not had_links and link.can_resume:
             link.send(RunningTurns(tuple(spoken)))
         self.assign_places()
@@ -152,12 +151,13 @@ class Station:
         del self._heard_at[link]
         silenced = self.places.detach(link)
         if self.places.links:
-            self._tell([self._turns[each.session_id] for each in silenced], LinkReplaced())
+            self._turns.tell_all(
+                [self._turns[each.session_id] for each in silenced], LinkReplaced()
+            )
             self.assign_places()
         else:
-            now = self._now()
-            for turn, lost in zip(self._turns.values(), lose_link(len(self._turns)), strict=True):
-                turn.tell(lost, now)
+            lost = lose_link(len(self._turns))
+            self._turns.tell_each(zip(self._turns, lost, strict=True))
 
     def heard(self, link: Link, at: float) -> None:
         """Any message of a bot is a heartbeat of its link (`relay.seam.LinkSide`)."""
@@ -173,12 +173,14 @@ class Station:
         if session_id is None:
             return
         at = self._now() if received_at is None else received_at
-        turn = self._turns.get(session_id)
+        turn = self._turns.by_id.get(session_id)
         if turn is None:
             place = self._take_late(link, message, session_id, at)
             if place is None:
                 return
         else:
+            if self._turns.untold:  # seldom
+                self._turns.tell_rest(turn)
             place = turn.place
             turn.command = None
             if message.__class__ is StreamSummary:
@@ -188,7 +190,7 @@ class Station:
         if message.__class__ is StreamChunk or message.__class__ in _GOES_ON:
             return
         if self.places.end(place):
-            self.assign_places()
+            self._fill_freed()
 
     # ---- for turns ------------------------------------------------------------------------------
 
@@ -203,12 +205,13 @@ class Station:
             self._grant(now)  # what silence has freed belongs to those who wait already
         queued_out = self.places.make_room(owner)
         if queued_out is not None:
-            self._turns[queued_out.session_id].tell(QueuedOut(queued_out.held_by), now)
+            queued = self._turns[queued_out.session_id]
+            self._turns.tell(queued, QueuedOut(queued_out.held_by))
         place = self.places.ask(command.session_id, command.metadata.trace_id, now, owner)
         quota = Quota(self._limits.answer_buffer, self._all_turns.waiting, owner)
         inbox = Inbox(quota, overflow, self._all_turns.unread)
         turn = OpenTurn(command, place, inbox, overflow, self)
-        self._turns[turn.session_id] = turn
+        self._turns.add(turn)
         self._all_turns.add(turn)
         self._grant(now)
         return turn
@@ -216,7 +219,7 @@ class Station:
     def end_turn(self, turn: OpenTurn) -> None:
         """Listen for it no longer, and tell its bot (for blocks)."""
         session_id = turn.session_id
-        del self._turns[session_id]
+        self._turns.remove(turn)
         self._all_turns.remove(turn)
         self._remember(turn)
         link = self.places.leave(turn.place)
@@ -226,7 +229,7 @@ class Station:
         unread = turn.inbox.close()
         self.late_messages += len(unread)
         self.acknowledge(turn, unread)
-        self.assign_places()
+        self._fill_freed()
 
     def send_command(self, turn: OpenTurn) -> None:
         """The place was granted: send the command on the newest link (for turns)."""
@@ -253,20 +256,19 @@ class Station:
         may go on, and which link must go."""
         now = self._now()
         self._grant(now)
-        for place in self.places.grant_again(now):
-            self._turns[place.session_id].tell(PLACE_GRANTED, now)
+        self._turns.tell_granted(self.places.grant_again(now))
         for link in self.places.retiring():
             link.replace()
         # Only sooner: who looks too early asks again.
         told, self._told_due = self._told_due, self.places.free_at()
         if self._told_due < told and self.places.waiting:
-            self._tell([turn for turn in self._turns.values() if turn.is_waiting], PlaceMoved())
+            self._turns.tell_all([turn for turn in self._turns if turn.is_waiting], PlaceMoved())
 
     # ---- for the switchboard --------------------------------------------------------------------
 
     def end_turns(self) -> None:
         """The drain is over: tell every open turn."""
-        self._tell(self._turns.values(), DrainOver())
+        self._turns.tell_all(self._turns, DrainOver())
 
     # ---- inside ---------------------------------------------------------------------------------
 
@@ -299,14 +301,16 @@ class Station:
         elif turn.unfinished is not None:
             self._failed.note(turn.unfinished)
 
-    def _grant(self, now: float) -> None:
-        for place in self.places.grant(now):
-            self._turns[place.session_id].tell(PLACE_GRANTED, now)
+    def _fill_freed(self) -> None:
+        """A place may be free. Where nobody waits and no link may have to go, that is all: to look
+        through a thousand places at each of a thousand ends would be long."""
+        if self.places.waiting or self.places.links > 1:
+            self.assign_places()
+        else:
+            self._told_due = math.inf
 
-    def _tell(self, turns: Iterable[OpenTurn], notice: Notice) -> None:
-        now = self._now()
-        for turn in turns:
-            turn.tell(notice, now)
+    def _grant(self, now: float) -> None:
+        self._turns.tell_granted(self.places.grant(now))
 
 
 # A turn goes on behind these, as behind its chunks.
