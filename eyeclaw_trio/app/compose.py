@@ -6,14 +6,12 @@ nurseries here; when the last of them ends, the process has nothing left to do.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import structlog
 import trio
@@ -22,6 +20,7 @@ from eyeclaw_trio.admin.listener import serve_admin
 from eyeclaw_trio.admin.live import LivePages
 from eyeclaw_trio.admin.site import AdminParts, make_admin_app
 from eyeclaw_trio.app.allocator import give_large_pieces_back
+from eyeclaw_trio.app.collector import collect_often
 from eyeclaw_trio.app.first_start import enter_bots_and_keys
 from eyeclaw_trio.app.gateway import Gateway
 from eyeclaw_trio.app.listening import (
@@ -60,12 +59,6 @@ from eyeclaw_trio.wire.service_manager import ServiceManager
 
 log = structlog.get_logger(__name__)
 
-# Python's own thresholds collect so often that ten thousand links, which are hardly garbage,
-# cost most of the processor in pauses of up to a second. Cycles are rare here.
-# What is new is looked through in pauses of some milliseconds: fifty thousand objects, which one
-# peer has made in a moment, took twenty to thirty.
-GC_THRESHOLDS: Final = (10_000, 100, 100)
-
 
 async def serve(settings: Settings) -> None:
     """Run the gateway until SIGTERM or Ctrl-C, then let running answers finish.
@@ -75,7 +68,6 @@ async def serve(settings: Settings) -> None:
     """
     recent = RecentLines()
     configure_logging(recent=recent)
-    gc.set_threshold(*GC_THRESHOLDS)
     give_large_pieces_back()
     for name in settings.providers.keys() - settings.unconfigured:
         await open_provider(settings.providers[name]).aclose()  # a fault shows now, not later
@@ -113,6 +105,7 @@ async def _serve_until_told(
             announce = partial(_say_who_runs, settings.data, listen, embedded)
             await announce()
             nursery.start_soon(_follow_directory, gateway, changes, embedded, announce)
+            nursery.start_soon(collect_often)
             nursery.start_soon(measure_loop_delay, gateway.observer.metrics.loop_delay)
             nursery.start_soon(gateway.observer.history.run)
             manager = ServiceManager.of(os.environ)
@@ -139,8 +132,6 @@ async def _serve_connections(
     a little later."""
     settings, observer = gateway.settings, gateway.observer
     stopping = trio.Event()
-    if listeners.certificate is not None:
-        listeners.certificate.waits = gateway.waits
     pages = make_admin_app(
         AdminParts(
             make_office(gateway, port_of(listeners.public)),

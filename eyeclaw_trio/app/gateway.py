@@ -53,7 +53,6 @@ from eyeclaw_trio.settings import Settings
 from eyeclaw_trio.store.store import Store
 from eyeclaw_trio.wire.services import Services
 from eyeclaw_trio.wire.socket_kind import SocketKind
-from eyeclaw_trio.wire.streams import Waits
 
 
 @define(eq=False)
@@ -134,11 +133,6 @@ class Gateway:
                 frozenset(self.settings.allowed_users), self.settings.binding == "required"
             ),
         )
-
-    @property
-    def waits(self) -> Waits | None:
-        """Where connections wait for what they read."""
-        return self._services.poller
 
     @property
     def occasions(self) -> Occasions:
