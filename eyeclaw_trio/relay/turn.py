@@ -109,7 +109,7 @@ async def relay_turn(
                         del command  # the turn lets go of it when its bot has spoken
                         await _Flow(turn, station, reply, answer, trace, pace).run()
                     if answer.failure is not None:
-                        raise answer.failure
+                        raise _let_go(answer, answer.failure)
                     await reply.finish()
                     trace.end(Outcome.ANSWERED)
                 except TurnFailed as failure:
@@ -266,3 +266,10 @@ class HangUp:
     def __call__(self) -> None:
         self.has_come = True
         self._scope.cancel()
+
+
+def _let_go(answer: Answer, failure: TurnFailed) -> TurnFailed:
+    """The failure of this answer, to be raised, and kept by it no longer. What is raised remembers
+    where, and so all that hangs on the answer, which would keep itself for the collector."""
+    answer.failure = None
+    return failure

@@ -171,6 +171,7 @@ class ChatSession:
             async with trio.open_nursery() as self._answers:
                 await self._socket.run(self, stream)
         finally:
+            self._answers = None  # whose task has this session
             lines.info("chat.closed")
 
     def leave(self, code: int, reason: str) -> None:

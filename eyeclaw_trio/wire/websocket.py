@@ -217,6 +217,7 @@ class ServerSocket:
             callbacks.on_end()
             with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_WITHIN):
                 await stream.close_transport(code=code)
+            self._callbacks = self._stream = None  # they have this socket: nothing keeps itself
 
     async def _live(self, nursery: trio.Nursery, stream: FrameStream) -> None:
         """Be open until the peer ends it; what the library keeps to itself of why is said."""

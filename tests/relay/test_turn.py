@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+
+import pytest
 import trio
 import trio.testing
 from bot_fakes import summary_of
 from fakes import OFFLINE, SILENT, Gateway, assert_whole, question, spoken
 from trio.testing import MockClock
 
+from eyeclaw_trio.core.answer import Answer
 from eyeclaw_trio.core.patience import Patience
 from eyeclaw_trio.core.trace import Outcome
 from eyeclaw_trio.protocol.bot import StreamChunk, StreamEnd
+from eyeclaw_trio.wire.http_connection import HttpConnection
 
 
 async def test_an_answer_streams_back_chunk_by_chunk_and_is_acknowledged_once_written() -> None:
@@ -216,3 +221,24 @@ async def test_the_late_end_of_one_turn_does_not_end_the_next() -> None:
             bot.answer(second.session_id, "二")
             await glasses.receive_head()
             assert_whole(await glasses.receive_answer(), "二")
+
+
+@pytest.mark.parametrize("pieces", [("好",), ()], ids=["whole", "failed"])
+async def test_nothing_of_an_answer_waits_for_the_collector(pieces: tuple[str, ...]) -> None:
+    """A failure that was raised remembers where, and would keep the whole connection."""
+    gateway = Gateway()
+    bot = gateway.bot()
+    gc.collect()
+    gc.disable()
+    try:
+        with bot.station.attached(bot):
+            async with gateway.glasses() as glasses:
+                await glasses.send()
+                [command] = await bot.wait_for_commands()
+                bot.answer(command.session_id, *pieces)
+                await glasses.receive_head()
+                await glasses.receive_answer()
+        left = [each for each in gc.get_objects() if isinstance(each, (Answer, HttpConnection))]
+        assert left == []
+    finally:
+        gc.enable()
