@@ -71,7 +71,7 @@ class FrontDoor:
         look: Look = lambda _: None,
     ) -> None:
         self.open_connections = 0
-        self.newcomers = Newcomers(connections=limits.connections, look=look)
+        self.newcomers = Newcomers(connections=limits.connections, look=look, waits=poller)
         self._routes = routes
         self._origins = origins
         self._limit = limits.connections
@@ -84,7 +84,7 @@ class FrontDoor:
         A bug in a handler is logged and ends this connection only. Cancellation ends it without
         a word.
         """
-        accepted = wrap(stream, self._terms.poller)
+        accepted = wrap(stream)
         if self.open_connections >= self._limit:
             await self._turn_away(accepted)
             return
@@ -95,7 +95,7 @@ class FrontDoor:
             if begun is None:
                 return
             await self.newcomers.admit(accepted.peer, begun)
-            newcomer = self.newcomers.enter(accepted.peer)
+            newcomer = self.newcomers.enter(accepted.peer, accepted)
             connection = HttpConnection(accepted, self._terms, newcomer, begun)
             del begun
             continuation: Continuation = None

@@ -16,7 +16,7 @@ from typing import Final
 import trio
 
 from eyeclaw_trio.wire.peer_log import PeerLog
-from eyeclaw_trio.wire.streams import EagerStream, NowaitStream, PatientStream, Waits
+from eyeclaw_trio.wire.streams import EagerStream, NowaitStream, PatientStream
 from eyeclaw_trio.wire.tls_stream import TlsStream
 
 # Connections in one pass at the most: two milliseconds. Each then waits until it is admitted.
@@ -34,10 +34,10 @@ Secure = Callable[[trio.SocketStream], TlsStream]
 """Puts TLS around a connection. Must not wait."""
 
 
-def wrap(stream: trio.abc.Stream, waits: Waits | None = None) -> NowaitStream:
-    """What was accepted, as the stream that all the rest works with; a socket `waits` there."""
+def wrap(stream: trio.abc.Stream) -> NowaitStream:
+    """What was accepted, as the stream that all the rest works with."""
     if isinstance(stream, trio.SocketStream):
-        return EagerStream(stream, waits)
+        return EagerStream(stream)
     if isinstance(stream, TlsStream):
         return stream
     return PatientStream(stream)

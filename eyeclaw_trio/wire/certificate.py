@@ -12,7 +12,7 @@ import trio
 
 from eyeclaw_trio.errors import ConfigurationError
 from eyeclaw_trio.wire.admission import Admission, Share
-from eyeclaw_trio.wire.streams import EagerStream, Waits
+from eyeclaw_trio.wire.streams import EagerStream
 from eyeclaw_trio.wire.tls_stream import TlsStream
 
 log = structlog.get_logger(__name__)
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 # Records that are decrypted in one pass of the loop, at the least and at the most, of all
 # connections that are there: thousands may speak in one instant, and a record with what becomes of
 # it is a tenth of a millisecond.
-RECORDS: Final = (16, 64)
+RECORDS: Final = (8, 64)
 # Seconds between two looks at the files.
 LOOK_EVERY: Final = 60.0
 # Parts of what OpenSSL says, and what they mean to people.
@@ -39,8 +39,6 @@ class Certificate:
     """
 
     def __init__(self, certificate: Path, key: Path) -> None:
-        self.waits: Waits | None = None
-        """Where its connections wait for what they read; their system's way without."""
         self._files = certificate, key
         self._records = Admission(share=Share(*RECORDS))
         self._seen = self._look()
@@ -67,7 +65,7 @@ class Certificate:
     def wrap(self, stream: trio.SocketStream) -> TlsStream:
         """TLS around a new connection, with the certificate of this moment. The handshake is its
         first use."""
-        return TlsStream(EagerStream(stream, self.waits), self.context, self._records.wait)
+        return TlsStream(EagerStream(stream), self.context, self._records.wait)
 
     async def keep_renewed(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED

@@ -19,12 +19,16 @@ from attrs import define
 
 from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.wire.admission import Admission, Look
+from eyeclaw_trio.wire.streams import NowaitStream, Waits
 
 # Connections at once. Whoever has a key shows it within a round trip or two.
 NEWCOMERS: Final = 256
 # Of all connections that may be open one key alone may have three quarters; there is always one
 # left for another. Most gateways have one key, and a wearer needs one connection.
 GENEROSITY: Final = 3
+
+# So many of a key's connections wait for the system by themselves, which is a pass quicker.
+BY_THEMSELVES: Final = 32
 
 _UNTOUCHED: Final = nullcontext()
 
@@ -41,6 +45,7 @@ class Newcomer:
     """It has asked for something, and waits for the next thing, or to be told what was wrong."""
     is_unwanted: bool = False
     """It has made room for another, and must end."""
+    _stream: NowaitStream | None = None
     _end: Callable[[], None] | None = None
     _owner: Hashable = None
 
@@ -75,6 +80,9 @@ class Newcomer:
             self.end()
             self._all.owned.move(owner, 1)
             self._owner = owner
+            waits = self._all.waits
+            if waits and self._stream and self._all.owned.of(owner) > BY_THEMSELVES:
+                self._stream.wait_with(waits)
         if self.is_new:
             self._all.forget(self)
         self._end = None  # nothing ends it for others any more
@@ -104,7 +112,11 @@ class Newcomers:
         limit: int = NEWCOMERS,
         connections: int = 10_000,
         look: Look = lambda _: None,
+        waits: Waits | None = None,
     ) -> None:
+        self.waits = waits
+        """Where connections of a key that has many wait for what they read: they may all speak in
+        one instant, and some go on in each pass of the loop. Others never wait there."""
         self.turned_out = 0
         """How many have had to make room."""
         self.admission = Admission()
@@ -127,12 +139,12 @@ class Newcomers:
         glimpse = self._look(said) if said and self.admission.is_busy else None
         await self.admission.wait(peer, was_served=was_served, glimpse=glimpse)
 
-    def enter(self, peer: str = "") -> Newcomer:
+    def enter(self, peer: str = "", stream: NowaitStream | None = None) -> Newcomer:
         """One more, of this address; where there are too many already, another one ends."""
         if len(self._waiting) >= self._limit:
             self.turned_out += 1
             next(iter(self._waiting)).make_room()
-        newcomer = Newcomer(self, peer)
+        newcomer = Newcomer(self, peer, stream=stream)
         self._waiting[newcomer] = None
         return newcomer
 

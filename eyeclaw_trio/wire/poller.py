@@ -48,11 +48,9 @@ FIRST_SIZE: Final = 16_384  # at first
 _LEAST_SIZE, _LARGEST_SIZE = 4_096, 65_536
 _QUICK, _SLOW = 0.0015, 0.004
 
-# Who is only told that there is something to read counts for so many bytes: they are 64 in a pass,
+# Who is only told that there is something to read counts for so many bytes: they are 32 in a pass,
 # and each is a twentieth of a millisecond before it stands in any line.
-SOMETHING: Final = bytes(4_096)
-# So many wait for the system by themselves, which is quicker where few do.
-BY_THEMSELVES: Final = 64
+SOMETHING: Final = bytes(8_192)
 
 Take = Callable[[bytes | None], bool]
 """Takes what was received, b"" at the end, None where the connection is broken; says whether to
@@ -183,7 +181,6 @@ class Poller:
         self._epoll: select.epoll | None = None
         self._watches: dict[int, Watch] = {}
         self._ending: deque[Watch] = deque()
-        self._by_themselves = 0
 
     @classmethod
     def where_possible(cls) -> Poller | None:
@@ -226,14 +223,7 @@ class Poller:
 
         Raises trio.ClosedResourceError. Cancellation changes nothing.
         """
-        if self._by_themselves >= BY_THEMSELVES:
-            await self.receive(_Untouched(stream), bytes)
-            return
-        self._by_themselves += 1
-        try:
-            await trio.lowlevel.wait_readable(stream.fileno())
-        finally:
-            self._by_themselves -= 1
+        await self.receive(_Untouched(stream), bytes)
 
     async def run(self) -> None:
         """Read for ever, until cancelled: without it nothing is received."""

@@ -39,6 +39,14 @@ class Pollable(Protocol):
         """As `NowaitStream`."""
 
 
+class Waits(Protocol):
+    """Where one waits for what a socket has to say; as `wire.poller.Poller`."""
+
+    async def wait_readable(self, stream: Pollable) -> None:
+        """Return when there is something to read, or its end. Raises trio.ClosedResourceError.
+        Cancellation changes nothing."""
+
+
 class NowaitStream(Protocol):
     """A trio stream that can be tried without waiting.
 
@@ -56,6 +64,9 @@ class NowaitStream(Protocol):
 
     def settled(self) -> NowaitStream:
         """The stream to go on with: without what has been read again to its end."""
+
+    def wait_with(self, waits: Waits) -> None:
+        """Wait there for what it reads from now on, where it is a socket."""
 
     def write_nowait(self, data: bytes | memoryview) -> int:
         """Write what is taken now; returns how many bytes that was, 0 for none."""
@@ -86,24 +97,15 @@ class NowaitStream(Protocol):
         cancelled."""
 
 
-class Waits(Protocol):
-    """Where one waits for what a socket has to say; as `wire.poller.Poller`."""
-
-    async def wait_readable(self, stream: Pollable) -> None:
-        """Return when there is something to read, or its end. Raises trio.ClosedResourceError.
-        Cancellation changes nothing."""
-
-
 class EagerStream(trio.abc.HalfCloseableStream):
-    """A trio.SocketStream, read and written without a wait where that is possible. With `waits` it
-    waits there for what it reads."""
+    """A trio.SocketStream, read and written without a wait where that is possible."""
 
     __slots__ = ("_socket", "_stream", "_waits")  # there may be ten thousand
 
-    def __init__(self, stream: trio.SocketStream, waits: Waits | None = None) -> None:
+    def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
         self._socket = stream.socket
-        self._waits = waits
+        self._waits: Waits | None = None
 
     @property
     def peer(self) -> str:
@@ -118,6 +120,10 @@ class EagerStream(trio.abc.HalfCloseableStream):
     def settled(self) -> EagerStream:
         """Itself."""
         return self
+
+    def wait_with(self, waits: Waits) -> None:
+        """As `NowaitStream`."""
+        self._waits = waits
 
     def write_nowait(self, data: bytes | memoryview) -> int:
         """As `NowaitStream`."""
@@ -216,6 +222,9 @@ class PatientStream(trio.abc.HalfCloseableStream):
         """Itself."""
         return self
 
+    def wait_with(self, waits: Waits) -> None:
+        """Nothing: it is no socket."""
+
     def write_nowait(self, data: bytes | memoryview) -> int:  # noqa: ARG002
         """Nothing is ever taken."""
         return 0
@@ -283,6 +292,10 @@ class ReplayedStream(trio.abc.Stream):
     def settled(self) -> NowaitStream:
         """The stream below, once nothing is left to be read again."""
         return self if self._replay else self._stream
+
+    def wait_with(self, waits: Waits) -> None:
+        """As the stream below."""
+        self._stream.wait_with(waits)
 
     def write_nowait(self, data: bytes | memoryview) -> int:
         """As the stream below."""

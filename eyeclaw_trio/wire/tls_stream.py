@@ -18,7 +18,7 @@ from typing import Final
 
 import trio
 
-from eyeclaw_trio.wire.streams import Admission, EagerStream
+from eyeclaw_trio.wire.streams import Admission, EagerStream, Waits
 
 # Bytes that are read of a socket in one go: about a record.
 PORTION: Final = 16_384
@@ -91,6 +91,10 @@ class TlsStream(trio.abc.Stream):
     def settled(self) -> TlsStream:
         """Itself."""
         return self
+
+    def wait_with(self, waits: Waits) -> None:
+        """As the stream below."""
+        self._below.wait_with(waits)
 
     def write_nowait(self, data: bytes | memoryview) -> int:  # noqa: ARG002
         """Nothing is ever taken: what the system leaves of it would be nobody's."""

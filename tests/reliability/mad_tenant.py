@@ -98,8 +98,10 @@ async def gone_mad(
     what: str,
     settings: str = "",
     tls: trustme.KeyType | None = None,
+    kept: int = KEPT,
 ) -> AsyncIterator[Mad]:
-    """The attack goes into the block. With a kind of key all of it is TLS."""
+    """The attack goes into the block. With a kind of key all of it is TLS. Of memory no more than
+    is `kept` is left behind, in bytes."""
     house, authority = House(tmp_path), None
     if tls is not None:
         authority, named = make_certificate(tmp_path, tls)
@@ -115,4 +117,4 @@ async def gone_mad(
     assert meter.turns >= 1
     assert meter.worst < PATIENCE
     assert meter.growth < GROWTH
-    assert meter.kept < KEPT
+    assert meter.kept < kept

@@ -143,14 +143,16 @@ class StallMeter:
 
 @asynccontextmanager
 async def attacked(
-    house: House, *, lines: int = 200, authority: Path | None = None
+    house: House, *, lines: int = 200, authority: Path | None = None, turns_out: bool = False
 ) -> AsyncIterator[StallMeter]:
     """The attack goes into the block. Behind it nobody has waited, nothing was kept, and the log
     is without a traceback and shorter than `lines`, besides those of turns. With the certificate
-    of an `authority` all of it is TLS."""
+    of an `authority` all of it is TLS. Where it `turns_out` others of its address, these come
+    again until they are answered."""
     house.lifetime = LONGEST
     trusted = None if authority is None else ssl.create_default_context(cafile=str(authority))
     environ = {} if authority is None else {"PROBE_CA": str(authority)}
+    near = environ | ({"PROBE_AGAIN": "yes"} if turns_out else {})
     async with house.serve(scheme="http" if trusted is None else "https") as plain:
         gateway = attrs.evolve(plain, trusted=trusted)
         meter = StallMeter(gateway)
@@ -159,8 +161,8 @@ async def attacked(
         async with trio.open_nursery() as nursery:
             asking = (
                 (ELSEWHERE, meter.waits, environ),
-                (HERE, meter.near, environ),
-                (HERE, meter.keyed, {**environ, "PROBE_KEY": gateway.key}),
+                (HERE, meter.near, near),
+                (HERE, meter.keyed, {**near, "PROBE_KEY": gateway.key}),
                 (
                     HERE,
                     meter.kept_alive,

@@ -10,7 +10,7 @@ import pytest
 import trio
 from crowd import crowd
 from mad_answers import MANY, answers, get, upgrade
-from mad_tenant import gone_mad
+from mad_tenant import GROWTH, gone_mad
 from raw_wire import frame
 
 from eyeclaw_trio.server.worker import POLL_PATH, TRIGGER_PATH
@@ -26,7 +26,8 @@ async def test_row_36_polls_whose_answers_end_in_one_instant_stop_nobody(
 ) -> None:
     """Of one answer, or each of its own."""
     async with (
-        gone_mad(tmp_path, capsys, f"900 polls of {count} answers that end") as mad,
+        # 900 triggered turns are kept for a while.
+        gone_mad(tmp_path, capsys, f"900 polls of {count} answers that end", kept=GROWTH) as mad,
         answers(mad, TRIGGER_PATH, count) as triggered,
         crowd(mad.gateway, MANY, lambda _: get(mad, "/v1/models"), b"]}") as pollers,
     ):

@@ -71,8 +71,9 @@ async def test_row_35_handshakes_that_are_left_half_done_stop_nobody_who_is_ther
 ) -> None:
     """600 say hello, of whom 256 may stay; three times."""
     house = _furnish(tmp_path, KINDS[kind])
-    async with attacked(house, authority=tmp_path / "authority.pem") as meter:
-        hello = client_hello(tmp_path / "authority.pem")
+    authority = tmp_path / "authority.pem"
+    async with attacked(house, authority=authority, turns_out=True) as meter:
+        hello = client_hello(authority)
         for _ in range(3):
             async with AsyncExitStack() as stack:
                 for _ in range(600):

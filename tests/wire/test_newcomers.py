@@ -7,7 +7,9 @@ import trio
 import trio.testing
 
 from eyeclaw_trio.wire import admission as admissions
-from eyeclaw_trio.wire.newcomers import NEWCOMERS, Newcomer, Newcomers
+from eyeclaw_trio.wire.newcomers import BY_THEMSELVES, NEWCOMERS, Newcomer, Newcomers
+from eyeclaw_trio.wire.poller import Poller
+from eyeclaw_trio.wire.streams import PatientStream, Waits
 
 
 def enter(newcomers: Newcomers, name: str, ended: list[str]) -> Newcomer:
@@ -108,3 +110,21 @@ async def test_of_a_crowd_that_has_shown_a_key_few_go_on_in_a_pass_and_keys_in_t
             await newcomers.enter().admission(b"GET /")  # newcomers have a line of their own
     assert order.index(other) < 5 * admissions.AT_LEAST
     assert len(order) == 201
+
+
+def test_of_a_key_with_many_connections_the_later_ones_wait_where_some_go_on_at_a_time() -> None:
+    class Stream(PatientStream):
+        waits: Waits | None = None
+
+        def wait_with(self, waits: Waits) -> None:
+            self.waits = waits
+
+    poller = Poller()
+    newcomers = Newcomers(waits=poller)
+    streams = [Stream(trio.testing.memory_stream_pair()[0]) for _ in range(BY_THEMSELVES + 3)]
+    for stream in streams:
+        newcomers.enter(stream=stream).vouch("key")
+    other = Stream(trio.testing.memory_stream_pair()[0])
+    newcomers.enter(stream=other).vouch("another key")
+    assert [stream.waits for stream in streams] == [None] * BY_THEMSELVES + [poller] * 3
+    assert other.waits is None

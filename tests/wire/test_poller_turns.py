@@ -289,13 +289,12 @@ async def test_one_that_was_ended_while_its_end_waited_is_not_read() -> None:
 async def test_thousands_who_wait_to_be_read_by_somebody_else_go_on_some_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The first of them wait for the system by themselves."""
-    monkeypatch.setattr(poller_module, "BY_THEMSELVES", 4)
     monkeypatch.setattr(poller_module, "BYTES_AT_A_TIME", 7 * len(poller_module.SOMETHING))
     poller, passes, heard = Poller(clock_of(0)), Passes(), list[bytes]()
 
     async def hear(ours: EagerStream) -> None:
-        heard.append(await EagerStream(ours._stream, poller).receive_some())
+        ours.wait_with(poller)
+        heard.append(await ours.receive_some())
         passes.count += 1
 
     async with pairs(100) as lines, running(poller) as nursery:
@@ -308,24 +307,23 @@ async def test_thousands_who_wait_to_be_read_by_somebody_else_go_on_some_at_a_ti
             while len(heard) < 100:
                 await trio.lowlevel.checkpoint()
         assert heard == [b"a word"] * 100
-        assert passes.most <= 4 + 8
+        assert passes.most <= 8
         assert not is_watching(poller)
 
 
-async def test_an_end_is_heard_of_by_who_waits_to_read_it_and_a_cancelled_wait_loses_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(poller_module, "BY_THEMSELVES", 0)
+async def test_an_end_is_heard_of_by_who_waits_to_read_it_and_a_cancelled_wait_loses_nothing() -> (
+    None
+):
     poller = Poller()
     async with pair() as (ours, theirs), running(poller):
-        stream = EagerStream(ours._stream, poller)
+        ours.wait_with(poller)
         with trio.move_on_after(0):
-            await stream.receive_some()
+            await ours.receive_some()
         assert not is_watching(poller)
         await theirs.send_all(b"last word")
         await theirs.aclose()
         with trio.fail_after(5):
-            assert [await stream.receive_some() for _ in range(2)] == [b"last word", b""]
+            assert [await ours.receive_some() for _ in range(2)] == [b"last word", b""]
         assert not is_watching(poller)
 
 
