@@ -81,7 +81,9 @@ async def test_row_35_handshakes_that_are_left_half_done_stop_nobody_who_is_ther
                     stack.push_async_callback(trio.aclose_forcefully, stream)
                     await stream.send_all(hello)
                 await trio.sleep(1)
-    _assert_unharmed(meter, capsys, f"600 handshakes left half done, {kind}")
+    # Who comes from their address stands in one line with them, and may have to come again.
+    what = f"600 handshakes left half done, {kind}"
+    _assert_unharmed(meter, capsys, what, near=2 * BEHIND_ONE_PROXY)
 
 
 async def _change_keys(meter: StallMeter, stack: AsyncExitStack) -> None:
@@ -136,13 +138,18 @@ async def _say(stream: trio.SocketStream, said: bytes) -> None:
             pass
 
 
-def _assert_unharmed(meter: StallMeter, capsys: pytest.CaptureFixture[str], what: str) -> None:
+def _assert_unharmed(
+    meter: StallMeter,
+    capsys: pytest.CaptureFixture[str],
+    what: str,
+    near: float = BEHIND_ONE_PROXY,
+) -> None:
     with capsys.disabled():
         print(f"\n{what}: {meter}")
     assert meter.turns >= 1
     assert max(meter.kept_alive) < PATIENCE
     assert meter.worst < PATIENCE
-    assert max(*meter.near, *meter.keyed) < BEHIND_ONE_PROXY
+    assert max(*meter.near, *meter.keyed) < near
     # What OpenSSL has had stays with the allocator, for the next crowd: three take what one takes.
     assert meter.growth < 32 * MEBIBYTE
 
