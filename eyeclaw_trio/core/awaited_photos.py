@@ -40,7 +40,8 @@ class _Asked:
 
 @frozen
 class AwaitedPhotos:
-    """What is awaited now; of the bot that has most the oldest is forgotten first."""
+    """What is awaited now; of the bot that has most, and of its wearer who has most, the oldest is
+    forgotten first."""
 
     _asked: OrderedDict[Talk, _Asked] = field(factory=OrderedDict, init=False)
 
@@ -53,7 +54,8 @@ class AwaitedPhotos:
         if question:
             self._asked[talk] = _Asked(question[:KEPT], now + WITHIN, is_awaited=True)
         if len(self._asked) > MOST:
-            del self._asked[find_oldest_of_greediest(self._asked, attrgetter("bot_id"))]
+            owners_of = attrgetter("bot_id"), attrgetter("user_id")
+            del self._asked[find_oldest_of_greediest(self._asked, *owners_of)]
 
     def take(self, talk: Talk, now: float) -> str | None:
         """The question that a photo of this conversation answers, once; else None."""

@@ -117,14 +117,15 @@ class _Conversation:
 
 
 class Conversations(Generic[Key]):
-    """All conversations that are remembered, each by its key; `owner_of` says whose that is."""
+    """All conversations that are remembered, each by its key; `owners_of` say whose that is, and
+    whose within that."""
 
     def __init__(
         self,
         bounds: Bounds | None = None,
-        owner_of: Callable[[Key], Hashable] = lambda _: None,
+        *owners_of: Callable[[Key], Hashable],
     ) -> None:
-        self._owner_of = owner_of
+        self._owners_of = owners_of
         self._bounds = bounds or Bounds()
         self._kept: OrderedDict[Key, _Conversation] = OrderedDict()  # longest at rest first
         self._open: dict[Key, list[OpenExchange]] = {}
@@ -185,7 +186,7 @@ class Conversations(Generic[Key]):
         while len(conversation.exchanges) > bounds.turns or conversation.size > bounds.size:
             conversation.size -= conversation.exchanges.popleft().size
         if len(self._kept) > KEPT_CONVERSATIONS:
-            del self._kept[find_oldest_of_greediest(self._kept, self._owner_of)]
+            del self._kept[find_oldest_of_greediest(self._kept, *self._owners_of)]
 
     def _forget(self, now: float) -> None:
         while self._kept:

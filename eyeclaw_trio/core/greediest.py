@@ -10,8 +10,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def find_oldest_of_greediest(kept: Collection[T], owner_of: Callable[[T], Hashable]) -> T:
-    """Of these, the oldest first. Where several owners have as many, of the one whose is oldest.
-    Raises ValueError where there are none."""
-    [(greediest, _)] = Counter(map(owner_of, kept)).most_common(1)
-    return next(each for each in kept if owner_of(each) == greediest)
+def find_oldest_of_greediest(kept: Collection[T], *owners_of: Callable[[T], Hashable]) -> T:
+    """Of these, the oldest first: of what the greediest owner has; where there are more owners
+    within that, of what the greediest of those has; and so on. Where several have as many, of the
+    one whose is oldest. Raises ValueError where there are none."""
+    for owner_of in owners_of:
+        [(greediest, _)] = Counter(map(owner_of, kept)).most_common(1)
+        kept = [each for each in kept if owner_of(each) == greediest]
+    return next(iter(kept))

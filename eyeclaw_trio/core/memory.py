@@ -47,7 +47,7 @@ class Memory:
 
     beginnings: Beginnings = field(factory=Beginnings)
     _said: Conversations[Thread] = field(
-        factory=lambda: Conversations(WEARER, attrgetter("bot_id"))
+        factory=lambda: Conversations(WEARER, attrgetter("bot_id"), attrgetter("user_id"))
     )
     _contexts: dict[Thread, Context] = field(factory=dict)
     _heard: OrderedDict[str, float] = field(factory=OrderedDict)

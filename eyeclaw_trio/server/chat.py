@@ -87,7 +87,7 @@ class ChatDoor:
     peers: PeerLog = field(factory=PeerLog, kw_only=True)
     chats: LiveSet[ChatSession] = field(factory=LiveSet)
     conversations: Conversations[Speaker] = field(
-        factory=lambda: Conversations(owner_of=attrgetter("key_id"))
+        factory=lambda: Conversations(None, attrgetter("key_id"))
     )
 
     async def serve(self, request: Request, _: HttpConnection) -> Continuation:

@@ -54,3 +54,13 @@ def test_a_bot_that_awaits_too_many_has_only_its_own_forgotten() -> None:
     assert awaited.take(TALK, 1.0) == "这朵花叫什么？"
     assert awaited.take(Talk(2, str(MOST), "m"), 1.0) is None
     assert awaited.take(Talk(2, str(2 * MOST - 1), "m"), 1.0) == "?"
+
+
+def test_a_wearer_who_has_too_many_awaited_has_only_his_own_forgotten() -> None:
+    photos = AwaitedPhotos()
+    modest = Talk(1, "me", "m")
+    photos.expect(modest, "一？", 0.0)
+    for number in range(MOST):
+        photos.expect(Talk(1, "you", f"m{number}"), "二？", 0.0)
+    assert photos.take(modest, 0.0) == "一？"
+    assert photos.take(Talk(1, "you", "m0"), 0.0) is None

@@ -103,7 +103,7 @@ def test_who_has_too_many_conversations_has_only_his_own_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(bounds, "KEPT_CONVERSATIONS", 3)
-    conversations = Conversations[Speaker](owner_of=lambda speaker: speaker.key_id)
+    conversations = Conversations[Speaker](None, lambda speaker: speaker.key_id)
     remember(conversations, 1, speaker=ME)
     for number in range(9):
         remember(conversations, 1, speaker=Speaker(2, f"crowd {number}"))

@@ -125,6 +125,26 @@ def test_a_bot_with_too_many_conversations_has_only_its_own_forgotten(
     assert [len(each.heard()) for each in crowd] == [0] * 7 + [1, 1]
 
 
+def test_a_wearer_with_too_many_conversations_has_only_his_own_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(conversation, "KEPT_CONVERSATIONS", 3)
+    memory = Memory()
+    modest = Talk(memory, context_of("me"))
+    modest.say("一", "甲")
+    crowd = [
+        Talk(
+            memory,
+            name_context(1, "per_conversation", named=None, user_id="you", message_id=f"m{number}"),
+        )
+        for number in range(9)
+    ]
+    for each in crowd:
+        each.say("二", "乙")
+    assert len(modest.heard()) == 1
+    assert [len(each.heard()) for each in crowd] == [0] * 7 + [1, 1]
+
+
 def test_what_another_process_has_forgotten_is_forgotten_here() -> None:
     memory = Memory()
     one, other = Talk(memory, context_of()), Talk(memory, context_of(bot_id=2))
