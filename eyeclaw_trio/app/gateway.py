@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 import trio
 from attrs import define, field
 
+from eyeclaw_trio.app.allocator import give_back_after_crowds
 from eyeclaw_trio.app.background import Background
 from eyeclaw_trio.app.binding import StoreBinder
 from eyeclaw_trio.app.observer import Observer
@@ -18,6 +20,7 @@ from eyeclaw_trio.app.shutdown import Shutdown
 from eyeclaw_trio.app.wearer_book import TracedWearers
 from eyeclaw_trio.core.invitations import Invitations
 from eyeclaw_trio.core.routing import ChatChoice, WearerRules
+from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.protocol.endpoint import PUSH_PATH
 from eyeclaw_trio.push.platform import Platform
 from eyeclaw_trio.relay.switchboard import Switchboard
@@ -54,6 +57,9 @@ from eyeclaw_trio.store.store import Store
 from eyeclaw_trio.wire.services import Services
 from eyeclaw_trio.wire.socket_kind import SocketKind
 
+# For so many connections the memory is enough that keys share; for more there is more of it.
+CONNECTIONS: Final = 10_000
+
 
 @define(eq=False)
 class Gateway:
@@ -75,11 +81,12 @@ class Gateway:
     try_it: TryItDoor = field(init=False)
     invitations: Invitations = field(factory=Invitations, init=False)
     _turn_logs: TurnLogs = field(factory=TurnLogs, init=False)
-    _services: Services = field(factory=Services, init=False)
+    _services: Services = field(init=False)
     _background: Background = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         settings, store = self.settings, self.store
+        self._services = Services(memory=Shares.of_memory(max(1, self.connections / CONNECTIONS)))
         self.switchboard = Switchboard(settings.patience, settings.limits)
         self.shutdown = Shutdown(
             settings.patience.drain_timeout, self.switchboard, self.roster, self._turn_logs
@@ -107,6 +114,14 @@ class Gateway:
             attrs.evolve(settings.limits, connections=self.connections),
             self._services.poller,
             FirstLook(lambda: store.directory),
+            self._services.memory,
+        )
+        self._services.count_together(
+            reception.questions,
+            reception.held,
+            self.switchboard.waiting,
+            self._turn_logs.room,
+            photos.guard.room,
         )
         self.observer.show_counts(lambda: self.front_door.open_connections)
 
@@ -167,6 +182,7 @@ class Gateway:
         )
         names = tuple(settings.providers)
         completions = CompletionDoor(reception, names)
+        self._services.count_together(completions.whole_answers)
         models = ModelsDoor(gate, names, store.key_used)
         stats = StatsDoor(gate, self.switchboard, observer.stopwatch, observer.health)
         return {
@@ -208,6 +224,7 @@ class Gateway:
         """Do what all connections need done together, until cancelled; started when it is."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._services.run)
+            nursery.start_soon(give_back_after_crowds, lambda: self.front_door.open_connections)
             await nursery.start(self._background.run)
             task_status.started()
 

@@ -9,21 +9,35 @@ share their buffers so: "dynamic thresholds", Choudhury and Hahne, 1998.)
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Final
 
 from attrs import define, field
+
+# Bytes of memory that all keys and tokens may take together, whatever for, and how generous that
+# is: a third of it, 48 MiB, has who is alone. What is not worth counting comes on top of that, and
+# an attacker's 64 MiB are kept (RELIABILITY 35).
+MEMORY: Final = 144 * 1_048_576
+MEMORY_TIMES: Final = 0.5
 
 
 class Shares:
     """What of `limit` is taken, and by whom; bytes, or whatever is counted.
 
-    Of one that is `times` as generous, who is alone gets that part of `times + 1` parts.
+    Of one that is `times` as generous, who is alone gets that part of `times + 1` parts. What is
+    taken of one that is part of a `whole` is taken of that, too, and has to be allowed by both.
     """
 
-    def __init__(self, limit: int, times: int = 1) -> None:
+    def __init__(self, limit: int, times: float = 1) -> None:
         self.limit = limit
         self._times = times
         self.taken = 0
+        self.whole: Shares | None = None
         self._of: dict[Hashable, int] = {}
+
+    @classmethod
+    def of_memory(cls, scale: float = 1.0) -> Shares:
+        """What all keys and tokens share of the memory, or so many times as much."""
+        return cls(int(MEMORY * scale), MEMORY_TIMES)
 
     def of(self, owner: Hashable) -> int:
         """How much this owner has."""
@@ -31,6 +45,8 @@ class Shares:
 
     def allows(self, owner: Hashable, amount: int) -> bool:
         """Whether this owner may have so much more."""
+        if self.whole is not None and not self.whole.allows(owner, amount):
+            return False
         return self.of(owner) + amount <= self._times * (self.limit - self.taken)
 
     def portion(self, owner: Hashable) -> Portion:
@@ -39,6 +55,8 @@ class Shares:
 
     def move(self, owner: Hashable, amount: int) -> None:
         """Count so much more of this owner's, or less; for portions."""
+        if self.whole is not None:
+            self.whole.move(owner, amount)
         self.taken += amount
         has = self.of(owner) + amount
         if has:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Final, TypeVar
 
-import structlog
 import trio
 from attrs import define, field, frozen
 
@@ -19,8 +18,7 @@ from eyeclaw_trio.photos.data_url import is_data_url, make_data_url, read_data_u
 from eyeclaw_trio.photos.fetch import CheckedNetwork, Fetcher
 from eyeclaw_trio.photos.pictures import Pictures
 from eyeclaw_trio.trust import trusted_context
-
-log = structlog.get_logger(__name__)
+from eyeclaw_trio.wire.peer_log import PeerLog
 
 Result = TypeVar("Result")
 
@@ -54,6 +52,11 @@ class _Room:
     def of(cls, limit: int) -> _Room:
         """So much of it for all."""
         return cls(Shares(limit, _GENEROSITY), Shares(limit))
+
+    @property
+    def by_key(self) -> Shares:
+        """What keys share of it."""
+        return self._keys
 
     def portion(self, sender: Sender) -> _Portion:
         """Something of this sender's that will take its part."""
@@ -91,6 +94,7 @@ class PhotoGuard:
     pictures: Pictures = field(factory=Pictures)
     _room: _Room = field(factory=lambda: _Room.of(ROOM), init=False)
     _open: _Room = field(factory=lambda: _Room.of(AT_ONCE), init=False)
+    _peers: PeerLog = field(factory=PeerLog, init=False)
 
     @classmethod
     def of(cls, limit: int, request_timeout: float, *, allows_private: bool = False) -> PhotoGuard:
@@ -99,6 +103,11 @@ class PhotoGuard:
         network = CheckedNetwork(allows_private)
         fetcher = Fetcher(limit, network, trusted_context())
         return cls(fetcher, _SHARE_OF_TIME * request_timeout)
+
+    @property
+    def room(self) -> Shares:
+        """What photos take (bytes), by whose key they came with."""
+        return self._room.by_key
 
     async def take_in(self, address: str, sender: Sender) -> str:
         """The photo at this address (http, https or data:) as a `data:` URL of a JPEG.
@@ -151,6 +160,7 @@ class PhotoGuard:
     ) -> Result:
         place, room = self._open.portion(sender), self._room.portion(sender)
         began = trio.current_time()
+        whose = "the owner" if sender.key_id is None else f"key {sender.key_id}"
         try:
             if not place.take(1):
                 raise PhotoRefused(PhotoFault.BUSY, "too many photos come at the same time")
@@ -158,11 +168,11 @@ class PhotoGuard:
                 data = await self._receive(address, room.take, sender)
                 result = await use(data, sender.key_id)
                 seconds = round(trio.current_time() - began, 3)
-                log.info("photo.taken", bytes=len(data), seconds=seconds)
+                self._peers.info(whose, "photo.taken", bytes=len(data), seconds=seconds)
                 return result
             raise PhotoRefused(PhotoFault.SLOW, f"it took more than {self.within:g} s")
         except PhotoRefused as refused:
-            log.warning("photo.refused", fault=refused.code, why=refused.why)
+            self._peers.warning(whose, "photo.refused", fault=refused.code, why=refused.why)
             raise
         finally:
             room.release()

@@ -8,6 +8,7 @@ from typing import Final
 import trio
 
 from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.core.turn_messages import ReaderLeft
 from eyeclaw_trio.relay.station import Station
 from eyeclaw_trio.relay.turns import OpenTurns
@@ -44,6 +45,11 @@ class Switchboard:
         if station is None:
             station = self._providers[name] = self._make_station(NO_BOT)
         return station
+
+    @property
+    def waiting(self) -> Shares:
+        """Bytes that wait for readers, by who has asked."""
+        return self._turns.waiting
 
     @property
     def open_turns(self) -> int:

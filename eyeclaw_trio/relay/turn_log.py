@@ -211,7 +211,7 @@ class TurnLogs:
     """
 
     def __init__(self, room: Shares | None = None, kept: Shares | None = None) -> None:
-        self._room = room or Shares(ROOM)
+        self.room = room or Shares(ROOM)
         self._kept = kept or Shares(KEPT_TURNS)
         self._turns: dict[str, TriggeredTurn] = {}
         self._ended: deque[tuple[float, TriggeredTurn]] = deque()  # with when to forget it
@@ -223,11 +223,11 @@ class TurnLogs:
     def has_room(self, key_id: int) -> bool:
         """Whether one more turn of this key can be kept, however long its answer. What other keys
         have taken leaves it a part of its own (RELIABILITY 36)."""
-        return self._kept.allows(key_id, 1) and self._room.allows(key_id, LOG_LIMIT)
+        return self._kept.allows(key_id, 1) and self.room.allows(key_id, LOG_LIMIT)
 
     def make_log(self, wording: Wording, key_id: int) -> TurnLog:
         """An empty log, for a turn of this key that is about to run."""
-        return TurnLog(wording, self._room.portion(key_id))
+        return TurnLog(wording, self.room.portion(key_id))
 
     @contextmanager
     def running(self, turn: TriggeredTurn) -> Iterator[None]:

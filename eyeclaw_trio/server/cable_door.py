@@ -21,6 +21,7 @@ from eyeclaw_trio.server.live_set import LiveSet
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.stream_channel import StreamChannel
 from eyeclaw_trio.wire.http_connection import HttpConnection
+from eyeclaw_trio.wire.newcomers import SOCKET
 from eyeclaw_trio.wire.peer_log import PeerLog
 from eyeclaw_trio.wire.request_reader import Request
 from eyeclaw_trio.wire.socket_kind import SocketKind
@@ -72,8 +73,9 @@ class CableDoor:
             key_id = worker.key and worker.key.id
             socket = ServerSocket(self.kind, key_id, is_trusted=key_id is not None)
             if worker.key is None:
+                request.newcomer.hold(SOCKET)
                 request.newcomer.ends_with(socket.abort)
-            elif not request.newcomer.vouch(worker.key.id):
+            elif not request.newcomer.vouch(worker.key.id) or not request.newcomer.hold(SOCKET):
                 return self._refuse_one_more(request, f"key {worker.key.id}")
             return Upgrade(partial(self.stream_channel.serve, worker, socket))
         bot = self._find_bot(request)

@@ -49,6 +49,7 @@ from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.reception import Reception
 from eyeclaw_trio.server.traced_turn import TracedTurn
 from eyeclaw_trio.wire.http_connection import HttpConnection
+from eyeclaw_trio.wire.newcomers import SOCKET
 from eyeclaw_trio.wire.peer_log import PeerLog
 from eyeclaw_trio.wire.request_reader import Request
 from eyeclaw_trio.wire.services import Services
@@ -102,6 +103,8 @@ class ChatDoor:
             session_id = read_session_id(request.path)
         except BadMessage as bad:
             raise RequestRefused(400, "Invalid session id", bad.faults) from None
+        if not request.newcomer.hold(SOCKET):
+            raise self.reception.gate.refuse_one_more(request, key)
         session = ChatSession(
             self,
             key,
@@ -241,9 +244,18 @@ class ChatSession:
             return
         if self._answers is None:
             raise RuntimeError("a question before the connection was open")
+        room = self._reception.questions.portion(self.key_id)
+        if not room.take(len(question.message.encode())):
+            self._say_error("Too much at once", "too_much")
+            return
         now, session_id = trio.current_time(), self._speaker.session_id
         turn = self._reception.begin(
-            "chat", now, message_id=session_id, question=question.message, asked_by=self.key_id
+            "chat",
+            now,
+            message_id=session_id,
+            question=question.message,
+            asked_by=self.key_id,
+            room=room,
         )
         self._reception.on_key_used(self.key_id)
         wording = self._reception.wording(self._language, turn.trace)

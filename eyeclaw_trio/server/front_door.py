@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, Final
 
-import structlog
 import trio
 from attrs import frozen
 
 from eyeclaw_trio.core.patience import Limits, Patience
+from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.errors import ReaderGone, RequestRefused, TryLater
 from eyeclaw_trio.server.origins import Origins
 from eyeclaw_trio.server.refusals import describe_for
-from eyeclaw_trio.wire.accepting import wrap
+from eyeclaw_trio.wire.accepting import size_of, wrap
 from eyeclaw_trio.wire.admission import Look
 from eyeclaw_trio.wire.http_connection import HttpConnection
 from eyeclaw_trio.wire.newcomers import Newcomer, Newcomers
@@ -22,8 +23,7 @@ from eyeclaw_trio.wire.poller import Poller
 from eyeclaw_trio.wire.request_reader import ConnectionTerms, Request
 from eyeclaw_trio.wire.response_writer import Headers
 from eyeclaw_trio.wire.streams import LOOK, NowaitStream, ReplayedStream
-
-log = structlog.get_logger(__name__)
+from eyeclaw_trio.wire.tls_stream import TlsStream
 
 
 @frozen
@@ -51,6 +51,10 @@ _CORS_HEADERS: Final = ", ".join(
     ]
 )
 _CORS_MAX_AGE: Final = "600"
+# At the limit of connections so many at a time get a handshake, to be told so, within so many
+# seconds. All others are closed: a handshake costs a hundred times what that does.
+REFUSED_AT_A_TIME: Final = 8
+REFUSED_WITHIN: Final = 1.0
 
 
 class FrontDoor:
@@ -58,7 +62,8 @@ class FrontDoor:
 
     `routes` maps a path to its handlers by method. A path that ends with `/` takes all below it.
     Hang-ups are heard by the poller, which must run, or by a task for each answer. Where many
-    come in one instant, `look` says whom to take first.
+    come in one instant, `look` says whom to take first. What they cost is counted for who has shown
+    a key, in `memory`.
     """
 
     def __init__(
@@ -69,14 +74,18 @@ class FrontDoor:
         limits: Limits,
         poller: Poller | None = None,
         look: Look = lambda _: None,
+        memory: Shares | None = None,
     ) -> None:
         self.open_connections = 0
-        self.newcomers = Newcomers(connections=limits.connections, look=look, waits=poller)
+        self.newcomers = Newcomers(
+            connections=limits.connections, look=look, waits=poller, memory=memory
+        )
         self._routes = routes
         self._origins = origins
         self._limit = limits.connections
         self._terms = ConnectionTerms(patience.request_timeout, patience.write_timeout, poller)
         self._peers = PeerLog()
+        self._refusing = 0  # those that TLS is spoken to, to tell them that there are too many
 
     async def serve_connection(self, stream: trio.abc.Stream) -> None:
         """Serve one peer until it leaves; returns with the stream closed, whatever happened.
@@ -95,7 +104,7 @@ class FrontDoor:
             if begun is None:
                 return
             await self.newcomers.admit(accepted.peer, begun)
-            newcomer = self.newcomers.enter(accepted.peer, accepted)
+            newcomer = self.newcomers.enter(accepted.peer, accepted, size_of(accepted))
             connection = HttpConnection(accepted, self._terms, newcomer, begun)
             del begun
             continuation: Continuation = None
@@ -119,7 +128,7 @@ class FrontDoor:
         except* ReaderGone:
             pass  # the peer has left, or does not read: there is nobody to tell
         except* Exception:
-            log.exception("connection.bug", peer=accepted.peer)
+            self._peers.exception(accepted.peer, "connection.bug")
         finally:
             self.open_connections -= 1
             if newcomer is not None:
@@ -142,7 +151,7 @@ class FrontDoor:
         ):
             raise error
         if not isinstance(error, RequestRefused):
-            log.exception("request.bug", path=connection.path)
+            self._peers.exception(connection.newcomer.peer, "request.bug", path=connection.path)
             error = RequestRefused(500, "Internal error")
         if not writer.has_responded:  # else beyond this point of the stream nothing can be trusted
             with connection.newcomer.ending_here():
@@ -191,19 +200,35 @@ class FrontDoor:
         )
 
     async def _turn_away(self, stream: NowaitStream) -> None:
-        """At the limit: say so in one breath, without reading (RELIABILITY 19)."""
+        """At the limit: say so in one breath, without reading (RELIABILITY 19). Where TLS has to be
+        spoken for that, to some at a time, and to none where others wait for a handshake."""
         self._peers.warning(stream.peer, "connection.limit", limit=self._limit)
         terms = ConnectionTerms(1.0, 1.0)
         connection = HttpConnection(stream, terms, Newcomers().enter())
         try:
-            refused = TryLater("Too many connections")
-            await connection.writer.respond_json(
-                refused.status, describe_for("", refused), refused.headers
-            )
-        except ReaderGone:
+            if not isinstance(stream, TlsStream):
+                await self._say_full(connection)
+            elif self._refusing < REFUSED_AT_A_TIME and not self.newcomers.admission.is_busy:
+                self._refusing += 1
+                try:
+                    with trio.move_on_after(REFUSED_WITHIN):
+                        await stream.receive_admitted(LOOK, partial(self._admit, stream.peer))
+                    await self._say_full(connection)
+                finally:
+                    self._refusing -= 1
+        except (ReaderGone, trio.BrokenResourceError):
             pass
         finally:
             await stream.abort()
+
+    async def _say_full(self, connection: HttpConnection) -> None:
+        refused = TryLater("Too many connections")
+        await connection.writer.respond_json(
+            refused.status, describe_for("", refused), refused.headers
+        )
+
+    async def _admit(self, peer: str, _: bytes) -> None:
+        await self.newcomers.admit(peer, b"")
 
 
 def _receive_beginning(stream: NowaitStream) -> bytes | None:

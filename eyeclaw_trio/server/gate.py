@@ -54,9 +54,13 @@ class Gate:
                 401, "Invalid access key", headers=[("WWW-Authenticate", "Bearer")]
             )
         if not request.newcomer.vouch(key.id):
-            self.peers.warning(request.peer, "gate.too_many_connections", key_id=key.id)
-            raise TryLater("Too many connections with this key")
+            raise self.refuse_one_more(request, key)
         return key
+
+    def refuse_one_more(self, request: Request, key: AccessKey) -> TryLater:
+        """What is said where one more connection of this key, or of this kind, is one too many."""
+        self.peers.warning(request.peer, "gate.too_many_connections", key_id=key.id)
+        return TryLater("Too many connections with this key")
 
     def find_former_key(self, request: Request) -> AccessKey | None:
         """The key of this request, where it was good once and is no more. Whoever has such a one

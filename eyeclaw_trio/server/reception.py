@@ -219,7 +219,7 @@ class Reception:
         try:
             return choice(self.gate.directory())
         except BotOffline as offline:
-            log.warning("turn.no_bot", why=str(offline), hint=_NO_BOT)
+            self.gate.peers.warning("all", "turn.no_bot", why=str(offline), hint=_NO_BOT)
             trace.end(Outcome.OFFLINE, reason="no_bot")
             raise
         except RequestRefused:

@@ -46,10 +46,13 @@ log = structlog.get_logger(__name__)
 
 # Who comes without any credentials has so long to subscribe with some (seconds; PROTOCOL 3).
 SUBSCRIBES_WITHIN: Final = 10.0
-# Turns that one connection follows at once; a worker in the field follows one.
-SUBSCRIPTIONS: Final = 100
+# Turns that one connection follows at once; a worker in the field follows one. Each is a task, and
+# thousands that end in one instant are a third of a second.
+SUBSCRIPTIONS: Final = 16
 # Turns that are followed over all connections together, each by a task; all access keys share it.
 FOLLOWED: Final = 8_192
+# What one of them costs in memory (bytes, as measured).
+FOLLOWED_SIZE: Final = 6_144
 
 
 @frozen
@@ -197,6 +200,10 @@ class WorkerLink:
         if not self._has_place() or not place.take(1):
             self._reject(identifier, "too many turns are followed already")
             return
+        if not self._worker.request.newcomer.hold(FOLLOWED_SIZE):
+            place.release()
+            self._reject(identifier, "too much is kept for this key")
+            return
         self._has_subscribed = True
         subscription = self._subscriptions[identifier] = _Subscription(identifier, turn, place)
         connected = describe_connected(turn.bot_id, turn.session_id, time.time())
@@ -244,6 +251,7 @@ class WorkerLink:
         # By now the identifier may stand for a later subscription.
         if self._subscriptions.get(subscription.identifier) is subscription:
             del self._subscriptions[subscription.identifier]
+            self._worker.request.newcomer.let_go(FOLLOWED_SIZE)
         subscription.scope.cancel()
 
     async def _expect_subscription(self) -> None:

@@ -34,6 +34,7 @@ from eyeclaw_trio.relay.turn_log import TriggeredTurn, TurnLog, TurnLogs
 from eyeclaw_trio.server.gate import Gate
 from eyeclaw_trio.server.reception import Asked, Reception
 from eyeclaw_trio.wire.http_connection import HttpConnection
+from eyeclaw_trio.wire.newcomers import POLL
 from eyeclaw_trio.wire.request_reader import Request
 from eyeclaw_trio.wire.response_writer import Headers
 
@@ -150,7 +151,10 @@ class PollDoor:
             raise RequestRefused(404, "Turn not found")
         with turn.log.reading(comes_back=True) as reading:
             if turn.log.last_id <= place.last_id and turn.log.ended_at is None:
+                if not connection.newcomer.hold(POLL):
+                    raise self.gate.refuse_one_more(request, key)
                 await _wait_for_news(turn.log, place.last_id, connection)
+                connection.newcomer.let_go(POLL)
                 self.gate.require_key(request)  # the key may have been revoked meanwhile
             last_id = await _write_rest(turn.log, place.last_id, connection)
             reading.has_read_all = turn.log.has_been_told(last_id)

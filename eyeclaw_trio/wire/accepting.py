@@ -15,6 +15,7 @@ from typing import Final
 
 import trio
 
+from eyeclaw_trio.wire.newcomers import PLAIN, TLS
 from eyeclaw_trio.wire.peer_log import PeerLog
 from eyeclaw_trio.wire.streams import EagerStream, NowaitStream, PatientStream
 from eyeclaw_trio.wire.tls_stream import TlsStream
@@ -41,6 +42,11 @@ def wrap(stream: trio.abc.Stream) -> NowaitStream:
     if isinstance(stream, TlsStream):
         return stream
     return PatientStream(stream)
+
+
+def size_of(stream: NowaitStream) -> int:
+    """Bytes that a connection over it costs."""
+    return PLAIN + TLS if isinstance(stream, TlsStream) else PLAIN
 
 
 async def accept_connections(

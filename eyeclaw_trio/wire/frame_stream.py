@@ -95,6 +95,11 @@ class FrameStream(trio.abc.Stream):
             self._sifted = None
 
     @property
+    def peer(self) -> str:
+        """As `NowaitStream`."""
+        return self._transport.peer
+
+    @property
     def lived_at(self) -> float:
         """When the peer last gave a sign of life (monotonic seconds): it has sent something, or
         taken something that had to wait for it."""

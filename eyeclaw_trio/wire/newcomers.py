@@ -17,7 +17,7 @@ from typing import Final
 import trio
 from attrs import define
 
-from eyeclaw_trio.core.shares import Shares
+from eyeclaw_trio.core.shares import Portion, Shares
 from eyeclaw_trio.wire.admission import Admission, Look
 from eyeclaw_trio.wire.streams import NowaitStream, Waits
 
@@ -26,6 +26,13 @@ NEWCOMERS: Final = 256
 # Of all connections that may be open one key alone may have three quarters; there is always one
 # left for another. Most gateways have one key, and a wearer needs one connection.
 GENEROSITY: Final = 3
+# What a connection costs in memory while nothing happens on it (bytes, as measured, 2,000 of each
+# kind): one that speaks HTTP; TLS beside that, with half of a record that is not there to its end;
+# a WebSocket beside that; a poll that waits, with what has come behind it.
+PLAIN: Final = 8_192
+TLS: Final = 24_576
+SOCKET: Final = 16_384
+POLL: Final = 12_288
 
 # So many of a key's connections wait for the system by themselves, which is a pass quicker.
 BY_THEMSELVES: Final = 32
@@ -39,6 +46,8 @@ class Newcomer:
 
     _all: Newcomers
     peer: str = ""
+    size: int = PLAIN
+    """Bytes that it costs, with what it holds."""
     is_new: bool = True
     """It has shown no key yet."""
     was_served: bool = False
@@ -48,6 +57,7 @@ class Newcomer:
     _stream: NowaitStream | None = None
     _end: Callable[[], None] | None = None
     _owner: Hashable = None
+    _portion: Portion | None = None
 
     def ends_with(self, end: Callable[[], None]) -> None:
         """From now on `end` is what ends the connection; called now where it has to end."""
@@ -73,13 +83,15 @@ class Newcomer:
 
     def vouch(self, owner: Hashable = None) -> bool:
         """It has shown what this owner is known by, or one who is counted elsewhere: it is no
-        newcomer any more. False where that owner has too many connections already."""
+        newcomer any more. False where that owner has too many connections already, or no memory
+        left for one more."""
         if owner is not None and owner != self._owner:
-            if not self._all.owned.allows(owner, 1):
+            portion = self._all.memory.portion(owner)
+            if not self._all.owned.allows(owner, 1) or not portion.take(self.size):
                 return False
             self.end()
             self._all.owned.move(owner, 1)
-            self._owner = owner
+            self._owner, self._portion = owner, portion
             waits = self._all.waits
             if waits and self._stream and self._all.owned.of(owner) > BY_THEMSELVES:
                 self._stream.wait_with(waits)
@@ -88,9 +100,26 @@ class Newcomer:
         self._end = None  # nothing ends it for others any more
         return True
 
+    def hold(self, size: int) -> bool:
+        """It costs so many bytes more from now on; false, and it does not, where its owner may not
+        have so much more. Nobody is the owner of who has not shown a key: those are few."""
+        if self._portion is not None and not self._portion.take(size):
+            return False
+        self.size += size
+        return True
+
+    def let_go(self, size: int) -> None:
+        """It costs so many bytes less."""
+        self.size -= size
+        if self._portion is not None:
+            self._portion.give_back(size)
+
     def end(self) -> None:
         """It is over: it is no newcomer any more, and nobody's."""
         self._all.forget(self)
+        if self._portion is not None:
+            self._portion.release()
+            self._portion = None
         if self._owner is not None:
             self._all.owned.move(self._owner, -1)
             self._owner = None
@@ -105,7 +134,8 @@ class Newcomer:
 
 class Newcomers:
     """All of them, the one that has waited longest first. `owned` are the connections of those who
-    have shown a key, of `connections` that there may be; `look` is at what they say first."""
+    have shown a key, of `connections` that there may be, and `memory` what they may take of that;
+    `look` is at what they say first."""
 
     def __init__(
         self,
@@ -113,6 +143,7 @@ class Newcomers:
         connections: int = 10_000,
         look: Look = lambda _: None,
         waits: Waits | None = None,
+        memory: Shares | None = None,
     ) -> None:
         self.waits = waits
         """Where connections of a key that has many wait for what they read: they may all speak in
@@ -123,6 +154,7 @@ class Newcomers:
         self.asking = Admission()
         """Of those who have shown a key, and ask again: they wait for none but each other."""
         self.owned = Shares(connections, GENEROSITY)
+        self.memory = memory or Shares.of_memory()
         self._limit = limit
         self._look = look
         self._waiting: OrderedDict[Newcomer, None] = OrderedDict()
@@ -139,12 +171,15 @@ class Newcomers:
         glimpse = self._look(said) if said and self.admission.is_busy else None
         await self.admission.wait(peer, was_served=was_served, glimpse=glimpse)
 
-    def enter(self, peer: str = "", stream: NowaitStream | None = None) -> Newcomer:
-        """One more, of this address; where there are too many already, another one ends."""
+    def enter(
+        self, peer: str = "", stream: NowaitStream | None = None, size: int = PLAIN
+    ) -> Newcomer:
+        """One more, of this address, that costs so many bytes; where there are too many already,
+        another one ends."""
         if len(self._waiting) >= self._limit:
             self.turned_out += 1
             next(iter(self._waiting)).make_room()
-        newcomer = Newcomer(self, peer, stream=stream)
+        newcomer = Newcomer(self, peer, size, stream=stream)
         self._waiting[newcomer] = None
         return newcomer
 

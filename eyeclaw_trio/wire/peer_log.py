@@ -32,6 +32,11 @@ class PeerLog:
         if self._admits(peer):
             log.warning(event, peer=peer, **values)
 
+    def exception(self, peer: str, event: str, **values: object) -> None:
+        """Say as an error, with its traceback, that this peer has found a bug of ours."""
+        if self._admits(peer):
+            log.exception(event, peer=peer, **values)
+
     def about(self, peer: str) -> LinesAbout:
         """The lines about this peer: an address, or a name once it has shown one."""
         return LinesAbout(self, peer)

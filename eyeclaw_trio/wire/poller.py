@@ -17,7 +17,7 @@ from typing import Final
 
 import structlog
 import trio
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from eyeclaw_trio.wire.streams import Pollable
 
@@ -67,7 +67,7 @@ class Watch:
     _epoll: select.epoll
     _watches: dict[int, Watch]
     end_size: int = 1
-    _size: int = field(factory=lambda: FIRST_SIZE)
+    size: int = FIRST_SIZE
 
     def end(self) -> None:
         """Read it no longer, also where it is ready already."""
@@ -95,7 +95,7 @@ class Watch:
         goes_on = False
         try:
             try:
-                data = self.stream.receive_nowait(self._size)
+                data = self.stream.receive_nowait(self.size)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 self.take(None)
             else:
@@ -112,9 +112,9 @@ class Watch:
         """What was read has this size, and took so many seconds: ask for less of who takes long,
         for more of who fills what was asked for."""
         if took > _SLOW:
-            self._size = max(_LEAST_SIZE, self._size // 2)
-        elif size == self._size and took < _QUICK:
-            self._size = min(_LARGEST_SIZE, self._size * 2)
+            self.size = max(_LEAST_SIZE, self.size // 2)
+        elif size == self.size and took < _QUICK:
+            self.size = min(_LARGEST_SIZE, self.size * 2)
 
     def __enter__(self) -> None:
         pass
@@ -187,17 +187,20 @@ class Poller:
         """A poller, on a system with epoll."""
         return cls() if hasattr(select, "epoll") else None
 
-    def watch(self, stream: Pollable, take: Take, *, end_size: int = 1) -> Watch:
+    def watch(
+        self, stream: Pollable, take: Take, *, end_size: int = 1, size: int | None = None
+    ) -> Watch:
         """Give `take` all that this socket receives, until it says that it has enough, the
         stream ends, or the watch is ended (which it is when it is left as a block, too). Its end
-        counts for so many.
+        counts for so many; at first it is read in portions of this size (bytes).
 
         Raises trio.ClosedResourceError. One watch at a time for a socket.
         """
         number = stream.fileno()
         epoll = self._opened()
         epoll.register(number, select.EPOLLIN | _ENDED)
-        watch = self._watches[number] = Watch(stream, take, number, epoll, self._watches, end_size)
+        watch = Watch(stream, take, number, epoll, self._watches, end_size, size or FIRST_SIZE)
+        self._watches[number] = watch
         return watch
 
     async def receive(

@@ -23,8 +23,9 @@ from eyeclaw_trio.wire.streams import LOOK, RECEIVE_SIZE, NowaitStream, Replayed
 
 # A head larger than this is refused with 431. nginx and h11 draw the line near here too.
 HEAD_LIMIT: Final = 16_384
-# So much is read of a head at a time: who has not shown a key fills no more memory than that.
-HEAD_RECEIVE_SIZE: Final = 16_384
+# So much is read of a head at a time: what has come behind it is kept as long as the answer takes,
+# and thousands may be waited for. Nearly all heads are shorter.
+HEAD_RECEIVE_SIZE: Final = LOOK
 # A client may keep an idle connection this long between two requests (seconds; as nginx does).
 IDLE_BETWEEN_REQUESTS: Final = 75.0
 # What stands around the pieces of a chunked body may be as long as the longest body, and this
@@ -35,6 +36,11 @@ CHUNK_ROOM: Final = 65_536
 LOOKS: Final = 8
 # A pipelined request counts for so many pieces: it is answered, and not only parsed.
 REQUEST_ITEMS: Final = 64
+# A head that is not there to its end takes so many times its size: here, and in h11's buffer, which
+# is larger than what it holds.
+HEAD_COPIES: Final = 3
+# Bytes of a next request that are kept while an answer is written: thousands may be.
+EARLY: Final = 2_048
 
 
 @frozen
@@ -119,9 +125,11 @@ class RequestReader:
         if not self._is_first and not await self._wait_for_more(newcomer):
             return None
         self._is_first = False
+        held = 0
         while True:
             event = self._next_event()
             if isinstance(event, h11.Request):
+                newcomer.let_go(held)
                 newcomer.was_served = True
                 self.wants_body = event.method != b"HEAD"
                 if len(self._raw) - len(self._h11.trailing_data[0]) > HEAD_LIMIT:
@@ -129,6 +137,10 @@ class RequestReader:
                 return _read_head(event, newcomer.peer, newcomer)
             if event is not h11.NEED_DATA:
                 return None
+            begun = HEAD_COPIES * len(self._raw) - held
+            if not newcomer.hold(begun):
+                raise TryLater("Too much at once")
+            held += begun
             try:
                 data = await self._receive(HEAD_RECEIVE_SIZE, newcomer)
             except RequestRefused:
@@ -209,20 +221,23 @@ class RequestReader:
     ) -> AbstractContextManager[None]:
         """While inside, `leave` is called when the peer has ended the connection.
 
-        A pipelined next request is kept for later, up to RECEIVE_SIZE bytes. Behind more than
-        that the end of the connection shows only when a write fails. A task of the nursery finds
-        it out where there is no poller for this stream.
+        A pipelined next request is kept for later, up to EARLY bytes: what is left is in the
+        system's memory, and not ours. Behind more than that the end of the connection shows only
+        when a write fails. A task of the nursery finds it out where there is no poller for this
+        stream.
         """
         pollable = self._stream.pollable
         if self._terms.poller is not None and pollable is not None:
             self._leave = leave
             with suppress(OSError):  # the kernel has no room for one more
-                return self._terms.poller.watch(pollable, self._take_early, end_size=ANSWER_END)
+                return self._terms.poller.watch(
+                    pollable, self._take_early, end_size=ANSWER_END, size=EARLY
+                )
         nursery.start_soon(self._leave_when_gone, leave)
         return nullcontext()
 
     async def _leave_when_gone(self, leave: Callable[[], None]) -> None:
-        while self._keep_early(data := await self._receive_once(RECEIVE_SIZE)):
+        while self._keep_early(data := await self._receive_once(EARLY)):
             pass
         if not data:
             leave()
@@ -238,7 +253,7 @@ class RequestReader:
         self._early += len(data)
         if data:
             self._h11.receive_data(data)
-        return bool(data) and self._early < RECEIVE_SIZE
+        return bool(data) and self._early < EARLY
 
     # ---- inside ---------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.wire.admission import Admission
 from eyeclaw_trio.wire.budget import Budget
 from eyeclaw_trio.wire.flusher import Flusher
+from eyeclaw_trio.wire.peer_log import PeerLog
 from eyeclaw_trio.wire.ping_wheel import PingWheel
 from eyeclaw_trio.wire.poller import Poller
 from eyeclaw_trio.wire.unfinished import Unfinished
@@ -27,9 +28,10 @@ class Services:
     """What reads, pings and writes for all connections of a process.
 
     `budget` is for all frames that go through the library, `unfinished` counts messages that are
-    not whole, and `waiting` what waits for peers, by whose they are. What all turns of one key do
-    in one instant waits for its `admission`. Without a poller (no epoll, or for a test) each
-    connection is read by a task of its own.
+    not whole, and `waiting` what waits for peers, by whose they are; that is part of the `memory`
+    that keys and tokens share for whatever they make us keep. `peers` is what is logged. What all
+    turns of one key do in one instant waits for its `admission`. Without a poller (no epoll, or for
+    a test) each connection is read by a task of its own.
     """
 
     pings: PingWheel = field(factory=PingWheel)
@@ -39,6 +41,16 @@ class Services:
     unfinished: Unfinished = field(factory=Unfinished)
     waiting: Shares = field(factory=lambda: Shares(WAITING))
     admission: Admission = field(factory=Admission)
+    memory: Shares = field(factory=Shares.of_memory)
+    peers: PeerLog = field(factory=PeerLog)
+
+    def __attrs_post_init__(self) -> None:
+        self.count_together(self.waiting)
+
+    def count_together(self, *parts: Shares) -> None:
+        """What is taken of these is taken of the `memory`, too."""
+        for each in parts:
+            each.whole = self.memory
 
     async def run(self) -> None:
         """Serve until cancelled: without it no WebSocket is heard or says a word, and nobody

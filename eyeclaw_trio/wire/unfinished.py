@@ -12,8 +12,9 @@ from eyeclaw_trio.wire.peer_log import PeerLog
 
 # Bytes of them all. In memory they may take four times that, as wide characters do.
 UNFINISHED: Final = 6 * 1_048_576
-# Bytes of one message that are not counted: nearly all are smaller, and soon there.
-COUNTED_FROM: Final = 16_384
+# Bytes of one message that are not counted: nearly all are smaller, and soon there. A key may have
+# two thousand sockets.
+COUNTED_FROM: Final = 2_048
 
 
 class Abortable(Protocol):

@@ -172,8 +172,7 @@ class ServerSocket:
 
     @property
     def received_at(self) -> float:
-        """When something was last received (monotonic seconds); the same for all that came in
-        one receive."""
+        """When something was last received (monotonic seconds); once for all of one receive."""
         return self._stream.received_at if self._stream is not None else 0.0
 
     @property
@@ -320,8 +319,9 @@ class ServerSocket:
             self.abort()
 
     def _note_slow(self) -> None:
-        """The peer does not read: part of a frame may be on its way, and nothing can follow it."""
-        log.info("socket.slow_reader")
+        """The peer does not read: part of a frame may be under way, and nothing can follow it."""
+        peer = self._stream.peer if self._stream else ""
+        self._kind.services.peers.info(peer, "socket.slow_reader")
         self.is_slow = True
         self.abort()
 
@@ -345,7 +345,7 @@ class ServerSocket:
         if frames:
             self._put(frames)
         if beat >= PONG_BEATS and self._stream.lived_at < self._pinged_at and not is_late:
-            log.info("socket.half_open")
+            self._kind.services.peers.info(self._stream.peer, "socket.half_open")
             self.abort()
 
     def _note_malformed(self, bad: BadMessage) -> None:

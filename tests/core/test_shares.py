@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from eyeclaw_trio.core.shares import Portion, Shares
 
+MEBIBYTE = 1_048_576
+
 
 def take_all(shares: Shares, owners: int, amount: int = 1) -> list[int]:
     """Everybody takes all he can get, in turns; what each has in the end."""
@@ -41,6 +43,28 @@ def test_what_is_released_is_there_again_and_nobody_is_remembered_for_nothing() 
     portion.release()
     assert (shares.taken, shares.of("a"), shares._of) == (0, 0, {})
     assert portion.take(50)
+
+
+@pytest.mark.parametrize(("owners", "each"), [(1, 48), (2, 36), (4, 24)])
+def test_of_the_memory_one_alone_has_a_third_and_four_together_two(owners: int, each: int) -> None:
+    taken = take_all(Shares.of_memory(), owners, MEBIBYTE // 4)
+    assert all(abs(size / MEBIBYTE - each) <= 1 for size in taken)
+
+
+def test_what_is_part_of_a_whole_has_to_be_allowed_by_both_and_comes_back_to_both() -> None:
+    whole, first, second = Shares(100), Shares(80), Shares(1_000)
+    first.whole = second.whole = whole
+    some, more = first.portion("a"), second.portion("a")
+    assert some.take(40)
+    assert not some.take(1)  # of its own
+    assert more.take(10)
+    assert not more.take(1)  # of the whole
+    assert second.portion("b").take(25)
+    assert (whole.taken, whole.of("a"), whole.of("b")) == (75, 50, 25)
+    some.give_back(10)
+    some.release()
+    more.release()
+    assert (whole.taken, whole.of("a"), first.taken, second.taken) == (25, 0, 0, 25)
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 60)), max_size=100))

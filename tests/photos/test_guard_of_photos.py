@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+import structlog
 import trio
 import trio.testing
 from photo_hosts import ADDRESS, Opened, guard_of, respond
 
 from eyeclaw_trio.core.texts import apology
+from eyeclaw_trio.core.throttle import LINES
 from eyeclaw_trio.errors import PhotoFault, PhotoRefused
 from eyeclaw_trio.photos.data_url import make_data_url
 from eyeclaw_trio.photos.guard import AT_ONCE, ROOM, Sender
@@ -124,6 +126,18 @@ async def test_one_key_cannot_take_all_places_or_room_by_naming_many_wearers(
             nursery.start_soon(take, sender)
     assert modest < taken
     await guard.take_in(photo, Sender(1, "wearer 0"))
+
+
+async def test_photos_that_are_refused_one_after_the_other_are_ten_lines_a_minute() -> None:
+    guard = guard_of(respond(b"photo"))
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(30):
+            with pytest.raises(PhotoRefused):
+                await guard.take_in("data:image/png;base64,?", ALICE)
+        with pytest.raises(PhotoRefused):
+            await guard.take_in("data:image/png;base64,?", Sender(2))
+    assert [line["peer"] for line in lines] == ["key 1"] * LINES + ["key 2"]
+    assert {line["event"] for line in lines} == {"photo.refused"}
 
 
 def test_every_refusal_has_its_sentence_in_both_languages() -> None:

@@ -112,7 +112,7 @@ def check_nothing_is_left(gateway: AllDoors) -> None:
     assert (len(newcomers), newcomers.owned.taken) == (0, 0)
     assert (len(gateway.turns), gateway.roster.chats.count) == (0, 0)
     assert (gateway.late._room.taken, gateway.completions.whole_answers.taken) == (0, 0)
-    assert (gateway.turns._room.taken, gateway.turns._kept.taken) == (0, 0)
+    assert (gateway.turns.room.taken, gateway.turns._kept.taken) == (0, 0)
     assert len(gateway.traces) <= 1
     assert all(trace.outcome is not None for trace in gateway.traces)
 

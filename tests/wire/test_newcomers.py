@@ -6,6 +6,7 @@ import pytest
 import trio
 import trio.testing
 
+from eyeclaw_trio.core.shares import Shares
 from eyeclaw_trio.wire import admission as admissions
 from eyeclaw_trio.wire.newcomers import BY_THEMSELVES, NEWCOMERS, Newcomer, Newcomers
 from eyeclaw_trio.wire.poller import Poller
@@ -75,6 +76,26 @@ def test_a_connection_that_shows_another_key_is_counted_for_that_one() -> None:
     assert connection.vouch("first")
     assert connection.vouch("second")
     assert (newcomers.owned.of("first"), newcomers.owned.of("second")) == (0, 1)
+
+
+def test_what_a_connection_costs_is_counted_for_its_key_and_goes_with_it() -> None:
+    newcomers = Newcomers(memory=Shares(60_000))
+    connection = newcomers.enter(size=10_000)
+    assert connection.hold(5_000)  # nobody's yet
+    assert newcomers.memory.taken == 0
+    assert connection.vouch("first")
+    assert connection.hold(5_000)
+    assert newcomers.memory.of("first") == connection.size == 20_000
+    assert connection.hold(20_000)
+    assert not connection.hold(1)
+    assert not newcomers.enter(size=1).vouch("first")
+    connection.let_go(30_000)
+    assert newcomers.enter(size=1).vouch("first")
+    assert connection.vouch("second")
+    assert (newcomers.memory.of("first"), newcomers.memory.of("second")) == (1, 10_000)
+    connection.end()
+    connection.end()
+    assert newcomers.memory.taken == 1
 
 
 def test_who_is_counted_elsewhere_is_no_newcomer_either() -> None:

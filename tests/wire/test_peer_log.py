@@ -37,6 +37,19 @@ async def test_ten_lines_a_minute_are_written_and_the_rest_is_counted(
     ]
 
 
+async def test_a_bug_that_a_peer_has_found_is_told_with_its_traceback_and_not_for_ever() -> None:
+    log = PeerLog()
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(LINES + 5):
+            try:
+                raise ValueError("a bug")
+            except ValueError:
+                log.exception("192.0.2.1", "request.bug", path="/")
+    assert len(lines) == LINES
+    assert lines[0]["exc_info"]
+    assert (lines[0]["log_level"], lines[0]["path"]) == ("error", "/")
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30)), max_size=200))
 def test_every_line_is_either_written_or_counted(said: list[tuple[int, int]]) -> None:
     throttle = LineThrottle()

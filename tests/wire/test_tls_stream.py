@@ -13,7 +13,7 @@ import trio.testing
 from socket_pairs import reset, tcp_pair
 from tls_pairs import met, settle
 
-from eyeclaw_trio.wire.tls_stream import PORTION, RECORDS_AT_A_TIME, VOID_RECORDS, TlsStream
+from eyeclaw_trio.wire.tls_stream import PIECE, PORTION, RECORDS_AT_A_TIME, VOID_RECORDS, TlsStream
 
 # ---- reading and writing ------------------------------------------------------------------------
 
@@ -95,6 +95,39 @@ async def test_much_goes_both_ways_at_a_time_whole_and_in_order() -> None:
         nursery.start_soon(hear_much, stream.receive_some)
         nursery.start_soon(stream.send_all, much)
         nursery.start_soon(client.stream.send_all, client.say(much))
+
+
+async def test_openssl_is_given_and_asked_for_little_at_a_time_whatever_the_records_size() -> None:
+    """Its buffers stay as large as they have once been, and thousands may be idle."""
+
+    class Watched:
+        def __init__(self, bio: ssl.MemoryBIO) -> None:
+            self.bio, self.most = bio, 0
+
+        def read(self) -> bytes:
+            self.most = max(self.most, self.bio.pending)
+            return self.bio.read()
+
+        def write(self, data: bytes) -> None:
+            self.bio.write(data)
+            self.most = max(self.most, self.bio.pending)
+
+    async with met() as (stream, client):
+        incoming, outgoing = Watched(stream._incoming), Watched(stream._outgoing)
+        watched: Any = stream
+        watched._incoming, watched._outgoing = incoming, outgoing
+        much = bytes(range(256)) * 256
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.stream.send_all, client.say(much))
+            nursery.start_soon(stream.send_all, much)
+            received = b""
+            while len(received) < len(much):
+                received += await stream.receive_some()
+            heard = b""
+            while len(heard) < len(much):
+                heard += await client.hear()
+        assert received == heard == much
+        assert 0 < max(incoming.most, outgoing.most) < PIECE + 256
 
 
 async def test_what_was_left_of_a_cancelled_write_is_not_lost_in_the_middle() -> None:

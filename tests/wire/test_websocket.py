@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
+import structlog
 import trio
 import trio.testing
 from attrs import define
@@ -19,6 +20,7 @@ from trio.testing import MockClock
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Event, Ping, Pong, TextMessage
 
+from eyeclaw_trio.core.throttle import LINES
 from eyeclaw_trio.server.cable_door import LiveLink
 from eyeclaw_trio.server.cable_socket import say_disconnect
 from eyeclaw_trio.wire.outbox import OUTBOX_LIMIT
@@ -149,14 +151,19 @@ async def test_many_long_questions_put_in_at_once_are_no_reader_that_reads_nothi
 
 
 async def test_a_peer_that_reads_nothing_is_let_go_when_too_much_waits_for_it() -> None:
+    """The log says it as it says all that peers can cause: so many lines a minute and no more."""
     gateway = CableGateway()
-    async with linked(gateway, *socket_pair()) as peer:
-        peer.live.socket.enqueue([LARGE.encode()])
-        await trio.testing.wait_all_tasks_blocked()
-        for _ in range(OUTBOX_LIMIT // len(LARGE) + 2):
-            assert gateway.links.count == 1
-            peer.live.socket.enqueue([LARGE.encode()])
-        await gateway.links.wait_for_none()
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(LINES + 2):
+            async with linked(gateway, *socket_pair()) as peer:
+                peer.live.socket.enqueue([LARGE.encode()])
+                await trio.testing.wait_all_tasks_blocked()
+                for _ in range(OUTBOX_LIMIT // len(LARGE) + 2):
+                    assert gateway.links.count == 1
+                    peer.live.socket.enqueue([LARGE.encode()])
+                await gateway.links.wait_for_none()
+    slow = [line for line in lines if line["event"] == "socket.slow_reader"]
+    assert slow == [{"event": "socket.slow_reader", "log_level": "info", "peer": ""}] * LINES
 
 
 async def test_nothing_follows_a_close_frame_and_the_peer_has_its_time_to_answer(
