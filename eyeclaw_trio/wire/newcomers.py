@@ -32,7 +32,7 @@ GENEROSITY: Final = 3
 PLAIN: Final = 8_192
 TLS: Final = 24_576
 SOCKET: Final = 16_384
-POLL: Final = 12_288
+POLL: Final = 20_480
 
 # So many of a key's connections wait for the system by themselves, which is a pass quicker.
 BY_THEMSELVES: Final = 32
