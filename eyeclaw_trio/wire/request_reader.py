@@ -36,9 +36,9 @@ CHUNK_ROOM: Final = 65_536
 LOOKS: Final = 8
 # A pipelined request counts for so many pieces: it is answered, and not only parsed.
 REQUEST_ITEMS: Final = 64
-# A head that is not there to its end takes so many times its size: here, and in h11's buffer, which
-# is larger than what it holds.
-HEAD_COPIES: Final = 3
+# A head that is not there to its end takes so many times its size: here, in h11's buffer, which
+# is larger than what it holds, and below TLS.
+HEAD_COPIES: Final = 4
 # Bytes of a next request that are kept while an answer is written: thousands may be.
 EARLY: Final = 2_048
 
