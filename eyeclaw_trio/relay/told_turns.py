@@ -73,12 +73,13 @@ class ToldTurns:
                 turn.tell(notice, self._now())
             else:
                 self.untold.setdefault(turn, []).append(notice)
-        self._go_on()
+        if self.untold:
+            self._go_on()
 
     def tell_granted(self, places: Sequence[Place[Link]]) -> None:
         """Tell the turns of these that their place is theirs, in the same way."""
         if places:  # seldom
-            self.tell_all([self.by_id[each.session_id] for each in places], PLACE_GRANTED)
+            self.tell_each([(self.by_id[each.session_id], PLACE_GRANTED) for each in places])
 
     def tell_rest(self, turn: OpenTurn) -> None:
         """Tell it now what it still has to be told."""
@@ -86,7 +87,7 @@ class ToldTurns:
             turn.tell(notice, self._now())
 
     def _go_on(self) -> None:
-        if self.untold and not self._is_due:
+        if not self._is_due:
             self._is_due = True
             trio.lowlevel.current_trio_token().run_sync_soon(self._tell_some)
 
@@ -94,4 +95,5 @@ class ToldTurns:
         self._is_due = False
         for turn in list(self.untold)[:AT_A_TIME]:
             self.tell_rest(turn)
-        self._go_on()
+        if self.untold:
+            self._go_on()
