@@ -272,7 +272,7 @@ class Places(Generic[L]):
         self._over[session_id] = place
         return True
 
-    def leave(self, place: Place[L]) -> L | None:
+    def leave(self, place: Place[L], now: float) -> L | None:
         """Nobody reads this turn any more. Returns the link to say `cancel` on, if it is not
         over; its place is free at once where the bot can cancel or was never asked, else when it
         has ended or been silent for long."""
@@ -283,7 +283,7 @@ class Places(Generic[L]):
         if self._taken.pop(session_id, None) is None or place.link is None:
             return None
         link = place.link if place.link.is_alive else self.newest
-        if link is None or not link.can_cancel:
+        if (link is None or not link.can_cancel) and self._silent_at(place) > now:
             self._left[session_id] = place
         return link
 

@@ -222,7 +222,7 @@ class Station:
         self._turns.remove(turn)
         self._all_turns.remove(turn)
         self._remember(turn)
-        link = self.places.leave(turn.place)
+        link = self.places.leave(turn.place, self._now())
         if link is not None:
             link.send(_cancel(session_id))
         # What came behind the last word is late as well, and no bot may wait in vain.

@@ -31,7 +31,7 @@ def test_turns_get_their_places_in_order_as_far_as_the_newest_link_has_some() ->
     places.begin(two, 0.0)
     assert places.end(two)
     assert places.grant(1.0) == [three]
-    assert places.leave(four) is None
+    assert places.leave(four, 0.0) is None
     assert (places.taken, places.waiting) == (2, 0)
 
 
@@ -57,9 +57,9 @@ def test_whoever_fills_the_queue_leaves_a_place_in_it_to_others_and_has_all_of_i
     assert (greedy[2].stage, greedy[2].held_by) == (Stage.OVER, "trace busy")
     other = places.ask("other", "trace", 3.0, owner="other")
     assert places.make_room("other") is None  # two to one is a fair share of three
-    assert places.leave(greedy[2]) is None  # it is out of the queue, and takes nobody along
+    assert places.leave(greedy[2], 0.0) is None  # it is out of the queue, and takes nobody along
     assert places.waiting == 3
-    assert places.leave(other) is None
+    assert places.leave(other, 0.0) is None
     assert places.waiting == 2
 
 
@@ -102,7 +102,7 @@ def test_an_end_frees_the_place_once() -> None:
     place = begun(places, "1")
     assert places.end(place)
     assert not places.end(place)
-    assert places.leave(place) is None
+    assert places.leave(place, 0.0) is None
 
 
 # ---- turns that are left ------------------------------------------------------------------------
@@ -112,7 +112,7 @@ def test_a_left_turn_holds_its_place_until_the_bot_was_silent_for_the_idle_timeo
     places, link = make_places(), ALink()
     places.attach(link, 0.0)
     place = begun(places, "1")
-    assert places.leave(place) is link
+    assert places.leave(place, 0.0) is link
     waiting = places.ask("2", "trace", 1.0)
     place.hear(link, 30.0)
     assert places.find_left("1") is place
@@ -122,10 +122,19 @@ def test_a_left_turn_holds_its_place_until_the_bot_was_silent_for_the_idle_timeo
     assert places.free_at() == math.inf
 
 
+def test_a_place_that_is_left_because_of_silence_is_free_at_once() -> None:
+    places, link = make_places(), ALink()
+    places.attach(link, 0.0)
+    places.leave(begun(places, "1"), IDLE - 0.001)
+    assert places.taken == 1
+    places.leave(begun(places, "2", IDLE), 2 * IDLE)
+    assert places.taken == 0
+
+
 def test_a_bot_that_can_cancel_is_free_as_soon_as_it_is_told() -> None:
     places, link = make_places(), ALink(can_cancel=True)
     places.attach(link, 0.0)
-    assert places.leave(begun(places, "1")) is link
+    assert places.leave(begun(places, "1"), 0.0) is link
     assert places.taken == 0
 
 
@@ -134,7 +143,7 @@ def test_a_turn_that_leaves_before_it_has_asked_tells_nobody() -> None:
     places.attach(ALink(), 0.0)
     place = places.ask("1", "trace", 0.0)
     places.grant(0.0)
-    assert places.leave(place) is None
+    assert places.leave(place, 0.0) is None
     assert places.taken == 0
 
 
@@ -144,7 +153,7 @@ def test_left_turns_are_cancelled_on_the_link_that_comes_next() -> None:
     place = begun(places, "1")
     gone.is_alive = False
     places.detach(gone)
-    assert places.leave(place) is None
+    assert places.leave(place, 0.0) is None
     assert places.taken == 1
     assert places.attach(back, 5.0) == [place]
     assert places.taken == 0
@@ -166,7 +175,7 @@ def test_a_left_place_is_free_sooner_when_the_bot_has_linked_anew(
     places.attach(old, 0.0)
     place = begun(places, "1")
     place.hear(old, heard)
-    places.leave(place)
+    places.leave(place, 0.0)
     old.is_alive = False
     places.detach(old)
     assert places.free_at() == math.inf
@@ -202,7 +211,7 @@ def test_an_older_link_that_remains_is_no_link_anew() -> None:
     places.attach(old, 0.0)
     places.attach(new, 1.0)
     place = begun(places, "1", 2.0)
-    places.leave(place)
+    places.leave(place, 2.0)
     new.is_alive = False
     places.detach(new)
     assert places.free_at() == 62.0
@@ -263,5 +272,5 @@ def test_an_older_link_retires_when_nothing_holds_it_any_more() -> None:
     assert list(places.retiring()) == []
     places.end(place)
     assert list(places.retiring()) == []  # its last words are still read
-    places.leave(place)
+    places.leave(place, 0.0)
     assert list(places.retiring()) == [old]

@@ -97,7 +97,7 @@ class PlacesAtRandom(RuleBasedStateMachine):
         if place is None or place not in self.asked:
             return
         was_busy = place.stage in (Stage.GRANTED, Stage.BUSY)
-        link = self.places.leave(place)
+        link = self.places.leave(place, self.now)
         self.asked.remove(place)
         # Whoever was asked is told, where anybody can be.
         assert link is None or (was_busy and place.link is not None)
