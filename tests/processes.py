@@ -24,7 +24,8 @@ _PATIENCE: Final = 3.0 if "EYECLAW" in os.environ else 1.0
 # Bounds for what takes a moment; a loaded machine may need many times that (seconds).
 READY_WITHIN: Final = 20.0 * _PATIENCE
 COMMAND_WITHIN: Final = 20.0 * _PATIENCE
-STOP_WITHIN: Final = 5.0 * _PATIENCE
+# A worker that has read a part of an answer is waited for, five seconds.
+STOP_WITHIN: Final = 10.0 * _PATIENCE
 # No test of real processes takes longer, whatever it waits for (seconds).
 LIFETIME: Final = 20.0 * _PATIENCE
 # Between two looks at what cannot tell us that it has changed (seconds).
